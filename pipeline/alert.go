@@ -1,0 +1,77 @@
+package pipeline
+
+import (
+	"sort"
+	"strconv"
+	"time"
+)
+
+// Fingerprint names what an alert is about: FNV-1a 64 over the identity labels sorted by name, each
+// name and value followed by 0xFF. Occurrences of one thing share it; time, pid and ephemeral ports
+// never count.
+type Fingerprint uint64
+
+// String is 16 hex digits.
+func (f Fingerprint) String() string {
+	s := strconv.FormatUint(uint64(f), 16)
+	return "0000000000000000"[len(s):] + s
+}
+
+// MarshalText writes the 16 hex digits.
+func (f Fingerprint) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// UnmarshalText reads the hex digits.
+func (f *Fingerprint) UnmarshalText(b []byte) error {
+	v, err := strconv.ParseUint(string(b), 16, 64)
+	*f = Fingerprint(v)
+	return err
+}
+
+// FingerprintOf hashes labels.
+func FingerprintOf(labels map[string]string) Fingerprint {
+	names := make([]string, 0, len(labels))
+	for n := range labels {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	h := uint64(14695981039346656037)
+	add := func(s string) {
+		for i := range len(s) {
+			h = (h ^ uint64(s[i])) * 1099511628211
+		}
+		h = (h ^ 0xff) * 1099511628211
+	}
+	for _, n := range names {
+		add(n)
+		add(labels[n])
+	}
+	return Fingerprint(h)
+}
+
+// Alert is one rule that fired on one event. Its JSON is one line in Falco's shape plus labels,
+// annotations and fingerprint; the same JSON travels on the bus.
+type Alert struct {
+	ID           string            `json:"uuid"` // assigned once when the rule fires; a redelivered alert keeps it
+	Time         time.Time         `json:"time"`
+	Rule         string            `json:"rule"`
+	Priority     Priority          `json:"priority"`
+	Source       string            `json:"source"`
+	Hostname     string            `json:"hostname"`
+	Output       string            `json:"output"` // the rule's output text, formatted
+	Tags         []string          `json:"tags"`
+	OutputFields map[string]any    `json:"output_fields"` // field → string, number, bool or nil
+	Labels       map[string]string `json:"labels"`        // what routes match and groups are made of; see docs/alerts.md
+	Annotations  map[string]string `json:"annotations,omitempty"`
+	Fingerprint  Fingerprint       `json:"fingerprint"`
+	Enrichment   string            `json:"enrichment,omitempty"` // "partial": metadata was not there in time
+
+	// QuietFor is how long repeats of this fingerprint stay quiet; 0 means the configured default.
+	QuietFor time.Duration `json:"quiet_for,omitempty"`
+
+	// The rest is filled in by dedupe and grouping, on the way to a message.
+
+	Count     uint64    `json:"count,omitempty"`     // occurrences this message stands for, this one included
+	FirstSeen time.Time `json:"first_seen,omitzero"` // of those occurrences
+	LastSeen  time.Time `json:"last_seen,omitzero"`
+	Degraded  bool      `json:"degraded,omitempty"` // the window could not be asked: may be a repeat
+}

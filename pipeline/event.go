@@ -1,0 +1,95 @@
+package pipeline
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Sample is one raw record as the sensor read it: bpf/event.h. It is valid until the next read.
+type Sample []byte
+
+// EventFlags say how an Event was seen.
+type EventFlags uint16
+
+// Flags of an Event.
+const (
+	FlagCompat     EventFlags = 1 << iota // a 32-bit system call
+	FlagTruncated                         // some string was cut or could not be read
+	FlagIOUring                           // done by io_uring, not by a system call instruction
+	FlagUserMemory                        // Path or Address come from the caller's memory, not from a kernel object
+)
+
+// Event is one decoded occurrence: what happened, who did it, to what. It is reused from one decode
+// to the next; whoever keeps anything of it copies it.
+type Event struct {
+	Type   EventType
+	Flags  EventFlags
+	CPU    uint16
+	TID    int32
+	Source string // "syscall", or the intake's source name
+	Num    uint64 // counts events since start, from 1
+	Time   int64  // ns since the epoch
+
+	Ret    int64 // system call result, -errno on failure
+	HasRet bool  // false for events without a result (clone, procexit)
+	Args   [6]uint64
+
+	Proc *Process // never nil: an unknown process is a placeholder with Known false
+	FD   FD       // the descriptor the event works on; FD.Kind FDNone when it has none
+
+	Path  [2]Path        // the event's path arguments in order: rename has two
+	Str   string         // a plain string argument: mount's file system type, symlink's target
+	Flag  uint64         // open flags in the kernel's O_* encoding, or the call's flags argument
+	Mode  uint32         // mode argument of open, chmod, mkdir
+	Exe   string         // execve: the file name as passed
+	Host  string         // host name
+	Extra map[string]any // structured payload of a JSON event, else nil
+}
+
+// Path is one path argument.
+type Path struct {
+	Raw  string // as the caller passed it
+	Name string // absolute: resolved by the kernel when the call succeeded and has a file, else base + Raw, lexically cleaned
+	Set  bool
+}
+
+// FDKind is what a descriptor refers to.
+type FDKind uint8
+
+// Kinds of descriptor; Type and TypeChar in the rule language follow from them.
+const (
+	FDNone    FDKind = iota // the event has no descriptor
+	FDUnknown               // there is one, its object is not known
+	FDFile
+	FDDirectory
+	FDIPv4
+	FDIPv6
+	FDUnix
+	FDPipe
+	FDMemfd
+	FDOther
+)
+
+// FD is the descriptor an event creates or uses.
+type FD struct {
+	Kind   FDKind
+	Num    int64  // -1 for a failed open
+	Name   string // file: absolute path; socket: see the rule language's fd.name
+	Raw    string // path as passed
+	Proto  uint8  // IPPROTO_* of a socket
+	Client netip.AddrPort
+	Server netip.AddrPort
+	Remote netip.AddrPort // the far end: Server for a connecting process, Client for an accepting one
+	Local  netip.AddrPort
+	Ino    uint64
+	Dev    uint32
+	Mode   uint32 // inode mode
+	// Created says that the call made the file (FMODE_CREATED).
+	Created bool
+}
+
+// Failed reports whether the event is a system call that returned an error.
+func (e *Event) Failed() bool { return e.HasRet && e.Ret < 0 }
+
+// At is the event's time.
+func (e *Event) At() time.Time { return time.Unix(0, e.Time) }

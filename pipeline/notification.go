@@ -1,0 +1,38 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+)
+
+// Notification is a group of alerts on its way to one integration of one receiver.
+type Notification struct {
+	ID          string            `json:"id"`          // delivery id: the same on every attempt
+	Receiver    string            `json:"receiver"`    // receiver's name
+	Integration string            `json:"integration"` // kind and identity, e.g. wecom-1f3a9c2b; see Integration
+	GroupKey    string            `json:"group_key"`
+	GroupLabels map[string]string `json:"group_labels"`
+	Reason      string            `json:"reason"` // "first notification", "new alerts added"
+	Alerts      []Alert           `json:"alerts"`
+	CreatedAt   time.Time         `json:"created_at"`
+}
+
+// Message is a Notification rendered for one kind of channel.
+type Message struct {
+	ID       string // delivery id: the same on every attempt
+	Receiver string
+	Kind     string // wecom, dingtalk, email, webhook, stdout
+	Title    string // plain text, one line: mail subject, push preview
+	Body     string // text in the channel's markup; mail: the plain part
+	HTML     string // mail only
+	Payload  []byte // webhook only: the JSON body
+	Alerts   []Alert
+	Worst    Priority // most severe of Alerts
+}
+
+// Notifier delivers messages over one channel. It is safe for concurrent use.
+type Notifier interface {
+	// Notify delivers m. nil means that the channel said it took the message; any other outcome is a
+	// *DeliveryError saying what to do next, and never holds a secret.
+	Notify(ctx context.Context, m Message) error
+}

@@ -1,0 +1,55 @@
+package pipeline
+
+import (
+	"fmt"
+	"time"
+)
+
+// DeliveryClass is what a failed delivery asks for.
+type DeliveryClass uint8
+
+// Classes of failed delivery. The zero value is retried: in doubt deliver.
+const (
+	Retry       DeliveryClass = iota // transient: try again, not before RetryAfter
+	ChannelDown                      // a human must act (wrong key, robot removed): park, tell an operator
+	BadMessage                       // this message will never be taken: park it
+)
+
+// String is the reason label of delivery metrics.
+func (c DeliveryClass) String() string {
+	switch c {
+	case Retry:
+		return "retry"
+	case ChannelDown:
+		return "channel_down"
+	case BadMessage:
+		return "bad_message"
+	default:
+		return "unknown"
+	}
+}
+
+// DeliveryError is why a Message was not delivered.
+type DeliveryError struct {
+	Class      DeliveryClass
+	Receiver   string
+	RetryAfter time.Duration // 0: the caller's backoff decides
+	Err        error         // the cause, without secrets
+}
+
+func (e *DeliveryError) Error() string {
+	return fmt.Sprintf("deliver to receiver %q: %s: %v", e.Receiver, e.Class, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *DeliveryError) Unwrap() error { return e.Err }
+
+// Outcome is what a hot-half stage did with an event.
+type Outcome uint8
+
+// Outcomes of a stage; received = passed + dropped + failed.
+const (
+	Pass Outcome = iota
+	Drop
+	Fail
+)

@@ -1,0 +1,80 @@
+package pipeline
+
+// Process is one entry of the process table. The table's owner (decode) changes it between events;
+// stages read it during an event and keep no pointer to it afterwards.
+type Process struct {
+	PID, PPID  int32
+	VPID, VTID int32 // in the innermost pid namespace
+	PGID, SID  int32
+	VPGID      int32
+	Start      uint64 // ns CLOCK_BOOTTIME; with PID it names the process for good
+	StartTime  int64  // ns since the epoch: clone time; 0 unknown
+	ExecTime   int64  // ns since the epoch: last exec; 0 none seen
+
+	Comm    string
+	Exe     string   // argv[0]
+	Args    []string // argv[1:]
+	Cmdline string   // comm, blank, args joined by blanks
+	ExePath string   // path of the executable in the process's root
+	CWD     string   // ends in "/"
+	Env     []string
+
+	UID, EUID, GID uint32 // EUID and GID are the effective ones
+	LoginUID       uint32 // 0xffffffff: unset
+	TTY            uint32
+	CapEffective   uint64
+	CapPermitted   uint64
+	CapInheritable uint64
+	ExeIno         uint64
+	ExeCtime       int64 // ns since the epoch
+	ExeMtime       int64
+	ExeUpperLayer  bool
+	ExeLowerLayer  bool
+	ExeMemfd       bool
+	ExeDeleted     bool
+	ExeWritable    bool
+	MntNS, PidNS   uint32
+
+	CgroupID    uint64
+	Cgroup      string     // cgroup path the container id was found in, else the first one
+	ContainerID string     // full id; empty on the host
+	Container   *Container // never nil once enriched: the host has one too
+
+	User  string // name of EUID in the process's own passwd; "<NA>" unknown
+	Group string // name of GID
+	Login string // name of LoginUID
+
+	Parent *Process // nil when unknown
+	Known  bool     // false: a placeholder for a process nothing is known of
+	Exited bool
+}
+
+// UnsetUID is the kernel's (uid_t)-1: no login uid, or an unknown one.
+const UnsetUID = 0xffffffff
+
+// Container is what enrich knows of a container.
+type Container struct {
+	ID         string // full id
+	Name       string
+	Image      string // as given, with tag
+	Repository string
+	Tag        string
+	Digest     string
+	Type       string // containerd, docker, …; "host" for the host
+	Privileged bool
+	PodName    string
+	PodNS      string
+	PodUID     string
+	PodLabels  map[string]string
+	Labels     map[string]string
+	// Complete says that the runtime answered; false means the id is all that is known.
+	Complete bool
+}
+
+// ShortID is the id as rules and messages show it: 12 characters, or "host".
+func ShortID(id string) string {
+	if id == "" {
+		return "host"
+	}
+	return id[:min(12, len(id))]
+}
