@@ -1,0 +1,58 @@
+# Everything a developer or CI does. `make help` lists the targets.
+SHELL   := /bin/bash
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+GOFILES  = $(shell git ls-files '*.go')
+# The compiler of the eBPF objects is pinned: another version changes the committed bytes.
+CLANG   := clang-14
+STRIP   := llvm-strip-14
+
+.DEFAULT_GOAL := help
+.PHONY: help build run setup test unit check generate generate-check lint vuln bench race fmt clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+build: ## build bin/tocsin (static, no cgo)
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/tocsin ./cmd/tocsin
+
+run: build ## build and watch this machine with the embedded configuration (root)
+	./bin/tocsin run
+
+setup: ## install what the tests need from Debian
+	@scripts/setup.sh
+
+test: setup ## run every test: unit, contract, e2e (root)
+	go test -count=1 -timeout 14m ./...
+
+unit: ## run the tests that need no installed tools or root
+	go test ./...
+
+race: ## run the tests of everything concurrent under the race detector
+	go test -race -count=1 -timeout 14m ./api/... ./pipeline/... ./stages/... ./notifiers/... ./store/...
+
+check: setup generate-check lint vuln ## what CI checks before it tests
+
+generate: ## rebuild the committed eBPF objects and bindings
+	BPF2GO_CC=$(CLANG) BPF2GO_STRIP=$(STRIP) go generate ./bpf
+
+generate-check: generate ## fail when the committed eBPF objects are not what the sources give
+	@git diff --exit-code --stat -- bpf || { echo 'generated files differ: run make generate and commit'; exit 1; }
+
+lint: ## gofmt, vet, staticcheck (golangci-lint where it is installed), architecture
+	@test -z "$$(gofmt -l $(GOFILES))" || { gofmt -d $(GOFILES); exit 1; }
+	go vet ./...
+	@if command -v golangci-lint >/dev/null; then golangci-lint run; else go tool staticcheck ./...; fi
+	go test -count=1 -run TestImports .
+
+vuln: ## known vulnerabilities, where their database can be reached
+	@scripts/vuln.sh
+
+bench: ## benchmarks of the hot and the durable half
+	go test -run '^$$' -bench . -benchmem ./stages/decode ./stages/match ./stages/window ./pipeline/... ./cmd/tocsin
+
+fmt: ## format the Go sources
+	gofmt -w $(GOFILES)
+
+clean: ## remove what was built
+	rm -rf bin

@@ -1,0 +1,136 @@
+// Package tocsin_test holds the rules that are about the whole tree: who may import whom.
+package tocsin_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/tocsin-security/tocsin/"
+
+// mayImport is the import table: for each of our packages (a trailing /... covers what is below it),
+// the packages of ours it may import. Anything not named is refused, so that a new edge is a decision.
+// The reasons are in docs/architecture.md.
+var mayImport = map[string][]string{
+	"pipeline":               {},
+	"pipeline/bus/...":       {"pipeline", "pipeline/bus/..."},
+	"pipeline/router":        {"pipeline", "pipeline/bus"},
+	"bpf":                    {},
+	"sensor":                 {"bpf", "pipeline"},
+	"sensor/capture":         {"pipeline"},
+	"filter/syntax":          {},
+	"filter/field":           {"pipeline"},
+	"filter":                 {"pipeline", "filter/..."},
+	"rules":                  {"pipeline", "filter/..."},
+	"store":                  {"pipeline"},
+	"templates":              {"pipeline"},
+	"stages/decode":          {"pipeline", "bpf"},
+	"stages/enrich":          {"pipeline"},
+	"stages/match":           {"pipeline", "filter/...", "rules"},
+	"stages/whitelist":       {"pipeline", "filter/...", "rules"},
+	"stages/window/...":      {"pipeline", "stages/window/..."},
+	"stages/dedupe":          {"pipeline"},
+	"stages/route":           {"pipeline"},
+	"stages/render":          {"pipeline", "templates"},
+	"notifiers":              {"pipeline"},
+	"notifiers/robottest":    {},
+	"notifiers/notifiertest": {"pipeline"},
+	"notifiers/wecom":        {"pipeline", "notifiers", "templates"},
+	"notifiers/dingtalk":     {"pipeline", "notifiers", "templates"},
+	"notifiers/email":        {"pipeline", "notifiers"},
+	"notifiers/webhook":      {"pipeline", "notifiers"},
+	"notifiers/stdout":       {"pipeline", "notifiers"},
+	"api":                    {"pipeline"},
+	"configs":                {"pipeline", "pipeline/bus", "pipeline/router", "api", "sensor", "rules", "filter/...", "stages/...", "notifiers/..."},
+	"cmd/tocsin":             {"..."},
+}
+
+// foreignEdges says which packages alone may import a foreign module, outside tests.
+var foreignEdges = map[string][]string{
+	"github.com/cilium/ebpf":                          {"bpf", "sensor"},
+	"github.com/ThreeDotsLabs/":                       {"pipeline/bus", "pipeline/router"},
+	"github.com/nats-io/":                             {"pipeline/bus"},
+	"github.com/redis/go-redis":                       {"stages/window", "pipeline/bus"},
+	"modernc.org/sqlite":                              {"store"},
+	"github.com/prometheus/alertmanager/template":     {"templates", "stages/render"},
+	"github.com/prometheus/alertmanager/pkg/labels":   {"stages/route"},
+	"github.com/prometheus/alertmanager/matcher":      {"stages/route"},
+	"github.com/prometheus/alertmanager/timeinterval": {"stages/whitelist", "stages/route"},
+	"github.com/prometheus/alertmanager/notify":       {},
+	"github.com/prometheus/alertmanager/config":       {},
+	"github.com/wneessen/go-mail":                     {"notifiers/email"},
+	"github.com/containerd/":                          {"stages/enrich"},
+	"github.com/go-chi/chi":                           {"api"},
+	"github.com/spf13/cobra":                          {"cmd/tocsin"},
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestImports(t *testing.T) {
+	for _, p := range listPackages(t) {
+		name, ours := strings.CutPrefix(p.ImportPath, module)
+		if !ours || name == "e2e" {
+			continue
+		}
+		allowed, known := rowOf(name)
+		if !known {
+			t.Errorf("package %s has no row in mayImport: add one, with the reason in docs/architecture.md", name)
+			continue
+		}
+		for _, imp := range p.Imports {
+			if dep, ok := strings.CutPrefix(imp, module); ok && !matches(allowed, dep) {
+				t.Errorf("%s imports %s: not in its row %v", name, dep, allowed)
+			}
+			for edge, owners := range foreignEdges {
+				if strings.HasPrefix(imp, edge) && !matches(owners, name) {
+					t.Errorf("%s imports %s: that edge belongs to %v", name, imp, owners)
+				}
+			}
+		}
+	}
+}
+
+func rowOf(name string) ([]string, bool) {
+	for pattern, allowed := range mayImport {
+		if matches([]string{pattern}, name) {
+			return allowed, true
+		}
+	}
+	return nil, false
+}
+
+// matches reports whether name is one of patterns; a pattern ending in "..." is a prefix.
+func matches(patterns []string, name string) bool {
+	for _, p := range patterns {
+		prefix, wild := strings.CutSuffix(p, "...")
+		if p == name || wild && (strings.HasPrefix(name+"/", prefix)) {
+			return true
+		}
+	}
+	return false
+}
+
+func listPackages(t *testing.T) []listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []listed
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatalf("go list printed something that is not JSON: %v", err)
+		}
+		all = append(all, p)
+	}
+}
