@@ -1,0 +1,126 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// falcoEvent is Falco's JSON output; Falcosidekick adds uuid.
+type falcoEvent struct {
+	UUID         string         `json:"uuid"`
+	Time         time.Time      `json:"time"`
+	Rule         string         `json:"rule"`
+	Priority     string         `json:"priority"`
+	Source       string         `json:"source"`
+	Hostname     string         `json:"hostname"`
+	Output       string         `json:"output"`
+	Message      string         `json:"message"`
+	Tags         []string       `json:"tags"`
+	OutputFields map[string]any `json:"output_fields"`
+}
+
+// falcoAlert turns one posted alert into ours. Unlike Falcosidekick it takes alerts without
+// output_fields, which Falco sends for its own messages.
+func falcoAlert(body []byte, hostname string) (pipeline.Alert, error) {
+	var e falcoEvent
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber() // evt.time is in nanoseconds, beyond what a float64 holds
+	if err := dec.Decode(&e); err != nil {
+		return pipeline.Alert{}, err
+	}
+	if e.Rule == "" || e.Priority == "" || e.Time.IsZero() {
+		return pipeline.Alert{}, errors.New("rule, priority and time are required")
+	}
+	priority, err := pipeline.ParsePriority(e.Priority)
+	if err != nil {
+		return pipeline.Alert{}, err
+	}
+	id := e.UUID
+	if id == "" {
+		v7, err := uuid.NewV7()
+		if err != nil {
+			return pipeline.Alert{}, fmt.Errorf("make an alert id: %w", err)
+		}
+		id = v7.String()
+	}
+	a := pipeline.Alert{
+		ID: id, Time: e.Time, Rule: e.Rule, Priority: priority,
+		Source: orElse(e.Source, "syscall"), Hostname: orElse(e.Hostname, hostname),
+		Output: orElse(e.Message, falcoMessage(e.Output)), Tags: append([]string{}, e.Tags...),
+		OutputFields: e.OutputFields,
+	}
+	slices.Sort(a.Tags)
+	describeFalco(&a)
+	return a, nil
+}
+
+// falcoMessage cuts the "15:04:05.000000000: Warning " in front of Falco's output text.
+func falcoMessage(output string) string {
+	stamp, rest, ok := strings.Cut(output, ": ")
+	if !ok || !strings.Contains(stamp, ":") {
+		return output
+	}
+	word, message, ok := strings.Cut(rest, " ")
+	if _, err := pipeline.ParsePriority(word); !ok || err != nil {
+		return output
+	}
+	return message
+}
+
+// describeFalco derives labels, annotations and identity from the output fields, with the names and
+// meaning that alerts of our own sensor have.
+func describeFalco(a *pipeline.Alert) {
+	field := func(names ...string) string {
+		for _, name := range names {
+			if v, ok := a.OutputFields[name]; ok && v != nil && fmt.Sprint(v) != "<NA>" {
+				return fmt.Sprint(v)
+			}
+		}
+		return ""
+	}
+	object := field("fd.name", "fs.path.name", "evt.arg.name", "evt.arg.path")
+	if _, server, ok := strings.Cut(object, "->"); ok {
+		object = server // a connection by its far end: the near port is a new one each time
+	}
+	if ip := field("fd.rip", "fd.sip"); ip != "" {
+		object = strings.TrimSuffix(ip+":"+field("fd.rport", "fd.sport"), ":")
+	}
+	image := field("container.image.repository")
+	if tag := field("container.image.tag"); image != "" && tag != "" {
+		image += ":" + tag
+	}
+	a.SetIdentity(map[string]string{
+		"container_id": field("container.id"),
+		"proc_exepath": field("proc.exepath", "proc.exe", "proc.name"),
+		"object":       object,
+	})
+	for name, value := range map[string]string{
+		"container_name": field("container.name"), "container_image": image,
+		"k8s_ns_name": field("k8s.ns.name"), "k8s_pod_name": field("k8s.pod.name"),
+	} {
+		a.SetLabel(name, value)
+	}
+	a.Annotations = map[string]string{"summary": a.Rule, "output": a.Output}
+	for _, name := range slices.Sorted(maps.Keys(a.OutputFields)) {
+		if value := field(name); value != "" {
+			a.Annotations[pipeline.LabelName(name)] = value
+		}
+	}
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

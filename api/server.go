@@ -1,0 +1,158 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// Intake takes what was posted. Each method returns nil only when all of it is durable.
+type Intake interface {
+	PublishAlerts(ctx context.Context, alerts []pipeline.Alert) error
+	PublishEvents(ctx context.Context, source string, events []json.RawMessage) error
+}
+
+// Deps are what the server works with.
+type Deps struct {
+	Intake   Intake                          // nil in the sensor role: nothing can be posted
+	Reload   func(ctx context.Context) error // swaps the configuration whole or not at all
+	Ready    func() error                    // nil error: alerts can be taken and delivered
+	Gatherer prometheus.Gatherer
+	Hostname string // of alerts that carry none
+	Log      *slog.Logger
+}
+
+// Timeouts of a connection. A slow reader must not hold a worker for long, yet a batch of alerts over
+// a slow link has to fit.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 30 * time.Second
+	writeTimeout      = 60 * time.Second
+	idleTimeout       = 2 * time.Minute
+)
+
+// Server is the HTTP surface. Create it with New, then Run it once.
+type Server struct {
+	cfg      Config
+	deps     Deps
+	tokens   []string
+	listener net.Listener
+	http     *http.Server
+}
+
+// New binds the address, so that a port in use is an error before anything else starts.
+func New(cfg Config, deps Deps) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	tokens, err := readTokens(cfg.Auth.TokensFile)
+	if err != nil {
+		return nil, err
+	}
+	tlsConfig, err := cfg.TLS.load()
+	if err != nil {
+		return nil, err
+	}
+	listener, err := listen(cfg.Listen, tlsConfig)
+	if err != nil {
+		return nil, fmt.Errorf("http.listen: %w", err)
+	}
+	s := &Server{cfg: cfg, deps: deps, tokens: tokens, listener: listener}
+	s.http = &http.Server{
+		Handler:           s.routes(),
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		ErrorLog:          slog.NewLogLogger(deps.Log.Handler(), slog.LevelDebug),
+	}
+	return s, nil
+}
+
+// Addr is the address bound, useful when Listen asked for port 0.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Run serves until ctx ends, then lets requests in flight finish for up to 5 s.
+func (s *Server) Run(ctx context.Context) error {
+	done := make(chan error, 1)
+	go func() { done <- s.http.Serve(s.listener) }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("serve http on %s: %w", s.Addr(), err)
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err := s.http.Shutdown(drain)
+	<-done
+	if errors.Is(err, context.DeadlineExceeded) {
+		return s.http.Close()
+	}
+	return err
+}
+
+func (s *Server) routes() http.Handler {
+	r := chi.NewRouter()
+	r.Use(middleware.RequestID, s.recoverPanic)
+	r.Get("/-/healthy", s.healthy)
+	r.Get("/-/ready", s.ready)
+	r.Handle("/metrics", promhttp.HandlerFor(s.deps.Gatherer, promhttp.HandlerOpts{}))
+
+	r.Group(func(r chi.Router) {
+		r.Use(s.authenticate)
+		r.Post("/-/reload", s.reload)
+		r.Group(func(r chi.Router) {
+			r.Use(s.throttle(), s.limitBody, s.requireIntake)
+			r.Post("/", s.postFalco)
+			r.Post("/api/v1/falco", s.postFalco)
+			r.Post("/api/v1/events", s.postEvents)
+			r.Post("/api/v1/alerts", s.postAlerts)
+		})
+	})
+	return r
+}
+
+func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, map[string]any{"status": "healthy"})
+}
+
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	if err := s.deps.Ready(); err != nil {
+		refuse(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"status": "ready"})
+}
+
+// reload answers 500 when the new configuration is refused, as Alertmanager and Prometheus do: the
+// old one stays active.
+func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
+	if err := s.deps.Reload(r.Context()); err != nil {
+		refuse(w, http.StatusInternalServerError, "reload refused, the old configuration stays active: "+err.Error())
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"status": "reloaded"})
+}
+
+// answer writes v as JSON. A failed write means that the client is gone; there is nobody to tell.
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func refuse(w http.ResponseWriter, status int, reason string) {
+	answer(w, status, map[string]any{"error": reason})
+}

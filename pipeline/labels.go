@@ -1,0 +1,48 @@
+package pipeline
+
+import "strings"
+
+// SetIdentity gives the alert its standard labels and its fingerprint. identity holds, by label name,
+// the fields that tell one occurrence from another; empty values are left out of the labels but count
+// in the fingerprint. The rule and the host always belong to the identity: two nodes that see the same
+// are two things to look at.
+func (a *Alert) SetIdentity(identity map[string]string) {
+	if a.Labels == nil {
+		a.Labels = make(map[string]string, 16)
+	}
+	hashed := map[string]string{"alertname": a.Rule, "hostname": a.Hostname}
+	for name, value := range identity {
+		a.SetLabel(name, value)
+		hashed[name] = value
+	}
+	a.SetLabel("alertname", a.Rule)
+	a.SetLabel("rule", a.Rule)
+	a.SetLabel("priority", a.Priority.String())
+	a.SetLabel("severity", a.Priority.Severity())
+	a.SetLabel("source", a.Source)
+	a.SetLabel("hostname", a.Hostname)
+	a.Fingerprint = FingerprintOf(hashed)
+}
+
+// SetLabel sets a label unless the value is empty: a missing label and an empty one are the same to
+// matchers.
+func (a *Alert) SetLabel(name, value string) {
+	if value != "" {
+		a.Labels[name] = value
+	}
+}
+
+// LabelName turns a field's name into one that templates and matchers can use without quoting:
+// proc.aname[2] becomes proc_aname_2.
+func LabelName(field string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_':
+			return r
+		case r == ']':
+			return -1
+		default:
+			return '_'
+		}
+	}, field)
+}
