@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * record.h: building one record (event.h) in a scratch buffer and sending it.
+ *
+ * There is one buffer per CPU, an element of an ordinary array: a per-CPU array's element must stay
+ * below 32 KiB. Tracepoint programs run with preemption off and only in task context here, so no
+ * two of them can be in one buffer.
+ *
+ * The position lives in the buffer (map memory), not in a register: the verifier then knows nothing
+ * of it, which costs a bounds check per write but keeps loops from being explored once per value.
+ */
+#ifndef TOCSIN_RECORD_H
+#define TOCSIN_RECORD_H
+
+#include "kernel.h"
+#include "event.h"
+
+#define STRING_MAX 4096  /* PATH_MAX, and what rules see of argv and env */
+#define NAME_SIZE 256    /* NAME_MAX and a NUL byte */
+#define RECORD_MAX 32768 /* a chunk begins below this, and ends less than two STRING_MAX later */
+#define CURSOR_MAX (RECORD_MAX + 2 * STRING_MAX)
+
+struct scratch {
+	__u8 data[CURSOR_MAX + STRING_MAX];
+	__u32 len;    /* bytes of data that are complete */
+	__u32 cursor; /* where the open chunk's data goes on */
+	__u16 chunks;
+	__u16 flags;  /* enum event_flag to add to the header */
+};
+
+/* User space sets max_entries of scratches to the number of possible CPUs, of events to ring_buffer. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 23);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LOSS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} losses SEC(".maps");
+
+/* How much of a chunk of this kind was lost is not said, only that something was. */
+static __always_inline void lose(__u32 cause)
+{
+	__u64 *count = bpf_map_lookup_elem(&losses, &cause);
+
+	if (count)
+		*count += 1;
+}
+
+static __always_inline struct scratch *current_scratch(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&scratches, &cpu);
+}
+
+/* begin empties the buffer and zeroes the fixed part; NULL cannot happen, but the verifier asks. */
+static __always_inline struct scratch *begin(__u32 fixed)
+{
+	struct scratch *s = current_scratch();
+
+	if (!s)
+		return NULL;
+	__builtin_memset(s->data, 0, fixed);
+	s->len = fixed;
+	s->chunks = 0;
+	s->flags = 0;
+	return s;
+}
+
+/* open_chunk begins a chunk after what is complete; without close_chunk it leaves no trace. */
+static __always_inline bool open_chunk(struct scratch *s)
+{
+	__u32 len = s->len;
+
+	if (len >= RECORD_MAX) {
+		lose(LOSS_CHUNK_FULL);
+		s->flags |= EVENT_TRUNCATED;
+		return false;
+	}
+	s->cursor = len + sizeof(struct chunk_header);
+	return true;
+}
+
+/* room returns where the open chunk goes on; STRING_MAX bytes are free there. */
+static __always_inline void *room(struct scratch *s)
+{
+	__u32 cursor = s->cursor;
+
+	barrier_var(cursor); /* or the compiler checks one copy and uses another */
+	if (cursor > CURSOR_MAX)
+		return NULL;
+	return s->data + cursor;
+}
+
+/* close_chunk makes what was written since open_chunk part of the record, zero-padded to 8 bytes. */
+static __always_inline void close_chunk(struct scratch *s, __u16 kind, __u8 index, __u8 flags)
+{
+	__u64 *padding = room(s);
+	struct chunk_header *chunk;
+	__u32 len = s->len;
+
+	barrier_var(len);
+	if (!padding || len >= RECORD_MAX)
+		return;
+	*padding = 0;
+	chunk = (struct chunk_header *)(s->data + len);
+	chunk->kind = kind;
+	chunk->index = index;
+	chunk->flags = flags;
+	chunk->len = s->cursor - len - sizeof(*chunk);
+	s->len = (s->cursor + 7) & ~7u;
+	s->chunks += 1;
+	if (flags & CHUNK_TRUNCATED)
+		s->flags |= EVENT_TRUNCATED;
+}
+
+/* send completes the header and hands the record to user space. */
+static __always_inline void send(struct scratch *s)
+{
+	struct event_header *header = (struct event_header *)s->data;
+	__u32 len = s->len;
+
+	barrier_var(len);
+	if (len < sizeof(*header) || len > sizeof(s->data))
+		return;
+	header->size = len;
+	header->chunks = s->chunks;
+	header->flags |= s->flags;
+	if (bpf_ringbuf_output(&events, s->data, len, 0))
+		lose(LOSS_RING_FULL);
+}
+
+#endif

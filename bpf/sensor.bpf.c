@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+//go:build ignore
+
+/*
+ * sensor.bpf.c: the kernel side of the sensor, one object so that its programs share their maps.
+ *
+ * Everything hangs on BTF tracepoints: no kprobe, fentry or LSM hook, which some kernels lack.
+ * Minimum kernel 5.8 (ring buffer, CLOCK_BOOTTIME helper).
+ *
+ *	syscall.h   system calls at their exit
+ *	process.h   fork, exec, exit
+ */
+#include "process.h"
+#include "syscall.h"
+
+char license_text[] SEC("license") = "Dual BSD/GPL";
+
+/* Nothing else would carry these types into BTF, and from there into Go. */
+struct {
+	enum event_kind event_kind;
+	enum event_flag event_flag;
+	enum exe_flag exe_flag;
+	enum chunk_kind chunk_kind;
+	enum chunk_flag chunk_flag;
+	enum spec_flag spec_flag;
+	enum loss loss;
+	struct syscall_event syscall_event;
+	struct task_event task_event;
+	struct exit_event exit_event;
+	struct chunk_header chunk_header;
+	struct file_info file_info;
+	struct sock_info sock_info;
+} wire __attribute__((unused));

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * task.h: who a task is: the header of every record, and task_info.
+ */
+#ifndef TOCSIN_TASK_H
+#define TOCSIN_TASK_H
+
+#include "record.h"
+
+/* fill_header describes the thread that an event is about. */
+static __always_inline void fill_header(struct event_header *header, struct task_struct *task, __u16 type)
+{
+	header->time = bpf_ktime_get_boot_ns();
+	header->start = BPF_CORE_READ(task, group_leader, start_boottime);
+	header->pid = BPF_CORE_READ(task, tgid);
+	header->tid = BPF_CORE_READ(task, pid);
+	header->uid = BPF_CORE_READ(task, cred, euid.val);
+	header->type = type;
+	header->cpu = bpf_get_smp_processor_id();
+}
+
+/* innermost_nr returns pid's number in its innermost pid namespace. */
+static __always_inline __u32 innermost_nr(struct pid *pid)
+{
+	unsigned int level = BPF_CORE_READ(pid, level);
+	int nr = 0;
+
+	bpf_probe_read_kernel(&nr, sizeof(nr), (void *)&pid->numbers[0].nr + level * bpf_core_type_size(struct upid));
+	return nr;
+}
+
+/* pid_ns_of returns the namespace in which a task's pid was made. */
+static __always_inline struct pid_namespace *pid_ns_of(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	unsigned int level = BPF_CORE_READ(pid, level);
+	struct pid_namespace *ns = NULL;
+
+	bpf_probe_read_kernel(&ns, sizeof(ns), (void *)&pid->numbers[0].ns + level * bpf_core_type_size(struct upid));
+	return ns;
+}
+
+/* tty_of encodes the controlling terminal's device as stat(2) and /proc/PID/stat do. */
+static __always_inline __u32 tty_of(struct signal_struct *signal)
+{
+	struct tty_struct *tty = BPF_CORE_READ(signal, tty);
+	__u32 major, minor;
+
+	if (!tty)
+		return 0;
+	major = BPF_CORE_READ(tty, driver, major);
+	minor = BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index);
+	return (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
+}
+
+static __always_inline __u64 nanoseconds(struct timespec64 *time)
+{
+	return time->tv_sec * 1000000000ull + time->tv_nsec;
+}
+
+static __always_inline void fill_times(struct task_info *info, struct inode *inode)
+{
+	struct inode___underscored *middle = (void *)inode;
+	struct inode___plain *old = (void *)inode;
+	struct timespec64 time = {};
+
+	if (bpf_core_field_exists(inode->i_mtime_sec)) {
+		info->exe_mtime = BPF_CORE_READ(inode, i_mtime_sec) * 1000000000ull + BPF_CORE_READ(inode, i_mtime_nsec);
+		info->exe_ctime = BPF_CORE_READ(inode, i_ctime_sec) * 1000000000ull + BPF_CORE_READ(inode, i_ctime_nsec);
+		return;
+	}
+	if (bpf_core_field_exists(middle->__i_mtime))
+		bpf_core_read(&time, sizeof(time), &middle->__i_mtime);
+	else
+		bpf_core_read(&time, sizeof(time), &old->i_mtime);
+	info->exe_mtime = nanoseconds(&time);
+	if (bpf_core_field_exists(middle->__i_ctime))
+		bpf_core_read(&time, sizeof(time), &middle->__i_ctime);
+	else
+		bpf_core_read(&time, sizeof(time), &old->i_ctime);
+	info->exe_ctime = nanoseconds(&time);
+}
+
+/* mode_allows_write asks the inode's mode and nothing else: no ACL, no capability. */
+static __always_inline bool mode_allows_write(struct inode *inode, struct task_info *info)
+{
+	__u16 mode = BPF_CORE_READ(inode, i_mode);
+
+	if (BPF_CORE_READ(inode, i_uid.val) == info->euid)
+		return mode & S_IWUSR;
+	if (BPF_CORE_READ(inode, i_gid.val) == info->gid)
+		return mode & S_IWGRP;
+	return mode & S_IWOTH;
+}
+
+/* is_memfd: memfd_create names its file memfd:NAME and gives it no parent directory. */
+static __always_inline bool is_memfd(struct file *file)
+{
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	char name[7] = {};
+
+	if (BPF_CORE_READ(dentry, d_parent) != dentry)
+		return false;
+	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
+	return !__builtin_memcmp(name, "memfd:", 6);
+}
+
+static __always_inline void fill_exe(struct task_info *info, struct file *file)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	void *upper = NULL;
+
+	info->exe_ino = BPF_CORE_READ(inode, i_ino);
+	fill_times(info, inode);
+	if (mode_allows_write(inode, info))
+		info->exe_flags |= EXE_WRITABLE;
+	if (!BPF_CORE_READ(inode, i_nlink))
+		info->exe_flags |= EXE_DELETED;
+	if (is_memfd(file))
+		info->exe_flags |= EXE_MEMFD;
+	if (BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC) {
+		/* struct ovl_inode has __upperdentry right after vfs_inode (fs/overlayfs/ovl_entry.h). Where
+		 * overlayfs is a module, its types are not in the kernel's BTF, but inode's size is. */
+		bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
+		info->exe_flags |= upper ? EXE_UPPER_LAYER : EXE_LOWER_LAYER;
+	}
+}
+
+static __always_inline void fill_cred(struct task_info *info, const struct cred *cred)
+{
+	info->uid = BPF_CORE_READ(cred, uid.val);
+	info->euid = BPF_CORE_READ(cred, euid.val);
+	info->gid = BPF_CORE_READ(cred, egid.val);
+	bpf_core_read(&info->cap_effective, sizeof(__u64), &cred->cap_effective);
+	bpf_core_read(&info->cap_permitted, sizeof(__u64), &cred->cap_permitted);
+	bpf_core_read(&info->cap_inheritable, sizeof(__u64), &cred->cap_inheritable);
+}
+
+static __always_inline void fill_ids(struct task_info *info, struct task_struct *task)
+{
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct pid *pgrp = BPF_CORE_READ(signal, pids[PIDTYPE_PGID]);
+
+	info->ppid = BPF_CORE_READ(task, real_parent, tgid);
+	info->pgid = BPF_CORE_READ(pgrp, numbers[0].nr);
+	info->sid = BPF_CORE_READ(signal, pids[PIDTYPE_SID], numbers[0].nr);
+	info->vpid = innermost_nr(BPF_CORE_READ(task, group_leader, thread_pid));
+	info->vtid = innermost_nr(BPF_CORE_READ(task, thread_pid));
+	info->vpgid = innermost_nr(pgrp);
+	info->tty = tty_of(signal);
+	info->loginuid = ~0u;
+	if (bpf_core_field_exists(task->loginuid)) /* CONFIG_AUDITSYSCALL */
+		info->loginuid = BPF_CORE_READ(task, loginuid.val);
+}
+
+/* fill_task describes task. The record's fixed part is zero before. */
+static __always_inline void fill_task(struct task_info *info, struct task_struct *task)
+{
+	struct file *exe = BPF_CORE_READ(task, mm, exe_file);
+
+	fill_ids(info, task);
+	fill_cred(info, BPF_CORE_READ(task, cred));
+	if (exe) /* kernel threads have none */
+		fill_exe(info, exe);
+	info->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	info->mnt_ns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+	info->pid_ns = BPF_CORE_READ(pid_ns_of(task), ns.inum);
+	bpf_core_read(info->comm, sizeof(info->comm), &task->comm);
+}
+
+#endif
