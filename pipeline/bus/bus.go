@@ -1,0 +1,130 @@
+// Package bus owns the durable message bus: it opens the engine behind a URL and hands out Watermill
+// publishers and subscribers on it. Publish returns nil only when the messages are on disk (or with the
+// broker); a message is gone only when it is acknowledged. It knows no alert and no receiver.
+//
+// Topics are work queues: one consumer group each, in which every message goes to one member. A message
+// that is being worked on, for however long, is not handed out again while its process lives.
+//
+// What "on disk" means for the embedded engine: written to the file system before Publish returns, so
+// that kill -9 loses nothing; synced to the device every second, so that a power cut can lose the last
+// second.
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// Embedded is the URL of the engine inside the process.
+const Embedded = "embedded"
+
+// ErrFull says that a topic holds all it may. What is in it stays; the new message is refused.
+var ErrFull = errors.New("the topic is full: its consumer is behind or stopped")
+
+// Config is the bus block of the configuration.
+type Config struct {
+	URL string // embedded (default), nats://…; several servers with commas
+	Dir string // where the embedded engine keeps its files
+
+	// MaxBytes bounds one topic; default 1 GiB. Smaller: an outage of a channel fills its topic sooner.
+	MaxBytes int64
+	// MaxPayload bounds one message of the embedded engine; default 8 MiB, enough for 256 large alerts.
+	MaxPayload int32
+	// AckWait is how long a message of a process that died stays with it; default 5 s embedded, 30 s
+	// else. Shorter hands over sooner, and duplicates when a process stalls that long.
+	AckWait time.Duration
+	// InFlight is how many messages of a topic are worked on at once; default 16.
+	InFlight int
+}
+
+func (c *Config) setDefaults() {
+	if c.URL == "" {
+		c.URL = Embedded
+	}
+	if c.MaxBytes == 0 {
+		c.MaxBytes = 1 << 30
+	}
+	if c.MaxPayload == 0 {
+		c.MaxPayload = 8 << 20
+	}
+	if c.AckWait == 0 {
+		c.AckWait = 30 * time.Second
+		if c.URL == Embedded {
+			c.AckWait = 5 * time.Second
+		}
+	}
+	if c.InFlight == 0 {
+		c.InFlight = 16
+	}
+}
+
+// Validate says whether an engine for URL exists, without opening it.
+func (c Config) Validate() error {
+	if c.URL == "" || c.URL == Embedded {
+		return nil
+	}
+	for one := range strings.SplitSeq(c.URL, ",") {
+		u, err := url.Parse(strings.TrimSpace(one))
+		if err != nil {
+			return errors.New("bus: not a URL") // err holds the URL, and that may hold a password
+		}
+		switch u.Scheme {
+		case "nats", "tls":
+		case "redis", "rediss", "kafka":
+			return fmt.Errorf("bus: this build has no %s bus yet: use embedded or nats://host:4222", u.Scheme)
+		default:
+			return fmt.Errorf("bus: unknown engine %q: use embedded or nats://host:4222", u.Scheme)
+		}
+	}
+	return nil
+}
+
+// Bus is an open bus. It is safe for concurrent use.
+type Bus struct {
+	nats *natsBus
+}
+
+// Open opens the engine of cfg.URL; the embedded one is started, with its files in cfg.Dir.
+func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Bus, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg.setDefaults()
+	open := connect
+	if cfg.URL == Embedded {
+		open = startEmbedded
+	}
+	n, err := open(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	return &Bus{nats: n}, nil
+}
+
+// Publisher publishes durably. A message's UUID is its identity: the engine drops a second one with the
+// same UUID within two minutes. Its Close does nothing; close the Bus.
+func (b *Bus) Publisher() message.Publisher { return publisher{b.nats} }
+
+// Subscriber makes a subscriber for the consumer group. A topic has one group; its members share the
+// messages. Each call makes an independent one, to be closed by its user.
+func (b *Bus) Subscriber(group string) (message.Subscriber, error) {
+	return newSubscriber(b.nats, group), nil
+}
+
+// Backlog is how many messages of a topic are not acknowledged yet; 0 for a topic that does not exist.
+func (b *Bus) Backlog(ctx context.Context, topic string) (int, error) {
+	return b.nats.backlog(ctx, topic)
+}
+
+// MaxPayload is the largest message the engine takes, in bytes.
+func (b *Bus) MaxPayload() int { return int(b.nats.conn.MaxPayload()) }
+
+// Close disconnects, and stops the embedded engine. Subscribers must be closed before.
+func (b *Bus) Close() error { return b.nats.close() }

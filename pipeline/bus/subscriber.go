@@ -1,0 +1,199 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	wmnats "github.com/ThreeDotsLabs/watermill-nats/v2/pkg/nats"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// nackDelay is how soon a refused message comes again. Handlers back off on their own; this only keeps
+// one that cannot even do that from spinning.
+const nackDelay = time.Second
+
+// subscriber is ours rather than watermill-nats' because neither of its two can work on a message for
+// longer than AckWait (they give it up and the server hands it out a second time, to be worked on side
+// by side), nor on more than one at a time per consumer.
+type subscriber struct {
+	bus   *natsBus
+	group string
+
+	closing   chan struct{}
+	closeOnce sync.Once
+	running   sync.WaitGroup // one per Subscribe
+}
+
+var _ message.Subscriber = (*subscriber)(nil)
+
+func newSubscriber(b *natsBus, group string) *subscriber {
+	return &subscriber{bus: b, group: group, closing: make(chan struct{})}
+}
+
+// Subscribe hands out the topic's messages until ctx ends or the subscriber is closed; then it takes no
+// more, waits for what is being worked on, and closes the channel. A message's context ends when the
+// subscription is stopping: its handler should finish or refuse it soon.
+func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+	if err := s.bus.ensure(ctx, topic); err != nil {
+		return nil, err
+	}
+	consumer, err := s.bus.js.CreateOrUpdateConsumer(ctx, streamName(topic), jetstream.ConsumerConfig{
+		Durable:       token(s.group),
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       s.bus.cfg.AckWait,
+		MaxAckPending: s.bus.cfg.InFlight,
+		MaxDeliver:    -1,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to bus topic %q: %w", topic, err)
+	}
+	incoming, err := consumer.Messages(jetstream.PullMaxMessages(s.bus.cfg.InFlight))
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to bus topic %q: %w", topic, err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	d := &delivery{bus: s.bus, topic: topic, out: make(chan *message.Message), working: map[uint64]bool{}}
+	s.running.Add(1)
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-s.closing:
+			stop()
+		}
+		incoming.Stop()
+	}()
+	go func() {
+		defer s.running.Done()
+		defer stop()
+		d.run(ctx, incoming)
+	}()
+	return d.out, nil
+}
+
+// Close stops all subscriptions and waits until their messages are acknowledged or refused.
+func (s *subscriber) Close() error {
+	s.closeOnce.Do(func() { close(s.closing) })
+	s.running.Wait()
+	return nil
+}
+
+// delivery is one running subscription.
+type delivery struct {
+	bus      *natsBus
+	topic    string
+	out      chan *message.Message
+	trackers sync.WaitGroup
+
+	mu      sync.Mutex
+	working map[uint64]bool // stream sequences being worked on here
+}
+
+func (d *delivery) run(ctx context.Context, incoming jetstream.MessagesContext) {
+	for {
+		m, err := incoming.Next()
+		if errors.Is(err, jetstream.ErrMsgIteratorClosed) || ctx.Err() != nil {
+			if err == nil {
+				d.warn("refuse", m.Nak()) // read in the moment of stopping: at once to another member
+			}
+			break
+		}
+		if err != nil {
+			d.bus.log.Warn("bus: reading a topic failed, trying again", "topic", d.topic, "err", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(nackDelay):
+			}
+			continue
+		}
+		d.trackers.Go(func() { d.track(ctx, m) })
+	}
+	d.trackers.Wait()
+	close(d.out)
+}
+
+// track hands a message out and stays with it until it is acknowledged or refused, telling the server
+// meanwhile that it is in work.
+func (d *delivery) track(ctx context.Context, m jetstream.Msg) {
+	meta, err := m.Metadata()
+	if err != nil {
+		d.warn("read the metadata of", err)
+		return
+	}
+	if !d.begin(meta.Sequence.Stream) {
+		return // handed out again although we are on it: a heartbeat came late
+	}
+	defer d.end(meta.Sequence.Stream)
+
+	wm, err := unmarshal(m)
+	if err != nil {
+		d.warn("decode", err)
+		d.warn("drop", m.TermWithReason(err.Error())) // not written by us; no consumer can read it
+		return
+	}
+	wm.SetContext(ctx)
+	beat := time.NewTicker(d.bus.cfg.AckWait / 3)
+	defer beat.Stop()
+	out := d.out
+	stopping := ctx.Done()
+	for {
+		select {
+		case out <- wm:
+			out, stopping = nil, nil // from here on its handler decides
+		case <-stopping:
+			d.warn("refuse", m.Nak())
+			return
+		case <-beat.C:
+			d.warn("extend", m.InProgress())
+		case <-wm.Acked():
+			d.warn("acknowledge", d.ack(m))
+			return
+		case <-wm.Nacked():
+			if ctx.Err() != nil {
+				d.warn("refuse", m.Nak())
+			} else {
+				d.warn("refuse", m.NakWithDelay(nackDelay))
+			}
+			return
+		}
+	}
+}
+
+// ack waits for the server's confirmation, so that a clean stop leaves nothing to be handed out twice.
+func (d *delivery) ack(m jetstream.Msg) error {
+	ctx, cancel := context.WithTimeout(context.Background(), publishTimeout)
+	defer cancel()
+	return m.DoubleAck(ctx)
+}
+
+func (d *delivery) begin(seq uint64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.working[seq] {
+		return false
+	}
+	d.working[seq] = true
+	return true
+}
+
+func (d *delivery) end(seq uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.working, seq)
+}
+
+// warn logs a failed exchange about a message. The message is not lost by it: it comes again.
+func (d *delivery) warn(doing string, err error) {
+	if err != nil {
+		d.bus.log.Warn("bus: message exchange failed; the message may come again", "topic", d.topic, "doing", doing, "err", err)
+	}
+}
+
+// unmarshal reads watermill-nats' wire format.
+func unmarshal(m jetstream.Msg) (*message.Message, error) {
+	return (&wmnats.NATSMarshaler{}).Unmarshal(&nats.Msg{Subject: m.Subject(), Header: m.Headers(), Data: m.Data()})
+}

@@ -1,0 +1,101 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/bus"
+)
+
+// PublishAlerts returns nil only when all alerts are durable. After an error some may be; publishing
+// the same alerts again is safe.
+func (r *Router) PublishAlerts(ctx context.Context, alerts []pipeline.Alert) error {
+	// A quarter of what the bus takes leaves room for one alert's notification with its labels again,
+	// and for the envelope of a dead letter around that.
+	batches, err := encodeAlerts(alerts, r.bus.MaxPayload()/4)
+	if err != nil {
+		return err
+	}
+	msgs := make([]*message.Message, len(batches))
+	for i, b := range batches {
+		msgs[i] = newMessage(ctx, b.id, b.body)
+	}
+	if err := r.pub.Publish(TopicAlerts, msgs...); err != nil {
+		return err
+	}
+	r.metrics.alertsReceived.Add(float64(len(alerts)))
+	return nil
+}
+
+// PublishNotification publishes n durably for the integration named topic.
+func (r *Router) PublishNotification(ctx context.Context, topic string, n pipeline.Notification) error {
+	n.Integration = topic
+	return r.PublishNotifications(ctx, []pipeline.Notification{n})
+}
+
+// PublishNotifications publishes each notification durably for its Integration; nil means that all are.
+// When an integration's topic is full, because its channel has been away for long, the notification is
+// parked instead: one dead channel must not stop the groups that it shares with others.
+func (r *Router) PublishNotifications(ctx context.Context, ns []pipeline.Notification) error {
+	byTopic := map[string][]encoded{}
+	for _, n := range ns {
+		parts, err := encodeNotification(n, r.bus.MaxPayload()/2)
+		if err != nil {
+			return err
+		}
+		byTopic[n.Integration] = append(byTopic[n.Integration], parts...)
+	}
+	var failed error
+	for integration, parts := range byTopic {
+		failed = errors.Join(failed, r.publishTo(ctx, integration, parts))
+	}
+	return failed
+}
+
+func (r *Router) publishTo(ctx context.Context, integration string, parts []encoded) error {
+	msgs := make([]*message.Message, len(parts))
+	for i, p := range parts {
+		msgs[i] = newMessage(ctx, p.ID+"/"+integration, p.body)
+	}
+	err := r.pub.Publish(notifyPrefix+integration, msgs...)
+	if errors.Is(err, bus.ErrFull) {
+		return r.parkOverflow(ctx, integration, parts)
+	}
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		r.metrics.published.WithLabelValues(p.Receiver, integration).Inc()
+	}
+	return nil
+}
+
+// parkOverflow publishes one by one, since some may still fit, and parks the rest.
+func (r *Router) parkOverflow(ctx context.Context, integration string, parts []encoded) error {
+	for _, p := range parts {
+		msg := newMessage(ctx, p.ID+"/"+integration, p.body)
+		err := r.pub.Publish(notifyPrefix+integration, msg)
+		if err != nil && !errors.Is(err, bus.ErrFull) {
+			return err
+		}
+		r.metrics.published.WithLabelValues(p.Receiver, integration).Inc()
+		if err == nil {
+			continue
+		}
+		if err := r.park(msg, "publish", notifyPrefix+integration, fmt.Errorf("integration %s: %w", integration, err)); err != nil {
+			return err
+		}
+		r.metrics.notified(p.Notification, outcomeDead)
+	}
+	return nil
+}
+
+func newMessage(ctx context.Context, id string, body []byte) *message.Message {
+	m := message.NewMessage(id, body)
+	m.SetContext(ctx)
+	return m
+}

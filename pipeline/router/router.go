@@ -1,0 +1,131 @@
+// Package router runs the durable half: it carries alerts and notifications over the bus (as JSON),
+// hands them to the stages, retries what can succeed later and parks what cannot. A message is
+// acknowledged only when its handler is done with it and everything that follows from it is durable.
+// The router knows no rule, no route and no channel.
+//
+// Topics: "alerts" (batches of alerts), "notify.<integration>" (one notification each, one consumer
+// each, so that a channel that hangs holds up no other), "dead" (what was parked, with stage and reason).
+//
+// Delivery is at least once. Duplicates come from kills and lost connections only, and carry the same
+// delivery id.
+package router
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/bus"
+)
+
+// Topics of the bus.
+const (
+	TopicAlerts  = "alerts"
+	TopicDead    = "dead"
+	notifyPrefix = "notify."
+)
+
+// group is the consumer group of every topic: replicas of the router share the work.
+const group = "router"
+
+// Config is how the router treats trouble.
+type Config struct {
+	Retry RetryConfig
+	// AttemptTimeout bounds one run of a handler; default 30 s. It also bounds how long a stop waits for
+	// an attempt that is under way: cutting it off would send the message twice.
+	AttemptTimeout time.Duration
+}
+
+// AlertsFunc handles a batch of alerts. nil means that all that follows from them is durable.
+type AlertsFunc func(ctx context.Context, alerts []pipeline.Alert) error
+
+// DeliverFunc delivers a notification: nil, or an error that is best a *pipeline.DeliveryError.
+type DeliverFunc func(ctx context.Context, n pipeline.Notification) error
+
+// Router is safe for concurrent use.
+type Router struct {
+	cfg     Config
+	bus     *bus.Bus
+	pub     message.Publisher
+	wm      *message.Router
+	metrics *metrics
+	log     *slog.Logger
+
+	alertsSub message.Subscriber
+
+	alertsMu sync.Mutex // one batch at a time: windows and groups see alerts in one order
+
+	mu       sync.Mutex // guards what follows, and the order of changes to it
+	runCtx   context.Context
+	notifies map[string]*notifyHandler
+}
+
+// New makes a router on b. Its metrics go to reg.
+func New(cfg Config, b *bus.Bus, reg prometheus.Registerer, log *slog.Logger) (*Router, error) {
+	if cfg.AttemptTimeout == 0 {
+		cfg.AttemptTimeout = 30 * time.Second
+	}
+	if err := cfg.Retry.setDefaults(); err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(reg)
+	if err != nil {
+		return nil, err
+	}
+	wm, err := message.NewRouter(
+		message.RouterConfig{CloseTimeout: cfg.AttemptTimeout + 5*time.Second}, watermillLog(log))
+	if err != nil {
+		return nil, fmt.Errorf("make the Watermill router: %w", err)
+	}
+	sub, err := b.Subscriber(group)
+	if err != nil {
+		return nil, fmt.Errorf("make the subscriber of alerts: %w", err)
+	}
+	return &Router{
+		cfg: cfg, bus: b, pub: b.Publisher(), alertsSub: sub, wm: wm, metrics: m, log: log,
+		notifies: map[string]*notifyHandler{},
+	}, nil
+}
+
+// watermillLog shows what Watermill calls information, a few lines per handler, as details.
+func watermillLog(log *slog.Logger) watermill.LoggerAdapter {
+	return watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{
+		slog.LevelInfo: slog.LevelDebug,
+	})
+}
+
+// HandleAlerts sets the handler of the alerts topic. Call it once, before Run. Batches are handled one
+// after the other; one that fails is tried again for as long as it takes, since what it fails on (the
+// store, the bus) is ours to mend.
+func (r *Router) HandleAlerts(handle AlertsFunc) {
+	r.wm.AddConsumerHandler(TopicAlerts, TopicAlerts, r.alertsSub, r.alertsHandler(handle))
+}
+
+// Run handles messages until ctx ends, then finishes what is under way and returns. Call it once; it
+// needs a handler of alerts.
+func (r *Router) Run(ctx context.Context) error {
+	r.mu.Lock()
+	r.runCtx = ctx
+	r.mu.Unlock()
+	// Watermill does not look at ctx while it has no handlers.
+	stop := context.AfterFunc(ctx, func() {
+		if err := r.wm.Close(); err != nil {
+			r.log.Warn("stopping the router: some handlers did not end in time; their messages come again", "err", err)
+		}
+	})
+	defer stop()
+	if err := r.wm.Run(ctx); err != nil {
+		return fmt.Errorf("run the router: %w", err)
+	}
+	return nil
+}
+
+// Running is closed once all handlers are subscribed.
+func (r *Router) Running() <-chan struct{} { return r.wm.Running() }
