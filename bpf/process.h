@@ -18,7 +18,7 @@
 static __always_inline void put_image(struct scratch *s, __u16 kind, __u64 start, __u64 end)
 {
 	__u64 size = end - start;
-	__u32 n = size < STRING_MAX ? size : STRING_MAX;
+	__u64 n = size < STRING_MAX ? size : STRING_MAX;
 	__u8 flags = size > STRING_MAX ? CHUNK_TRUNCATED : 0;
 	void *to;
 

@@ -95,7 +95,7 @@ static __always_inline bool open_chunk(struct scratch *s)
 /* room returns where the open chunk goes on; STRING_MAX bytes are free there. */
 static __always_inline void *room(struct scratch *s)
 {
-	__u32 cursor = s->cursor;
+	__u64 cursor = s->cursor; /* 64 bits wide: the verifier loses bounds in a zero extension */
 
 	barrier_var(cursor); /* or the compiler checks one copy and uses another */
 	if (cursor > CURSOR_MAX)
@@ -108,7 +108,7 @@ static __always_inline void close_chunk(struct scratch *s, __u16 kind, __u8 inde
 {
 	__u64 *padding = room(s);
 	struct chunk_header *chunk;
-	__u32 len = s->len;
+	__u64 len = s->len;
 
 	barrier_var(len);
 	if (!padding || len >= RECORD_MAX)
@@ -129,7 +129,7 @@ static __always_inline void close_chunk(struct scratch *s, __u16 kind, __u8 inde
 static __always_inline void send(struct scratch *s)
 {
 	struct event_header *header = (struct event_header *)s->data;
-	__u32 len = s->len;
+	__u64 len = s->len;
 
 	barrier_var(len);
 	if (len < sizeof(*header) || len > sizeof(s->data))

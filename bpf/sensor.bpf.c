@@ -16,7 +16,7 @@
 char license_text[] SEC("license") = "Dual BSD/GPL";
 
 /* Nothing else would carry these types into BTF, and from there into Go. */
-struct {
+struct wire {
 	enum event_kind event_kind;
 	enum event_flag event_flag;
 	enum exe_flag exe_flag;
@@ -30,4 +30,4 @@ struct {
 	struct chunk_header chunk_header;
 	struct file_info file_info;
 	struct sock_info sock_info;
-} wire __attribute__((unused));
+} *wire __attribute__((unused));

@@ -101,8 +101,9 @@ static __always_inline bool in_compat(void)
 	return THREAD_IS_COMPAT(&info);
 }
 
-static __always_inline bool is_wanted(__u32 row)
+static __always_inline bool is_wanted(__u64 row)
 {
+	barrier_var(row); /* or the compiler drops the modulo that the verifier wants to see */
 	return wanted[row / 64 % (2 * SYSCALLS / 64)] >> row % 64 & 1;
 }
 
@@ -154,14 +155,15 @@ int sys_exit(__u64 *ctx)
 {
 	struct pt_regs *regs = (void *)ctx[0];
 	__s64 ret = ctx[1];
-	__u32 row = syscall_number(regs);
+	__u64 number = syscall_number(regs);
+	__u32 row = number;
 	struct syscall_event *event;
 	struct syscall_spec *spec;
 	struct scratch *s;
 	bool compat;
 
 	/* Most calls end here: no ABI wants the number. Asking the task comes after. */
-	if (row >= SYSCALLS || !(is_wanted(row) || is_wanted(row + SYSCALLS)))
+	if (number >= SYSCALLS || !(is_wanted(number) || is_wanted(number + SYSCALLS)))
 		return 0;
 	compat = in_compat();
 	if (compat)

@@ -97,12 +97,17 @@ static __always_inline bool mode_allows_write(struct inode *inode, struct task_i
 static __always_inline bool is_memfd(struct file *file)
 {
 	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
-	char name[7] = {};
+	const char prefix[] = "memfd:";
+	char name[sizeof(prefix)] = {};
 
 	if (BPF_CORE_READ(dentry, d_parent) != dentry)
 		return false;
 	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
-	return !__builtin_memcmp(name, "memfd:", 6);
+#pragma unroll
+	for (unsigned int i = 0; i < sizeof(prefix) - 1; i++)
+		if (name[i] != prefix[i])
+			return false;
+	return true;
 }
 
 static __always_inline void fill_exe(struct task_info *info, struct file *file)
@@ -154,7 +159,7 @@ static __always_inline void fill_ids(struct task_info *info, struct task_struct 
 }
 
 /* fill_task describes task. The record's fixed part is zero before. */
-static __always_inline void fill_task(struct task_info *info, struct task_struct *task)
+static __attribute__((noinline)) void fill_task(struct task_info *info, struct task_struct *task)
 {
 	struct file *exe = BPF_CORE_READ(task, mm, exe_file);
 

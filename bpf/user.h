@@ -76,7 +76,7 @@ __attribute__((noinline)) int put_user_path(__u64 address, int dirfd, __u32 inde
 /* put_user_data adds len bytes, at most max (a constant below STRING_MAX), of the caller's memory. */
 static __always_inline void put_user_data(struct scratch *s, __u16 kind, __u8 index, __u64 address, __u64 len, __u32 max)
 {
-	__u32 n = len < max ? len : max;
+	__u64 n = len < max ? len : max;
 	void *to;
 
 	if (!address || !n || !open_chunk(s))

@@ -1,0 +1,53 @@
+package sensor
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+const (
+	// minRingBuffer must hold the largest record (about 40 KiB) and, where pages are that big, a page.
+	minRingBuffer = 64 << 10
+	// maxRingBuffer keeps a typing error from pinning a machine's memory: the ring is never swapped.
+	maxRingBuffer = 1 << 30
+)
+
+// Config is the sensor block of the configuration.
+type Config struct {
+	Enabled bool `yaml:"enabled"` // false: no kernel side and no rights needed; default true
+
+	// RingBuffer is the room for events that user space has not read yet, in bytes, a power of two of
+	// at least 64KiB; default 8MiB. Too small loses events in a burst; too large only pins memory.
+	RingBuffer pipeline.Size `yaml:"ring_buffer"`
+
+	// Pushdown lets the kernel drop what no rule can match; default true. So far that goes by system
+	// call alone, which costs nothing and is always done: the setting has no effect of its own yet.
+	Pushdown bool `yaml:"pushdown"`
+}
+
+// DefaultConfig returns what an empty sensor block means.
+func DefaultConfig() Config {
+	return Config{Enabled: true, RingBuffer: 8 << 20, Pushdown: true}
+}
+
+// Validate reports what is wrong with c, naming the field.
+func (c Config) Validate() error {
+	size, page := int64(c.RingBuffer), int64(os.Getpagesize())
+	switch {
+	case size < minRingBuffer || size > maxRingBuffer:
+		return fmt.Errorf("ring_buffer: %d bytes is out of range: use 64KiB to 1GiB, 8MiB is the default", size)
+	case size&(size-1) != 0 || size%page != 0:
+		return fmt.Errorf("ring_buffer: %d bytes is not a power of two of whole %d byte pages: try %dKiB", size, page, nextPowerOfTwo(size)>>10)
+	}
+	return nil
+}
+
+func nextPowerOfTwo(n int64) int64 {
+	p := int64(minRingBuffer)
+	for p < n {
+		p *= 2
+	}
+	return p
+}

@@ -1,0 +1,185 @@
+package sensor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync/atomic"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/ringbuf"
+	"github.com/cilium/ebpf/rlimit"
+
+	"github.com/tocsin-security/tocsin/bpf"
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// initialPIDNamespace is what /proc/self/ns/pid links to outside any pid namespace: PROC_PID_INIT_INO.
+const initialPIDNamespace = "pid:[4026531836]"
+
+// Sensor is the loaded and attached kernel side. Its methods are safe for concurrent use, except
+// that only one Run may be under way.
+type Sensor struct {
+	objects bpf.SensorObjects
+	links   []link.Link
+	reader  *ringbuf.Reader
+}
+
+// Open loads the kernel side and attaches it. Events queue in the ring from then on; read them with
+// Run. Exec, fork and exit are always reported; want names the system calls to report, nil all of
+// Syscalls.
+func Open(cfg Config, want []pipeline.EventType, log *slog.Logger) (*Sensor, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("sensor: %w", err)
+	}
+	if err := Check(); err != nil {
+		return nil, err
+	}
+	self := ownTGID()
+	if self == 0 {
+		log.Warn("own process number is unknown in a pid namespace: the sensor reports its own system calls too")
+	}
+	s, err := load(uint32(cfg.RingBuffer), self)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.start(want); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	log.Info("sensor attached", "ring_buffer", int64(cfg.RingBuffer), "programs", len(s.links))
+	return s, nil
+}
+
+// ownTGID returns this process's number as the kernel side sees it. Inside a pid namespace that is
+// not the number we know, and could be another process's: then nothing is left out.
+func ownTGID() uint32 {
+	if ns, err := os.Readlink("/proc/self/ns/pid"); err != nil || ns != initialPIDNamespace {
+		return 0
+	}
+	return uint32(os.Getpid())
+}
+
+// load brings programs and maps into the kernel, attached to nothing.
+func load(ring, self uint32) (*Sensor, error) {
+	// Before 5.11 the memory of maps counts against RLIMIT_MEMLOCK.
+	if err := rlimit.RemoveMemlock(); err != nil {
+		return nil, fmt.Errorf("raise the locked memory limit for the sensor: %w", err)
+	}
+	spec, err := bpf.LoadSensor()
+	if err != nil {
+		return nil, fmt.Errorf("read the sensor's embedded object: %w", err)
+	}
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return nil, fmt.Errorf("count the CPUs the sensor may run on: %w", err)
+	}
+	spec.Maps[bpf.SensorMapScratches].MaxEntries = uint32(cpus)
+	spec.Maps[bpf.SensorMapEvents].MaxEntries = ring
+	if err := spec.Variables[bpf.SensorVarSelfTgid].Set(self); err != nil {
+		return nil, fmt.Errorf("tell the sensor its own process: %w", err)
+	}
+	s := &Sensor{}
+	if err := spec.LoadAndAssign(&s.objects, nil); err != nil {
+		return nil, fmt.Errorf("load the sensor into the kernel: %w", err)
+	}
+	return s, nil
+}
+
+// start fills the tables, opens the ring and attaches. Exit comes first and fork before exec, so that
+// no process is seen to begin whose end would be missed.
+func (s *Sensor) start(want []pipeline.EventType) error {
+	for row, spec := range rows() {
+		if err := s.objects.SyscallSpecs.Put(row, spec); err != nil {
+			return fmt.Errorf("fill row %d of the sensor's system call table: %w", row, err)
+		}
+	}
+	if err := s.SetWanted(want); err != nil {
+		return err
+	}
+	var err error
+	if s.reader, err = ringbuf.NewReader(s.objects.Events); err != nil {
+		return fmt.Errorf("open the sensor's ring buffer: %w", err)
+	}
+	o := &s.objects
+	for _, program := range []*ebpf.Program{o.SchedProcessExit, o.SchedProcessFork, o.SchedProcessExec, o.SysExit} {
+		l, err := link.AttachTracing(link.TracingOptions{Program: program})
+		if err != nil {
+			return fmt.Errorf("attach the sensor's program %s: %w", program, err)
+		}
+		s.links = append(s.links, l)
+	}
+	return nil
+}
+
+// Run reads records and hands each to handle until ctx ends; what the ring holds then is still
+// handed over. A record is valid only during the call. An error of handle ends Run with that error.
+func (s *Sensor) Run(ctx context.Context, handle func(pipeline.Sample) error) error {
+	var stopping atomic.Bool
+	stop := context.AfterFunc(ctx, func() {
+		stopping.Store(true)
+		// It fails only on a closed reader, which ends the loop below by itself.
+		_ = s.reader.Flush()
+	})
+	defer stop()
+
+	var record ringbuf.Record
+	drained := 0 // bytes handed over since ctx ended: a busy machine fills the ring as fast as we read
+	for drained <= s.reader.BufferSize() {
+		if err := s.reader.ReadInto(&record); err != nil {
+			if errors.Is(err, ringbuf.ErrFlushed) || errors.Is(err, ringbuf.ErrClosed) {
+				return nil
+			}
+			return fmt.Errorf("read the sensor's ring buffer: %w", err)
+		}
+		if err := handle(record.RawSample); err != nil {
+			return err
+		}
+		if stopping.Load() {
+			drained += len(record.RawSample)
+		}
+	}
+	return nil
+}
+
+// SetWanted changes which system calls are reported; nil means all of Syscalls. Names that the
+// sensor does not cover are ignored: Syscalls says which it does.
+func (s *Sensor) SetWanted(want []pipeline.EventType) error {
+	if err := s.objects.Wanted.Set(bitmap(want)); err != nil {
+		return fmt.Errorf("set the system calls the sensor reports: %w", err)
+	}
+	return nil
+}
+
+// Losses returns how much was lost or shortened in the kernel since Open, by cause, over all CPUs.
+func (s *Sensor) Losses() ([pipeline.NumKernelLosses]uint64, error) {
+	var sums [pipeline.NumKernelLosses]uint64
+	for cause := range sums {
+		var perCPU []uint64
+		if err := s.objects.Losses.Lookup(uint32(cause), &perCPU); err != nil {
+			return sums, fmt.Errorf("read the sensor's count of %s: %w", pipeline.Loss(cause), err)
+		}
+		for _, n := range perCPU {
+			sums[cause] += n
+		}
+	}
+	return sums, nil
+}
+
+// Close detaches and unloads everything. It ends a Run under way.
+func (s *Sensor) Close() error {
+	var errs []error
+	for _, l := range s.links {
+		errs = append(errs, l.Close())
+	}
+	if s.reader != nil {
+		errs = append(errs, s.reader.Close())
+	}
+	errs = append(errs, s.objects.Close())
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close the sensor: %w", err)
+	}
+	return nil
+}
