@@ -1,0 +1,41 @@
+package decode
+
+import "github.com/tocsin-security/tocsin/bpf"
+
+// The wire layout is bpf/event.h's; bpf2go turns it into the structs of package bpf.
+type (
+	eventHeader  = bpf.SensorEventHeader
+	syscallEvent = bpf.SensorSyscallEvent
+	taskEvent    = bpf.SensorTaskEvent
+	exitEvent    = bpf.SensorExitEvent
+	chunkHeader  = bpf.SensorChunkHeader
+	fileInfo     = bpf.SensorFileInfo
+	sockInfo     = bpf.SensorSockInfo
+)
+
+// The enumerators, in the types of the fields that hold them.
+const (
+	kindString   = uint16(bpf.SensorChunkKindCHUNK_STRING)
+	kindBase     = uint16(bpf.SensorChunkKindCHUNK_BASE)
+	kindFile     = uint16(bpf.SensorChunkKindCHUNK_FILE)
+	kindSockaddr = uint16(bpf.SensorChunkKindCHUNK_SOCKADDR)
+	kindSock     = uint16(bpf.SensorChunkKindCHUNK_SOCK)
+	kindArgv     = uint16(bpf.SensorChunkKindCHUNK_ARGV)
+	kindEnv      = uint16(bpf.SensorChunkKindCHUNK_ENV)
+	kindExe      = uint16(bpf.SensorChunkKindCHUNK_EXE)
+	kindCwd      = uint16(bpf.SensorChunkKindCHUNK_CWD)
+	kindCgroup   = uint16(bpf.SensorChunkKindCHUNK_CGROUP)
+	kindFilename = uint16(bpf.SensorChunkKindCHUNK_FILENAME)
+	kindData     = uint16(bpf.SensorChunkKindCHUNK_DATA)
+
+	chunkTruncated = uint8(bpf.SensorChunkFlagCHUNK_TRUNCATED)
+	chunkNoPath    = uint8(bpf.SensorChunkFlagCHUNK_NO_PATH)
+
+	flagThread = uint16(bpf.SensorEventFlagEVENT_THREAD)
+
+	exeUpperLayer = uint32(bpf.SensorExeFlagEXE_UPPER_LAYER)
+	exeLowerLayer = uint32(bpf.SensorExeFlagEXE_LOWER_LAYER)
+	exeMemfd      = uint32(bpf.SensorExeFlagEXE_MEMFD)
+	exeDeleted    = uint32(bpf.SensorExeFlagEXE_DELETED)
+	exeWritable   = uint32(bpf.SensorExeFlagEXE_WRITABLE)
+)
