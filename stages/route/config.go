@@ -1,0 +1,102 @@
+package route
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// Defaults of the root route, Alertmanager's.
+const (
+	DefaultGroupWait      = 30 * time.Second
+	DefaultGroupInterval  = 5 * time.Minute
+	DefaultRepeatInterval = 4 * time.Hour
+)
+
+// AllLabels in group_by makes a group of each alert.
+const AllLabels = "..."
+
+// Config is one node of the routing tree, in Alertmanager's YAML. What a child leaves out it takes from
+// its parent, except matchers and continue.
+type Config struct {
+	// Name is ours: it stands in group keys instead of the route's place in the tree, so that routes can
+	// be reordered without announcing everything again.
+	Name     string `yaml:"name"`
+	Receiver string `yaml:"receiver"`
+
+	// Matchers must all hold. Match and MatchRE are Alertmanager's older spelling of them.
+	Matchers []string          `yaml:"matchers"`
+	Match    map[string]string `yaml:"match"`
+	MatchRE  map[string]string `yaml:"match_re"`
+	Continue bool              `yaml:"continue"` // go on with the next sibling after a match
+
+	// GroupBy are the labels that tell groups apart. nil: the parent's; empty: one group for all.
+	GroupBy        []string           `yaml:"group_by"`
+	GroupWait      *pipeline.Duration `yaml:"group_wait"`      // gather before the first notification; default 30s, 0s: send at once
+	GroupInterval  *pipeline.Duration `yaml:"group_interval"`  // between notifications of a group; default 5m
+	RepeatInterval *pipeline.Duration `yaml:"repeat_interval"` // accepted; an event is told once, its repeats with the next one
+
+	Routes []*Config `yaml:"routes"`
+}
+
+// ConfigError is a mistake in the tree. Path leads to it from the root route, as a YAML path without
+// the leading "$.route": ".routes[1].matchers[0]".
+type ConfigError struct {
+	Path string
+	Err  error
+}
+
+func (e *ConfigError) Error() string { return fmt.Sprintf("route%s: %v", e.Path, e.Err) }
+
+// Unwrap returns the mistake itself.
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// check returns every mistake of the tree. known holds the receivers' names; nil: any will do.
+func (c *Config) check(path string, root bool, known map[string]bool) []error {
+	var errs []error
+	bad := func(at, format string, args ...any) {
+		errs = append(errs, &ConfigError{Path: path + at, Err: fmt.Errorf(format, args...)})
+	}
+	switch {
+	case root && c.Receiver == "":
+		bad("", "the root route needs a receiver: it gets what no other route takes")
+	case c.Receiver != "" && known != nil && !known[c.Receiver]:
+		bad(".receiver", "there is no receiver %q under receivers", c.Receiver)
+	}
+	if root && len(c.Matchers)+len(c.Match)+len(c.MatchRE) > 0 {
+		bad("", "the root route matches everything and may not have matchers: put them into a route under routes")
+	}
+	for i, label := range c.GroupBy {
+		at := ".group_by[" + strconv.Itoa(i) + "]"
+		if label == "" {
+			bad(at, "a label name may not be empty")
+		}
+		if label == AllLabels && len(c.GroupBy) > 1 {
+			bad(at, "'...' stands for all labels and goes with no others")
+		}
+		if slices.Index(c.GroupBy, label) < i {
+			bad(at, "%q is there twice", label)
+		}
+	}
+	if c.GroupInterval != nil && *c.GroupInterval == 0 {
+		bad(".group_interval", "may not be 0: write how long to gather, as in 10s")
+	}
+	if c.RepeatInterval != nil && *c.RepeatInterval == 0 {
+		bad(".repeat_interval", "may not be 0")
+	}
+	if _, at, err := c.matchers(); err != nil {
+		bad(at, "%w", err)
+	}
+	for i, child := range c.Routes {
+		at := path + ".routes[" + strconv.Itoa(i) + "]"
+		if child == nil {
+			errs = append(errs, &ConfigError{Path: at, Err: fmt.Errorf("an empty route")})
+			continue
+		}
+		errs = append(errs, child.check(at, false, known)...)
+	}
+	return errs
+}

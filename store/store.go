@@ -1,0 +1,100 @@
+// Package store is the embedded state: one SQLite file in the data folder. It keeps what a kill may not
+// lose and the bus does not hold: groups and the alerts that wait in them. It decides nothing; the
+// stages declare what they need of it.
+//
+// Every method is one transaction. Transactions are in the file's write-ahead log when they return, so
+// that kill -9 loses none; the log is synced to the device at checkpoints only, so that a power cut can
+// lose the last ones (never tear them).
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Store is an open database. It is safe for concurrent use; there is one connection, since SQLite has
+// one writer anyway and all that happens here writes.
+type Store struct {
+	path string
+	db   *sql.DB
+}
+
+// Open opens the file at path, making it and its folder (0700) if needed.
+func Open(ctx context.Context, path string) (*Store, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of the store: %w", err)
+	}
+	// SQLite would make it readable for all; its journals take over the mode of the file.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	dsn := url.URL{Scheme: "file", OmitHost: true, Path: abs, RawQuery: "_txlock=immediate" +
+		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"}
+	db, err := sql.Open("sqlite", dsn.String())
+	if err != nil {
+		return nil, fmt.Errorf("open the store %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(1)
+	s := &Store{path: path, db: db}
+	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// Close closes the file.
+func (s *Store) Close() error { return s.explain("close", s.db.Close()) }
+
+// inTx runs f in a transaction.
+func (s *Store) inTx(ctx context.Context, doing string, f func(*sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return s.explain(doing, err)
+	}
+	if err := f(tx); err != nil {
+		return errors.Join(s.explain(doing, err), s.explain("undo: "+doing, tx.Rollback()))
+	}
+	return s.explain(doing, tx.Commit())
+}
+
+// hints say in the operator's words what SQLite's result codes mean.
+var hints = map[int]string{
+	sqlite3.SQLITE_FULL:     "the disk is full",
+	sqlite3.SQLITE_BUSY:     "another process holds the file: give each tocsin its own data_dir",
+	sqlite3.SQLITE_CORRUPT:  "the file is damaged: move it away to start with an empty one; alerts waiting in it are lost",
+	sqlite3.SQLITE_NOTADB:   "the file is not a database: move it away to start with an empty one",
+	sqlite3.SQLITE_READONLY: "the file or its folder is read-only",
+	sqlite3.SQLITE_CANTOPEN: "the file cannot be opened: check the folder's rights",
+	sqlite3.SQLITE_IOERR:    "the disk reports an error",
+}
+
+// explain wraps an error with what was being done and, where there is one, a hint. nil stays nil.
+func (s *Store) explain(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var code *sqlite.Error
+	if errors.As(err, &code) {
+		// The low byte is the primary code, the rest details of it.
+		if hint := hints[code.Code()&0xff]; hint != "" {
+			return fmt.Errorf("store %s: %s: %s: %w", s.path, doing, hint, err)
+		}
+	}
+	return fmt.Errorf("store %s: %s: %w", s.path, doing, err)
+}
