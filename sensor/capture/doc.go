@@ -1,0 +1,13 @@
+// Package capture writes and reads files of what the sensor saw, for replay.
+//
+// A file is the magic "tocsin1\n" followed by one zstd stream of frames. A frame is a kind (1 byte), a
+// length (4 bytes, little endian) and that many bytes:
+//
+//	1  header     JSON, always first: Header
+//	2  processes  the process table as decode wrote it; opaque here
+//	3  sample     one record as the kernel sent it (bpf/event.h, host byte order)
+//	4  end        empty, always last: its absence tells a cut file from a whole one
+//
+// The number in the magic changes when an old reader could not read a new file. Kinds are appended;
+// a reader skips those it does not know.
+package capture
