@@ -1,0 +1,127 @@
+package notifiers
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+const (
+	connectTimeout = 5 * time.Second
+	// totalTimeout bounds one attempt, answer included. A robot answers within a second; a longer wait
+	// would hold up the messages behind this one.
+	totalTimeout = 10 * time.Second
+	// maxAnswer is how much of an answer is read: robots send some 200 bytes; a proxy's error page that
+	// is longer says nothing more.
+	maxAnswer = 64 << 10
+)
+
+// Client posts to the address of one receiver. It is safe for concurrent use.
+type Client struct {
+	receiver string
+	http     *http.Client
+	redact   *Redactor
+}
+
+// ClientConfig is how a Client connects. The zero value is right for robots.
+type ClientConfig struct {
+	Timeout time.Duration // of one attempt; 0 means 10s
+	TLS     *tls.Config   // nil means Go's defaults
+	Secrets []string      // never shown in an error, beside what the address holds
+}
+
+// NewClient returns a client for the address u.
+func NewClient(receiver string, u *url.URL, cfg ClientConfig) *Client {
+	transport := &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: connectTimeout}).DialContext,
+		TLSClientConfig:       cfg.TLS,
+		TLSHandshakeTimeout:   connectTimeout,
+		ResponseHeaderTimeout: totalTimeout,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConnsPerHost:   4,
+		IdleConnTimeout:       90 * time.Second,
+	}
+	timeout := cfg.Timeout
+	if timeout == 0 {
+		timeout = totalTimeout
+	} else {
+		transport.ResponseHeaderTimeout = timeout
+	}
+	return &Client{
+		receiver: receiver,
+		http: &http.Client{
+			Transport: transport,
+			Timeout:   timeout,
+			// A redirect would carry the message, and in a query the key, to an address nobody configured.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		redact: NewRedactor(append(addressSecrets(u), cfg.Secrets...)...),
+	}
+}
+
+// Answer is what the other side said.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte // the first 64 KiB, without secrets
+}
+
+// Post sends body to u. The error, if any, is a *pipeline.DeliveryError without the address: when
+// nothing was answered, or when the status is not 2xx.
+func (c *Client) Post(ctx context.Context, u *url.URL, body []byte, header http.Header) (Answer, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return Answer{}, c.Fail(pipeline.BadMessage, fmt.Errorf("build the request: %w", withoutURL(err)))
+	}
+	req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	req.Header.Set("User-Agent", "tocsin")
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return Answer{}, c.Fail(pipeline.Retry, fmt.Errorf("post: %w", withoutURL(err)))
+	}
+	defer resp.Body.Close()
+	answer := Answer{Status: resp.StatusCode, Header: resp.Header}
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return answer, c.Fail(pipeline.Retry, fmt.Errorf("read the answer: %w", err))
+	}
+	// Some proxies print the request's address. It goes here, before an excerpt could cut it in two.
+	answer.Body = []byte(c.redact.Text(string(raw)))
+	if class, ok := ClassOf(resp.StatusCode); !ok {
+		e := c.Fail(class, fmt.Errorf("HTTP status %d: %s", resp.StatusCode, excerpt(answer.Body)))
+		if class == pipeline.Retry {
+			e.RetryAfter = RetryAfter(resp.Header, time.Now())
+		}
+		return answer, e
+	}
+	return answer, nil
+}
+
+// Fail wraps a cause for the caller of Notify, with every secret taken out of its text.
+func (c *Client) Fail(class pipeline.DeliveryClass, cause error) *pipeline.DeliveryError {
+	return &pipeline.DeliveryError{Class: class, Receiver: c.receiver, Err: c.redact.Error(cause)}
+}
+
+// EncodeJSON encodes v without Go's HTML escaping: <font> as \u003cfont would cost bytes against the
+// channel's limit, and WeCom refuses \uXXXX with code 40033.
+func EncodeJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

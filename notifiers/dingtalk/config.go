@@ -1,0 +1,67 @@
+package dingtalk
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/tocsin-security/tocsin/notifiers"
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// Config is one entry of dingtalk_configs.
+type Config struct {
+	SendResolved bool            `yaml:"send_resolved"` // default true
+	URL          pipeline.Secret `yaml:"url"`           // the robot's address, with its access_token
+	URLFile      string          `yaml:"url_file"`      // a file that holds it; excludes url
+	Secret       pipeline.Secret `yaml:"secret"`        // signing key (加签); empty: the robot is not signed
+	SecretFile   string          `yaml:"secret_file"`   // a file that holds it; excludes secret
+	Keywords     []string        `yaml:"keywords"`      // the robot's keywords: one is put into every message
+	At           At              `yaml:"at"`
+
+	Title   string `yaml:"title"`   // template of the push preview; default built in
+	Message string `yaml:"message"` // template of the message; default built in
+}
+
+// At is whom a message mentions.
+type At struct {
+	Mobiles []string `yaml:"mobiles"`  // phone numbers of members of the group
+	UserIDs []string `yaml:"user_ids"` // DingTalk user ids
+	All     bool     `yaml:"all"`      // everyone
+}
+
+// DefaultConfig is what an entry starts from.
+func DefaultConfig() Config { return Config{SendResolved: true} }
+
+// UnmarshalYAML reads an entry over the defaults.
+func (c *Config) UnmarshalYAML(unmarshal func(any) error) error {
+	*c = DefaultConfig()
+	type plain Config
+	return unmarshal((*plain)(c))
+}
+
+// Validate checks the entry without reading files.
+func (c Config) Validate() error {
+	if c.URL == "" && c.URLFile == "" {
+		return errors.New("url is missing: paste the robot's webhook address")
+	}
+	if err := notifiers.OneOf("url", c.URL, c.URLFile); err != nil {
+		return err
+	}
+	if err := notifiers.OneOf("secret", c.Secret, c.SecretFile); err != nil {
+		return err
+	}
+	if c.URL != "" {
+		if _, err := notifiers.ParseURL(c.URL); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(c.At.Mobiles, "") || slices.Contains(c.At.UserIDs, "") || slices.Contains(c.Keywords, "") {
+		return errors.New("at.mobiles, at.user_ids and keywords: an entry is empty")
+	}
+	return nil
+}
+
+// Spec is what the entry wants its messages made of.
+func (c Config) Spec() notifiers.Spec {
+	return notifiers.Spec{Kind: "dingtalk", Title: c.Title, Body: c.Message}
+}

@@ -1,0 +1,140 @@
+package dingtalk
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/tocsin-security/tocsin/notifiers"
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// Robot posts to one custom robot. It is safe for concurrent use.
+type Robot struct {
+	cfg    Config
+	id     string
+	url    *url.URL
+	secret string
+	client *notifiers.Client
+	log    *slog.Logger
+	now    func() time.Time
+}
+
+var _ pipeline.Notifier = (*Robot)(nil)
+
+// New returns a robot for one entry of receiver's dingtalk_configs.
+func New(cfg Config, receiver string, log *slog.Logger) (*Robot, error) {
+	fail := func(err error) (*Robot, error) {
+		return nil, fmt.Errorf("dingtalk_configs of receiver %q: %w", receiver, err)
+	}
+	if err := cfg.Validate(); err != nil {
+		return fail(err)
+	}
+	address, err := notifiers.ReadSecret("url", cfg.URL, cfg.URLFile)
+	if err != nil {
+		return fail(err)
+	}
+	u, err := notifiers.ParseURL(address)
+	if err != nil {
+		return fail(err)
+	}
+	secret, err := notifiers.ReadSecret("secret", cfg.Secret, cfg.SecretFile)
+	if err != nil {
+		return fail(err)
+	}
+	identity := u.Query().Get("access_token") // the robot, whatever proxy leads to it
+	if identity == "" {
+		identity = u.String()
+	}
+	return &Robot{
+		cfg:    cfg,
+		id:     notifiers.ID("dingtalk", identity),
+		url:    u,
+		secret: string(secret),
+		client: notifiers.NewClient(receiver, u, notifiers.ClientConfig{Secrets: []string{string(secret)}}),
+		log:    log.With("receiver", receiver),
+		now:    time.Now,
+	}, nil
+}
+
+// ID names the robot: the same for every entry that uses it.
+func (r *Robot) ID() string { return r.id }
+
+// Notify posts the message. When DingTalk refuses the signature and its clock is not ours, the message
+// is signed once more by its clock.
+func (r *Robot) Notify(ctx context.Context, m pipeline.Message) error {
+	body, err := encode(r.cfg, m.Title, m.Body)
+	if err != nil {
+		return r.client.Fail(pipeline.BadMessage, fmt.Errorf("encode the message: %w", err))
+	}
+	now := r.now()
+	code, date, err := r.post(ctx, body, now)
+	if err != nil {
+		return err
+	}
+	if r.secret != "" && refusal(code) == signRefused && skew(date, now).Abs() > time.Minute {
+		r.log.Warn("dingtalk refused the signature, signing again by its clock", "skew", skew(date, now))
+		if code, _, err = r.post(ctx, body, date); err != nil {
+			return err
+		}
+	}
+	if code.Code == 0 {
+		r.log.Debug("dingtalk message sent")
+		return nil
+	}
+	class, after, meaning := outcomeOf(code)
+	e := r.client.Fail(class, fmt.Errorf("errcode %d: %s (%s)", code.Code, meaning, code.Message))
+	e.RetryAfter = after
+	return e
+}
+
+// post sends body, signed at now, and returns the robot's code and the server's time.
+func (r *Robot) post(ctx context.Context, body []byte, now time.Time) (notifiers.Code, time.Time, error) {
+	answer, err := r.client.Post(ctx, signed(r.url, r.secret, now), body, nil)
+	if err != nil {
+		return notifiers.Code{}, time.Time{}, err
+	}
+	code, err := notifiers.RobotCode(answer.Body)
+	if err != nil {
+		return code, time.Time{}, r.client.Fail(pipeline.Retry, err)
+	}
+	date, err := http.ParseTime(answer.Header.Get("Date"))
+	if err != nil {
+		date = time.Time{} // no time, no correction
+	}
+	return code, date, nil
+}
+
+func skew(server, ours time.Time) time.Duration {
+	if server.IsZero() {
+		return 0
+	}
+	return server.Sub(ours)
+}
+
+// Reasons inside code 310000, which only its text tells apart.
+const (
+	keywordMissing = "keyword"
+	signRefused    = "sign"
+	addressRefused = "ip"
+)
+
+// refusal reads why the robot's security settings refused a message; "" when they did not.
+func refusal(c notifiers.Code) string {
+	if c.Code != 310000 {
+		return ""
+	}
+	text := strings.ToLower(c.Message)
+	switch {
+	case strings.Contains(text, "keyword") || strings.Contains(text, "关键词"):
+		return keywordMissing
+	case strings.Contains(text, "sign") || strings.Contains(text, "timestamp") || strings.Contains(text, "签名"):
+		return signRefused
+	default:
+		return addressRefused
+	}
+}

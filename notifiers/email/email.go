@@ -1,0 +1,146 @@
+package email
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	netmail "net/mail"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tocsin-security/tocsin/notifiers"
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// Mailer sends to the recipients of one entry. It is safe for concurrent use.
+type Mailer struct {
+	cfg        Config
+	id         string
+	receiver   string
+	host, port string
+	from       *netmail.Address
+	to         []*netmail.Address
+	hello      string
+	password   string
+	redact     *notifiers.Redactor
+	tls        *tls.Config
+	parts      notifiers.Parts // a part is a recipient's address
+	log        *slog.Logger
+	now        func() time.Time
+}
+
+var _ pipeline.Notifier = (*Mailer)(nil)
+
+// New returns a mailer for one entry of receiver's email_configs, merged with the global defaults.
+func New(cfg Config, receiver string, log *slog.Logger) (*Mailer, error) {
+	fail := func(err error) (*Mailer, error) {
+		return nil, fmt.Errorf("email_configs of receiver %q: %w", receiver, err)
+	}
+	if err := cfg.Validate(); err != nil {
+		return fail(err)
+	}
+	m := &Mailer{cfg: cfg, receiver: receiver, hello: cfg.Hello, log: log.With("receiver", receiver), now: time.Now}
+	var err error
+	if m.host, m.port, err = net.SplitHostPort(cfg.Smarthost); err != nil {
+		return fail(err)
+	}
+	if m.from, err = netmail.ParseAddress(cfg.From); err != nil {
+		return fail(err)
+	}
+	if m.to, err = netmail.ParseAddressList(cfg.To); err != nil {
+		return fail(err)
+	}
+	password, err := notifiers.ReadSecret("auth_password", cfg.AuthPassword, cfg.AuthPasswordFile)
+	if err != nil {
+		return fail(err)
+	}
+	m.password = string(password)
+	m.redact = notifiers.NewRedactor(m.password)
+	var tlsConfig notifiers.TLSConfig
+	if cfg.TLSConfig != nil {
+		tlsConfig = *cfg.TLSConfig
+	}
+	if m.tls, err = tlsConfig.Load(); err != nil {
+		return fail(err)
+	}
+	if m.tls.ServerName == "" {
+		m.tls.ServerName = m.host
+	}
+	if m.hello == "" {
+		m.hello = hostname()
+	}
+	m.id = notifiers.ID("email", cfg.Smarthost+"\x00"+m.from.Address+"\x00"+strings.Join(addresses(m.to), ","))
+	return m, nil
+}
+
+// hostname is what EHLO says: some servers refuse "localhost".
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		return "localhost" // nothing better is known, and EHLO needs a name
+	}
+	return name
+}
+
+// ID names server, sender and recipients.
+func (m *Mailer) ID() string { return m.id }
+
+// Notify mails the message to all who do not have it yet.
+func (m *Mailer) Notify(ctx context.Context, msg pipeline.Message) error {
+	err := m.send(ctx, msg)
+	m.parts.Settle(msg.ID, err)
+	return err
+}
+
+func (m *Mailer) send(ctx context.Context, msg pipeline.Message) error {
+	pending := slices.DeleteFunc(addresses(m.to), func(to string) bool { return m.parts.Sent(msg.ID, to) })
+	raw, err := m.compose(msg)
+	if err != nil {
+		return m.fail(pipeline.BadMessage, fmt.Errorf("compose the mail: %w", err))
+	}
+	refused, err := m.deliver(ctx, pending, raw)
+	if err != nil {
+		return err
+	}
+	for _, to := range pending {
+		if _, no := refused[to]; !no {
+			m.parts.Add(msg.ID, to)
+		}
+	}
+	if len(refused) > 0 {
+		return m.refusal(refused)
+	}
+	m.log.Debug("mail sent")
+	return nil
+}
+
+// refusal is the error about the recipients that the server refused. While one of them is worth trying
+// again, it asks for that.
+func (m *Mailer) refusal(refused map[string]error) error {
+	class := pipeline.BadMessage
+	names := make([]string, 0, len(refused))
+	for to, err := range refused {
+		if classOf(err) == pipeline.Retry {
+			class = pipeline.Retry
+		}
+		names = append(names, fmt.Sprintf("%s: %v", to, err))
+	}
+	slices.Sort(names)
+	return m.fail(class, fmt.Errorf("recipients refused: %s", strings.Join(names, "; ")))
+}
+
+func (m *Mailer) fail(class pipeline.DeliveryClass, err error) error {
+	return &pipeline.DeliveryError{Class: class, Receiver: m.receiver, Err: m.redact.Error(err)}
+}
+
+func addresses(list []*netmail.Address) []string {
+	plain := make([]string, len(list))
+	for i, a := range list {
+		plain[i] = a.Address
+	}
+	return plain
+}

@@ -1,0 +1,73 @@
+package wecom
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/tocsin-security/tocsin/notifiers"
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// Kinds of message text.
+const (
+	kindMarkdown = "wecom"
+	kindText     = "wecom_text"
+)
+
+// Config is one entry of wecom_configs.
+type Config struct {
+	SendResolved bool            `yaml:"send_resolved"` // default true
+	URL          pipeline.Secret `yaml:"url"`           // the robot's address, with its key
+	URLFile      string          `yaml:"url_file"`      // a file that holds it; excludes url
+	MsgType      string          `yaml:"msgtype"`       // markdown (default) or text
+
+	// Whom to mention: user ids, or "@all"; and phone numbers, or "@all". Markdown can only mention user
+	// ids, so anything else costs a second, text message.
+	MentionedList       []string `yaml:"mentioned_list"`
+	MentionedMobileList []string `yaml:"mentioned_mobile_list"`
+
+	Title   string `yaml:"title"`   // template of the companion text message; default built in
+	Message string `yaml:"message"` // template of the message; default built in
+}
+
+// DefaultConfig is what an entry starts from.
+func DefaultConfig() Config { return Config{SendResolved: true, MsgType: "markdown"} }
+
+// UnmarshalYAML reads an entry over the defaults.
+func (c *Config) UnmarshalYAML(unmarshal func(any) error) error {
+	*c = DefaultConfig()
+	type plain Config
+	return unmarshal((*plain)(c))
+}
+
+// Validate checks the entry without reading files.
+func (c Config) Validate() error {
+	if c.URL == "" && c.URLFile == "" {
+		return errors.New("url is missing: paste the robot's webhook address")
+	}
+	if err := notifiers.OneOf("url", c.URL, c.URLFile); err != nil {
+		return err
+	}
+	if c.URL != "" {
+		if _, err := notifiers.ParseURL(c.URL); err != nil {
+			return err
+		}
+	}
+	if c.MsgType != "markdown" && c.MsgType != "text" {
+		return fmt.Errorf("msgtype %q: use markdown or text", c.MsgType)
+	}
+	if slices.Contains(c.MentionedList, "") || slices.Contains(c.MentionedMobileList, "") {
+		return errors.New("mentioned_list and mentioned_mobile_list: an entry is empty")
+	}
+	return nil
+}
+
+// Spec is what the entry wants its messages made of.
+func (c Config) Spec() notifiers.Spec {
+	kind := kindMarkdown
+	if c.MsgType == "text" {
+		kind = kindText
+	}
+	return notifiers.Spec{Kind: kind, Title: c.Title, Body: c.Message}
+}

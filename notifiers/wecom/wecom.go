@@ -1,0 +1,153 @@
+package wecom
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/tocsin-security/tocsin/notifiers"
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// all mentions everyone in the group; it works in text messages only.
+const all = "@all"
+
+// Robot posts to one group robot. It is safe for concurrent use.
+type Robot struct {
+	cfg    Config
+	id     string
+	url    *url.URL
+	client *notifiers.Client
+	parts  notifiers.Parts
+	log    *slog.Logger
+}
+
+var _ pipeline.Notifier = (*Robot)(nil)
+
+// New returns a robot for one entry of receiver's wecom_configs.
+func New(cfg Config, receiver string, log *slog.Logger) (*Robot, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("wecom_configs of receiver %q: %w", receiver, err)
+	}
+	address, err := notifiers.ReadSecret("url", cfg.URL, cfg.URLFile)
+	if err != nil {
+		return nil, fmt.Errorf("wecom_configs of receiver %q: %w", receiver, err)
+	}
+	u, err := notifiers.ParseURL(address)
+	if err != nil {
+		return nil, fmt.Errorf("wecom_configs of receiver %q: %w", receiver, err)
+	}
+	identity := u.Query().Get("key") // the robot, whatever proxy leads to it
+	if identity == "" {
+		identity = u.String()
+	}
+	return &Robot{
+		cfg:    cfg,
+		id:     notifiers.ID("wecom", identity),
+		url:    u,
+		client: notifiers.NewClient(receiver, u, notifiers.ClientConfig{}),
+		log:    log.With("receiver", receiver),
+	}, nil
+}
+
+// ID names the robot: the same for every entry that uses it.
+func (r *Robot) ID() string { return r.id }
+
+// Parts of a message, each a post of its own.
+const (
+	partMain    = "main"
+	partMention = "mention"
+)
+
+// Notify posts the message, and a second one for mentions that markdown cannot carry. When only the
+// second fails, the next attempt sends only that.
+func (r *Robot) Notify(ctx context.Context, m pipeline.Message) error {
+	err := r.send(ctx, m)
+	r.parts.Settle(m.ID, err)
+	return err
+}
+
+func (r *Robot) send(ctx context.Context, m pipeline.Message) error {
+	if r.cfg.MsgType == "text" {
+		return r.sendPart(ctx, m.ID, "text", textRequest(m.Body, r.cfg.MentionedList, r.cfg.MentionedMobileList))
+	}
+	if err := r.sendPart(ctx, m.ID, "markdown", markdownRequest(m.Body, r.cfg.MentionedList)); err != nil {
+		return err
+	}
+	if everyone, mobiles := r.companion(); len(everyone)+len(mobiles) > 0 {
+		return r.sendPart(ctx, m.ID, "mention", textRequest(m.Title, everyone, mobiles))
+	}
+	return nil
+}
+
+// sendPart posts one part of message id, unless an earlier attempt did.
+func (r *Robot) sendPart(ctx context.Context, id, part string, content request) error {
+	if r.parts.Sent(id, part) {
+		return nil
+	}
+	body, err := notifiers.EncodeJSON(content)
+	if err != nil {
+		return r.client.Fail(pipeline.BadMessage, fmt.Errorf("encode the %s message: %w", part, err))
+	}
+	if err := r.post(ctx, body); err != nil {
+		return err
+	}
+	r.parts.Add(id, part)
+	return nil
+}
+
+// companion lists the mentions that need a text message.
+func (r *Robot) companion() (everyone, mobiles []string) {
+	if slices.Contains(r.cfg.MentionedList, all) {
+		everyone = []string{all}
+	}
+	return everyone, r.cfg.MentionedMobileList
+}
+
+func (r *Robot) post(ctx context.Context, body []byte) error {
+	answer, err := r.client.Post(ctx, r.url, body, nil)
+	if err != nil {
+		return err
+	}
+	code, err := notifiers.RobotCode(answer.Body)
+	if err != nil {
+		return r.client.Fail(pipeline.Retry, err)
+	}
+	if code.Code == 0 {
+		r.log.Debug("wecom message sent")
+		return nil
+	}
+	class, after, meaning := outcomeOf(code.Code)
+	e := r.client.Fail(class, fmt.Errorf("errcode %d: %s (%s)", code.Code, meaning, code.Message))
+	e.RetryAfter = after
+	return e
+}
+
+// freeze is how long a robot stays over its quota: the window is a minute, and no longer ban is known.
+const freeze = time.Minute
+
+// outcomeOf reads an error code: developer.work.weixin.qq.com, "message push" and "global error codes";
+// 93004 and 93008 are from clients' logs.
+func outcomeOf(code int) (class pipeline.DeliveryClass, after time.Duration, meaning string) {
+	switch code {
+	case -1:
+		return pipeline.Retry, 0, "WeCom is busy"
+	case 45009:
+		return pipeline.Retry, freeze, "more than 20 messages a minute"
+	case 93000:
+		return pipeline.ChannelDown, 0, "the key is wrong, or the robot was removed from its group"
+	case 93004, 93008:
+		return pipeline.ChannelDown, 0, "the robot is disabled or no longer in the group"
+	case 40058, 45002:
+		return pipeline.BadMessage, 0, "a parameter is bad or the message is too long"
+	case 44004:
+		return pipeline.BadMessage, 0, "the message is empty"
+	case 40008, 40033:
+		return pipeline.BadMessage, 0, "message type or characters are not allowed"
+	default:
+		return pipeline.BadMessage, 0, "unknown code"
+	}
+}

@@ -1,0 +1,121 @@
+package render
+
+import (
+	"fmt"
+	"html"
+	"regexp"
+	"strings"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/templates"
+)
+
+// kind says which built-in blocks a channel has, and what is done to its body afterwards.
+type kind struct {
+	title, body, html string // last parts of block names, as in wecom.zh.body; "" for none
+	finish            func(string) string
+	payload           bool // the message is JSON
+}
+
+// kinds are the channels there are. stdout and webhook have no body: they show the alerts themselves.
+var kinds = map[string]kind{
+	templates.WeCom:     {title: "title", body: "body"},
+	templates.WeComText: {title: "title", body: "body"},
+	templates.DingTalk:  {title: "title", body: "body", finish: hardBreaks},
+	templates.Email:     {title: "subject", body: "text", html: "html"},
+	templates.Webhook:   {payload: true},
+	templates.Stdout:    {},
+}
+
+// texts are the compiled texts of one Spec; nil where the kind has none.
+type texts struct {
+	title, body, html *templates.Text
+	finish            func(string) string
+}
+
+func compile(set *templates.Set, spec Spec, language string) (*texts, error) {
+	k, known := kinds[spec.Kind]
+	if !known {
+		return nil, fmt.Errorf("unknown kind of channel %q", spec.Kind)
+	}
+	t := &texts{finish: k.finish}
+	for _, part := range []struct {
+		name, text, block string
+		into              **templates.Text
+		compile           func(name, text string) (*templates.Text, error)
+	}{
+		{"title", spec.Title, k.title, &t.title, set.Text},
+		{"body", spec.Body, k.body, &t.body, set.Text},
+		{"html", spec.HTML, k.html, &t.html, set.HTML},
+	} {
+		switch {
+		case part.block == "" && part.text != "":
+			return nil, fmt.Errorf("a %s message has no %s: remove that template", spec.Kind, part.name)
+		case part.block == "":
+			continue
+		case part.text == "":
+			part.text = fmt.Sprintf("{{ template %q . }}", spec.Kind+"."+language+"."+part.block)
+		}
+		var err error
+		if *part.into, err = part.compile(spec.Kind+" "+part.name, part.text); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// render fills title, body and HTML of a message.
+func (t *texts) render(d *templates.Data) (m pipeline.Message, err error) {
+	if t.title != nil {
+		if m.Title, err = t.title.Execute(d); err != nil {
+			return m, err
+		}
+		// A title is one line wherever it goes; in a mail's header a line break would be an injection.
+		m.Title = strings.Join(strings.Fields(templates.Clean(m.Title)), " ")
+	}
+	if t.body != nil {
+		if m.Body, err = t.body.Execute(d); err != nil {
+			return m, err
+		}
+		if m.Body = tidy(m.Body); m.Body == "" {
+			return m, errEmpty
+		}
+		if t.finish != nil {
+			m.Body = t.finish(m.Body)
+		}
+	}
+	if t.html != nil {
+		if m.HTML, err = t.html.Execute(d); err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}
+
+var blankLines = regexp.MustCompile(`\n(?:[ \t]*\n){2,}`)
+
+// tidy drops the blank lines that template actions leave behind: around the text, and more than one
+// in a row.
+func tidy(s string) string {
+	return strings.TrimSpace(blankLines.ReplaceAllString(s, "\n\n"))
+}
+
+// hardBreaks ends every line with two blanks, without which DingTalk joins it with the next one.
+func hardBreaks(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines[:len(lines)-1] {
+		if line != "" && lines[i+1] != "" {
+			lines[i] = strings.TrimRight(line, " ") + "  "
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// withHTMLNote puts a note at the end of the body.
+func withHTMLNote(page, note string) string {
+	p := "<p>" + html.EscapeString(note) + "</p>\n"
+	if i := strings.LastIndex(page, "</body>"); i >= 0 {
+		return page[:i] + p + page[i:]
+	}
+	return page + p
+}

@@ -1,0 +1,40 @@
+package render
+
+import (
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// samples are what templates are tried on when they are loaded: every shape a notification can have.
+func samples() map[string]pipeline.Notification {
+	at := time.Date(2025, 6, 1, 3, 0, 0, 0, time.UTC)
+	full := pipeline.Alert{
+		ID: "0197290e-8000-7000-8000-000000000000", Time: at, Rule: "Sample rule", Priority: pipeline.Critical,
+		Source: "syscall", Hostname: "node-1", Output: "sample output",
+		Labels: map[string]string{
+			"alertname": "Sample rule", "rule": "Sample rule", "priority": "Critical", "severity": "critical",
+			"source": "syscall", "hostname": "node-1", "container_id": "3f2a9c81d7e4", "container_name": "api",
+			"container_image": "registry.example/api:1.4.2", "k8s_ns_name": "payments", "k8s_pod_name": "api-7c9",
+			"proc_exepath": "/usr/bin/cat", "object": "/etc/shadow",
+		},
+		Annotations: map[string]string{
+			"summary": "Sample rule", "description": "what the rule is about", "description_zh": "规则说明",
+			"user_name": "root", "proc_name": "cat", "proc_pname": "bash", "proc_cmdline": "cat /etc/shadow",
+			"runbook_url": "https://runbooks.example/shadow",
+		},
+		Count: 37, FirstSeen: at.Add(-time.Hour), LastSeen: at, Degraded: true, Enrichment: "partial",
+	}
+	bare := pipeline.Alert{Time: at}
+	several := []pipeline.Alert{full, bare}
+	for range 120 { // beyond what any built-in text lists
+		several = append(several, full)
+	}
+	of := func(alerts ...pipeline.Alert) pipeline.Notification {
+		return pipeline.Notification{
+			ID: "sample", Receiver: "sample", GroupKey: "sample", Reason: "first notification",
+			GroupLabels: map[string]string{"rule": "Sample rule"}, Alerts: alerts, CreatedAt: at,
+		}
+	}
+	return map[string]pipeline.Notification{"one alert": of(full), "an alert without labels": of(bare), "many alerts": of(several...)}
+}

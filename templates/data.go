@@ -1,0 +1,127 @@
+package templates
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/alertmanager/template"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// Data is what a template is run over: Alertmanager's model, so that templates written for it work.
+// What it has no place for stands in the annotations of each alert, beside those the rule sets:
+//
+//	output      the rule's output text
+//	uuid        the alert's id, the same when it is delivered twice
+//	count       occurrences the alert stands for; only when there are several
+//	first_seen  RFC 3339, of those occurrences; only with count
+//	last_seen   RFC 3339, likewise
+//	degraded    "true": the window could not be asked, so this may be a repeat
+//	enrichment  "partial": the container's metadata was not there in time
+type Data = template.Data
+
+// Options say how values are shown.
+type Options struct {
+	Escape      func(string) string // applied to every label's and annotation's value; see Escaper
+	ExternalURL string              // where people reach tocsin; may be empty
+}
+
+// NewData builds the data of a notification, most severe alert first, then newest first.
+func NewData(n pipeline.Notification, o Options) *Data {
+	d := &Data{
+		// Quoted because Alertmanager does: consumers of the webhook compare it as an expression.
+		Receiver:           regexp.QuoteMeta(n.Receiver),
+		Status:             "firing",
+		NotificationReason: n.Reason,
+		Alerts:             make(template.Alerts, 0, len(n.Alerts)),
+		GroupLabels:        escaped(n.GroupLabels, o.Escape),
+		RouteLabels:        template.KV{},
+		ExternalURL:        o.ExternalURL,
+	}
+	for _, a := range Sorted(n.Alerts) {
+		d.Alerts = append(d.Alerts, alertData(a, o.Escape))
+	}
+	d.CommonLabels = common(d.Alerts, func(a template.Alert) template.KV { return a.Labels })
+	d.CommonAnnotations = common(d.Alerts, func(a template.Alert) template.KV { return a.Annotations })
+	return d
+}
+
+// Sorted returns a copy of alerts, most severe first, then newest first: when a message must be cut,
+// what matters least goes.
+func Sorted(alerts []pipeline.Alert) []pipeline.Alert {
+	sorted := slices.Clone(alerts)
+	slices.SortStableFunc(sorted, func(a, b pipeline.Alert) int {
+		if a.Priority != b.Priority {
+			return int(a.Priority) - int(b.Priority)
+		}
+		return lastSeen(b).Compare(lastSeen(a))
+	})
+	return sorted
+}
+
+func alertData(a pipeline.Alert, escape func(string) string) template.Alert {
+	annotations := escaped(a.Annotations, escape)
+	set := func(name, value string) {
+		if value != "" {
+			annotations[name] = value
+		}
+	}
+	set("output", escape(a.Output))
+	set("uuid", escape(a.ID))
+	set("enrichment", escape(a.Enrichment))
+	if a.Degraded {
+		set("degraded", "true")
+	}
+	if a.Count > 1 {
+		set("count", strconv.FormatUint(a.Count, 10))
+		set("first_seen", firstSeen(a).Format(time.RFC3339))
+		set("last_seen", lastSeen(a).Format(time.RFC3339))
+	}
+	return template.Alert{
+		Status:      "firing", // an event happened; it does not resolve
+		Labels:      escaped(a.Labels, escape),
+		Annotations: annotations,
+		StartsAt:    firstSeen(a),
+		Fingerprint: a.Fingerprint.String(),
+	}
+}
+
+func firstSeen(a pipeline.Alert) time.Time {
+	if a.FirstSeen.IsZero() {
+		return a.Time
+	}
+	return a.FirstSeen
+}
+
+func lastSeen(a pipeline.Alert) time.Time {
+	if a.LastSeen.IsZero() {
+		return a.Time
+	}
+	return a.LastSeen
+}
+
+func escaped(m map[string]string, escape func(string) string) template.KV {
+	kv := make(template.KV, len(m)+5)
+	for name, value := range m {
+		kv[name] = escape(value)
+	}
+	return kv
+}
+
+// common returns the pairs that all alerts share.
+func common(alerts template.Alerts, of func(template.Alert) template.KV) template.KV {
+	shared := template.KV{}
+	if len(alerts) == 0 {
+		return shared
+	}
+	for name, value := range of(alerts[0]) {
+		differs := func(a template.Alert) bool { return of(a)[name] != value }
+		if !slices.ContainsFunc(alerts, differs) {
+			shared[name] = value
+		}
+	}
+	return shared
+}

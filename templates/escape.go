@@ -1,0 +1,127 @@
+package templates
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Kinds of message text, which decide how values are made safe and which blocks are built in.
+const (
+	WeCom     = "wecom"      // WeCom robot, msgtype markdown
+	WeComText = "wecom_text" // WeCom robot, msgtype text
+	DingTalk  = "dingtalk"   // DingTalk robot, msgtype markdown
+	Email     = "email"
+	Webhook   = "webhook"
+	Stdout    = "stdout"
+)
+
+// Escaper returns what makes a value safe for a kind of channel. Values (command lines, file names,
+// pod names) are an attacker's to choose; they must not become markup, a mention or a link there.
+//
+// No chat channel documents an escape character, so the few characters that matter are replaced by
+// their full-width forms: a reader sees what stood there, and that it was changed. Nothing invisible
+// is ever put into a value: it would spoil a copied command silently.
+func Escaper(kind string) func(string) string {
+	switch kind {
+	case WeCom, WeComText, DingTalk:
+		return func(s string) string { return neutralise(Clean(s)) }
+	case Webhook:
+		// JSON carries any text; only its own rule, valid UTF-8, is kept.
+		return func(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+	default:
+		return Clean // mail: html/template escapes the HTML part, and the text part has no markup
+	}
+}
+
+// Clean makes s one line of harmless text: line breaks become ↵, other control and bidirectional
+// control characters vanish, invalid UTF-8 becomes U+FFFD.
+func Clean(s string) string {
+	if isClean(s) {
+		return s
+	}
+	s = strings.ReplaceAll(s, "\r\n", "\n")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\r' || r == '\v' || r == '\f' || r == 0x85 || r == 0x2028 || r == 0x2029:
+			return '↵'
+		case r == '\t':
+			return ' '
+		case unicode.IsControl(r) || isHidden(r):
+			return -1
+		}
+		return r // strings.Map yields U+FFFD for an invalid byte
+	}, s)
+}
+
+func isClean(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// isHidden is about characters that reorder or hide text: U+202A–202E and U+2066–2069 (embeddings,
+// overrides, isolates), the three direction marks, and the zero-width blanks that would break a word
+// unseen. Joiners (U+200C, U+200D) stay: scripts and emoji need them.
+func isHidden(r rune) bool {
+	switch {
+	case r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069:
+		return true
+	case r == 0x200E, r == 0x200F, r == 0x061C, r == 0x200B, r == 0x2060, r == 0xFEFF:
+		return true
+	}
+	return false
+}
+
+// neutralise replaces what WeCom and DingTalk would read as markup. Only the positions that matter
+// change: `a < b`, `grep x | wc` and `2>&1` stay as they are.
+func neutralise(s string) string {
+	if !strings.ContainsAny(s, "`<@](*#>") {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		next := s[i+utf8.RuneLen(r):]
+		if isMarkup(r, s[:i], next) {
+			r += fullWidth
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// fullWidth is the distance from an ASCII character to its full-width form (U+FF01 is '!').
+const fullWidth = 0xFF01 - '!'
+
+// isMarkup decides about one character between before and next. The ends of a value count as the
+// worst neighbour, because the template or another value continues there.
+func isMarkup(r rune, before, next string) bool {
+	switch r {
+	case '`':
+		return true // ends the code span that templates put values into
+	case '<': // <font …>, </font>, <@user>
+		return next == "" || isTagStart(next[0])
+	case '@': // @all, @所有人
+		return next == "" || hasFoldPrefix(next, "all") || strings.HasPrefix(next, "所有人")
+	case ']': // [text](link), and a value that ends in ] before a template's (
+		return next == ""
+	case '(':
+		return before == "" || strings.HasSuffix(before, "]")
+	case '*': // bold is a pair of pairs; a single one is a glob
+		return strings.HasPrefix(next, "*") || strings.HasSuffix(before, "*")
+	case '#', '>': // heading and quote, at the start of a line only
+		return before == ""
+	}
+	return false
+}
+
+func isTagStart(c byte) bool {
+	return c == '/' || c == '@' || c == '!' || 'a' <= c|0x20 && c|0x20 <= 'z'
+}
+
+func hasFoldPrefix(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
