@@ -1,0 +1,12 @@
+// Package filter compiles conditions into programs that run once per event, and output texts into
+// templates.
+//
+// A Program belongs to a set of rules. Every distinct comparison of all their conditions is one
+// predicate in it; an Evaluator remembers per event what a predicate answered, so that a hundred rules
+// asking the same question pay once. A condition becomes a chain of jumps from predicate to predicate
+// (and, or and not leave no trace), one chain per kind of event: questions about the event's type are
+// answered while compiling.
+//
+// What the language has and this package does not evaluate yet is an error with a place, never a
+// condition that silently means something else.
+package filter

@@ -1,0 +1,99 @@
+package field
+
+import "github.com/tocsin-security/tocsin/pipeline"
+
+const hostName = "host"
+
+func containerFields() []Def {
+	return []Def{
+		str("container.id", "first 12 characters of the container's id, or host", func(v *View) (string, bool) {
+			id, ok := containerID(v.Ev.Proc)
+			return pipeline.ShortID(id), ok
+		}),
+		str("container.full_id", "the container's whole id, or host", func(v *View) (string, bool) {
+			id, ok := containerID(v.Ev.Proc)
+			if id == "" {
+				id = hostName
+			}
+			return id, ok
+		}),
+		ofContainer("container.name", "name of the container, or host", hostName, func(c *pipeline.Container) string { return c.Name }),
+		ofContainer("container.image", "image as it was asked for, with tag", "", func(c *pipeline.Container) string { return c.Image }),
+		ofContainer("container.image.repository", "image without tag and digest", "", func(c *pipeline.Container) string { return c.Repository }),
+		ofContainer("container.image.tag", "tag of the image", "", func(c *pipeline.Container) string { return c.Tag }),
+		ofContainer("container.image.digest", "digest of the image", "", func(c *pipeline.Container) string { return c.Digest }),
+		ofContainer("container.type", "containerd, docker, …, or host", hostName, func(c *pipeline.Container) string { return c.Type }),
+		boolean("container.privileged", "the container runs privileged", func(v *View) (value, ok bool) {
+			c, host, ok := container(v.Ev.Proc)
+			return !host && ok && c.Privileged, ok
+		}),
+		label("container.label", "label [KEY] of the container", func(c *pipeline.Container) map[string]string { return c.Labels }),
+	}
+}
+
+func podFields() []Def {
+	return []Def{
+		ofPod("k8s.ns.name", "namespace of the pod", func(c *pipeline.Container) string { return c.PodNS }),
+		ofPod("k8s.pod.name", "name of the pod", func(c *pipeline.Container) string { return c.PodName }),
+		ofPod("k8s.pod.uid", "uid of the pod", func(c *pipeline.Container) string { return c.PodUID }),
+		ofPod("k8s.pod.id", "uid of the pod", func(c *pipeline.Container) string { return c.PodUID }),
+		label("k8s.pod.label", "label [KEY] of the pod", func(c *pipeline.Container) map[string]string { return c.PodLabels }),
+	}
+}
+
+// containerID is the full id, empty on the host; not ok when nothing is known of the process.
+func containerID(p *pipeline.Process) (string, bool) {
+	return p.ContainerID, p.Known || p.ContainerID != ""
+}
+
+// container is what is known of the process's container. On the host c may be nil. Until the runtime
+// has answered, everything but the id is null.
+func container(p *pipeline.Process) (c *pipeline.Container, host, ok bool) {
+	id, known := containerID(p)
+	if id == "" {
+		return p.Container, true, known
+	}
+	return p.Container, false, p.Container != nil && p.Container.Complete
+}
+
+func ofContainer(name, doc, onHost string, f func(*pipeline.Container) string) Def {
+	return str(name, doc, func(v *View) (string, bool) {
+		c, host, ok := container(v.Ev.Proc)
+		switch {
+		case !ok:
+			return "", false
+		case host:
+			return onHost, true
+		default:
+			return f(c), true
+		}
+	})
+}
+
+// ofPod reads what only a container in a pod has; it is null elsewhere.
+func ofPod(name, doc string, f func(*pipeline.Container) string) Def {
+	return str(name, doc, func(v *View) (string, bool) {
+		c, host, ok := container(v.Ev.Proc)
+		if host || !ok {
+			return "", false
+		}
+		s := f(c)
+		return s, s != ""
+	})
+}
+
+func label(name, doc string, labels func(*pipeline.Container) map[string]string) Def {
+	return Def{
+		Name: name, Type: String, Doc: doc, Arg: NeedsKey, DotArg: true,
+		bind: func(key string) (Getter, error) {
+			return Getter{Str: func(v *View) (string, bool) {
+				c, host, ok := container(v.Ev.Proc)
+				if host || !ok {
+					return "", false
+				}
+				s, ok := labels(c)[key]
+				return s, ok
+			}}, nil
+		},
+	}
+}

@@ -1,0 +1,192 @@
+package field
+
+import (
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// timeField prints as a time of day but is a number in JSON.
+const timeField = "evt.time"
+
+// TypeFields are the fields whose constants are names of events; conditions on them decide which
+// events a rule is asked about.
+func TypeFields() []string { return []string{"evt.type", "syscall.type"} }
+
+func eventFields() []Def {
+	typeOf := func(v *View) (string, bool) { return v.Ev.Type.String(), true }
+	nanos := func(v *View) (int64, bool) { return v.Ev.Time, true }
+	result := func(v *View) (int64, bool) { return v.Ev.Ret, v.Ev.HasRet }
+	return []Def{
+		str("evt.type", "what happened: the system call's name; execve also for a successful execveat", typeOf),
+		str("syscall.type", "the system call's name; null for other events", func(v *View) (string, bool) {
+			s, _ := typeOf(v)
+			return s, v.Ev.Type != pipeline.EventExit && v.Ev.Type != pipeline.EventJSON
+		}),
+		number("evt.num", Int, "counts events since start, from 1", func(v *View) (int64, bool) { return int64(v.Ev.Num), true }),
+		number(timeField, Time, "when it happened; a time of day in outputs, ns since the epoch in JSON", nanos),
+		number("evt.rawtime", Time, "ns since the epoch", nanos),
+		number("evt.rawtime.s", Int, "whole seconds since the epoch", func(v *View) (int64, bool) { return v.Ev.Time / 1e9, true }),
+		number("evt.rawtime.ns", Int, "ns past the whole second", func(v *View) (int64, bool) { return v.Ev.Time % 1e9, true }),
+		str("evt.time.s", "time of day to the second", clock("15:04:05", false)),
+		str("evt.time.iso8601", "date and time, UTC, with ns", clock("2006-01-02T15:04:05.000000000-0700", true)),
+		str("evt.datetime", "date and time of day with ns", clock("2006-01-02 15:04:05.000000000", false)),
+		str("evt.datetime.s", "date and time of day to the second", clock("2006-01-02 15:04:05", false)),
+		number("evt.cpu", Int, "CPU it happened on", func(v *View) (int64, bool) { return int64(v.Ev.CPU), true }),
+		number("evt.count", Int, "always 1", func(*View) (int64, bool) { return 1, true }),
+		str("evt.source", "where it comes from: syscall, or the intake's source", func(v *View) (string, bool) { return v.Ev.Source, true }),
+		str("evt.hostname", "name of the host", func(v *View) (string, bool) { return v.Ev.Host, true }),
+		str("evt.dir", "always <: events are seen when they have happened", func(*View) (string, bool) { return "<", true }),
+		number("evt.rawres", Int, "result of the system call; -errno on failure", result),
+		str("evt.res", "SUCCESS, or the name of the error", func(v *View) (string, bool) {
+			if n, ok := result(v); !ok || n < 0 {
+				return errnoName(n), ok
+			}
+			return "SUCCESS", true
+		}),
+		boolean("evt.failed", "the system call returned an error", func(v *View) (value, ok bool) { return v.Ev.Failed(), true }),
+		boolean("evt.is_open_read", "a file was opened for reading", openFor(unix.O_RDONLY)),
+		boolean("evt.is_open_write", "a file was opened for writing; not for creat", openFor(unix.O_WRONLY)),
+		boolean("evt.is_open_exec", "a file was made with execute permission", func(v *View) (value, ok bool) {
+			return openMakes(v.Ev) && v.Ev.Mode&0o111 != 0, true
+		}),
+		boolean("evt.is_open_create", "the open made the file", func(v *View) (value, ok bool) {
+			return isOpen(v.Ev.Type) && (v.Ev.FD.Created || v.Ev.Ret >= 0 && hasTmpfile(v.Ev.Flag)), true
+		}),
+	}
+}
+
+// clock formats the event's time without allocating.
+func clock(layout string, utc bool) func(*View) (string, bool) {
+	return func(v *View) (string, bool) {
+		t := v.Ev.At()
+		if utc {
+			t = t.UTC()
+		}
+		start := len(v.buf)
+		v.buf = t.AppendFormat(v.buf, layout)
+		return view(v.buf[start:]), true
+	}
+}
+
+// errnoName is the name of the error a system call returned as -errno.
+func errnoName(ret int64) string {
+	if name := unix.ErrnoName(unix.Errno(-ret)); name != "" {
+		return name
+	}
+	return unknown
+}
+
+// isOpen reports the calls whose open flags the language looks at.
+func isOpen(t pipeline.EventType) bool {
+	return t == pipeline.EventOpen || t == pipeline.EventOpenat || t == pipeline.EventOpenat2 || t == pipeline.EventOpenByHandleAt
+}
+
+// openFor tests the access mode: O_RDWR counts for both.
+func openFor(mode uint64) func(*View) (value, ok bool) {
+	return func(v *View) (value, ok bool) {
+		access := v.Ev.Flag & unix.O_ACCMODE
+		return isOpen(v.Ev.Type) && (access == mode || access == unix.O_RDWR), true
+	}
+}
+
+func openMakes(ev *pipeline.Event) bool {
+	return ev.Type == pipeline.EventCreat || isOpen(ev.Type) && (ev.Flag&unix.O_CREAT != 0 || hasTmpfile(ev.Flag))
+}
+
+// hasTmpfile holds for O_DIRECTORY alone too: O_TMPFILE contains that bit, and Falco's test, which
+// rules are written against, does not tell them apart.
+func hasTmpfile(flags uint64) bool { return flags&unix.O_TMPFILE != 0 }
+
+// pathFields are fs.path.*: the paths of a call that succeeded, made absolute.
+func pathFields() []Def {
+	return []Def{
+		str("fs.path.name", "path of the file the call was about, absolute", fsPath(fsName, absolute)),
+		str("fs.path.nameraw", "the same as the caller passed it", fsPath(fsName, asPassed)),
+		str("fs.path.source", "rename: the old path; mount: the device; link and symlink: the new path", fsPath(fsSource, absolute)),
+		str("fs.path.sourceraw", "the same as the caller passed it", fsPath(fsSource, asPassed)),
+		str("fs.path.target", "rename: the new path; mount: the directory; link and symlink: what it points to", fsPath(fsTarget, absolute)),
+		str("fs.path.targetraw", "the same as the caller passed it", fsPath(fsTarget, asPassed)),
+	}
+}
+
+// pathForm chooses between the two forms of a path.
+type pathForm bool
+
+// Forms of a path.
+const (
+	absolute pathForm = false
+	asPassed pathForm = true
+)
+
+// fsPath reads the path that which picks; null unless the call succeeded and has such a path.
+func fsPath(which func(*pipeline.Event) int, form pathForm) func(*View) (string, bool) {
+	return func(v *View) (string, bool) {
+		i := which(v.Ev)
+		switch {
+		case i == noPath || v.Ev.Failed():
+			return "", false
+		case i == strArgument:
+			return v.Ev.Str, true
+		case i == fdPath:
+			return v.Ev.FD.Name, v.Ev.FD.Kind == pipeline.FDFile || v.Ev.FD.Kind == pipeline.FDDirectory
+		case form == asPassed:
+			return v.Ev.Path[i].Raw, v.Ev.Path[i].Set
+		default:
+			return v.Ev.Path[i].Name, v.Ev.Path[i].Set
+		}
+	}
+}
+
+// Where a path of fs.path.* is found, besides the indexes 0 and 1 of Event.Path.
+const (
+	noPath      = -1
+	strArgument = -2 // Event.Str: a symbolic link's target
+	fdPath      = -3 // the descriptor's name
+)
+
+func fsName(ev *pipeline.Event) int {
+	switch ev.Type {
+	case pipeline.EventFchmod, pipeline.EventFchown:
+		return fdPath
+	case pipeline.EventOpen, pipeline.EventOpenat, pipeline.EventOpenat2, pipeline.EventMkdir, pipeline.EventMkdirat,
+		pipeline.EventRmdir, pipeline.EventUnlink, pipeline.EventUnlinkat, pipeline.EventChmod, pipeline.EventFchmodat,
+		pipeline.EventFchmodat2, pipeline.EventChown, pipeline.EventLchown, pipeline.EventFchownat, pipeline.EventUmount2:
+		return 0
+	}
+	return noPath
+}
+
+func fsSource(ev *pipeline.Event) int {
+	switch ev.Type {
+	case pipeline.EventRename, pipeline.EventRenameat, pipeline.EventRenameat2, pipeline.EventMount,
+		pipeline.EventSymlink, pipeline.EventSymlinkat:
+		return 0
+	case pipeline.EventLink, pipeline.EventLinkat:
+		return 1
+	}
+	return noPath
+}
+
+func fsTarget(ev *pipeline.Event) int {
+	switch ev.Type {
+	case pipeline.EventRename, pipeline.EventRenameat, pipeline.EventRenameat2, pipeline.EventMount:
+		return 1
+	case pipeline.EventLink, pipeline.EventLinkat:
+		return 0
+	case pipeline.EventSymlink, pipeline.EventSymlinkat:
+		return strArgument
+	}
+	return noPath
+}
+
+// lastSlash splits a path into directory and file name.
+func lastSlash(path string) (dir, file string) {
+	i := strings.LastIndexByte(path, '/')
+	if i <= 0 {
+		return "/", path[i+1:]
+	}
+	return path[:i], path[i+1:]
+}

@@ -1,0 +1,209 @@
+package field
+
+import (
+	"net/netip"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+func fdFields() []Def {
+	return append([]Def{
+		number("fd.num", Int, "number of the descriptor; -1 for a failed open", func(v *View) (int64, bool) {
+			return v.Ev.FD.Num, v.Ev.FD.Kind != pipeline.FDNone
+		}),
+		str("fd.name", "file: absolute path, resolved by the kernel; socket: addresses and ports", func(v *View) (string, bool) {
+			return v.Ev.FD.Name, v.Ev.FD.Kind != pipeline.FDNone
+		}),
+		str("fd.nameraw", "path as the caller passed it, repeated slashes removed", fdRaw),
+		str("fd.directory", "path up to the last slash; of a directory its own path", fdDirectory),
+		str("fd.filename", "last part of a file's path", func(v *View) (string, bool) {
+			_, file := lastSlash(v.Ev.FD.Name)
+			return file, v.Ev.FD.Kind == pipeline.FDFile && v.Ev.FD.Num >= 0
+		}),
+		str("fd.type", "file, directory, ipv4, ipv6, unix, pipe, memfd", func(v *View) (string, bool) {
+			return fdType(&v.Ev.FD), fdKnown(v.Ev)
+		}),
+		str("fd.typechar", "one letter for the type: f d 4 6 u p m o", func(v *View) (string, bool) {
+			return typeChar(v.Ev), v.Ev.FD.Kind != pipeline.FDNone
+		}),
+		str("fd.sockfamily", "ip or unix; null for anything else", func(v *View) (string, bool) {
+			if v.Ev.FD.Kind == pipeline.FDUnix {
+				return "unix", true
+			}
+			return "ip", isIP(v.Ev.FD.Kind)
+		}),
+		str("fd.l4proto", "tcp, udp, icmp, raw; <NA> for what is no socket or has no peer", func(v *View) (string, bool) {
+			return l4proto(&v.Ev.FD), fdKnown(v.Ev)
+		}),
+		boolean("fd.is_server", "the process is the server of this connection", func(v *View) (value, ok bool) {
+			fd := &v.Ev.FD
+			return isIP(fd.Kind) && fd.Server.IsValid() && fd.Local == fd.Server, fdKnown(v.Ev)
+		}),
+		boolean("fd.connected", "the call connected the socket, accepted it or moved data over it", func(v *View) (value, ok bool) {
+			return connected(v.Ev), fdKnown(v.Ev)
+		}),
+		number("fd.ino", Int, "inode number of the file", func(v *View) (int64, bool) { return int64(v.Ev.FD.Ino), v.Ev.FD.Ino != 0 }),
+		number("fd.dev", Int, "device of the file", func(v *View) (int64, bool) { return int64(v.Ev.FD.Dev), v.Ev.FD.Dev != 0 }),
+		number("fd.dev.major", Int, "device's major number", func(v *View) (int64, bool) {
+			return int64(v.Ev.FD.Dev >> minorBits), v.Ev.FD.Dev != 0
+		}),
+		number("fd.dev.minor", Int, "device's minor number", func(v *View) (int64, bool) {
+			return int64(v.Ev.FD.Dev & (1<<minorBits - 1)), v.Ev.FD.Dev != 0
+		}),
+		str("fd.containername", "container id and fd.name, joined by a colon", prefixed(func(v *View) (string, bool) {
+			return v.Ev.FD.Name, v.Ev.FD.Kind != pipeline.FDNone
+		})),
+		str("fd.containerdirectory", "container id and fd.directory, joined by a colon", prefixed(fdDirectory)),
+	}, endFields()...)
+}
+
+// minorBits of the kernel's own dev_t (include/linux/kdev_t.h).
+const minorBits = 20
+
+// endFields are the addresses and ports of a connection. A list of prefixes keeps the four ends alike.
+func endFields() []Def {
+	var defs []Def
+	for _, e := range []struct {
+		prefix, whose string
+		end           func(*pipeline.FD) netip.AddrPort
+	}{
+		{"c", "client", func(fd *pipeline.FD) netip.AddrPort { return fd.Client }},
+		{"s", "server", func(fd *pipeline.FD) netip.AddrPort { return fd.Server }},
+		{"l", "local end", func(fd *pipeline.FD) netip.AddrPort { return fd.Local }},
+		{"r", "remote end", func(fd *pipeline.FD) netip.AddrPort { return fd.Remote }},
+	} {
+		addr := func(v *View) (netip.Addr, bool) {
+			a := e.end(&v.Ev.FD).Addr()
+			return a, a.IsValid()
+		}
+		defs = append(defs,
+			Def{Name: "fd." + e.prefix + "ip", Type: IP, Doc: "address of the " + e.whose, get: Getter{Addr: addr}},
+			Def{Name: "fd." + e.prefix + "net", Type: Net, FilterOnly: true, Doc: "address of the " + e.whose + ", compared with networks", get: Getter{Addr: addr}},
+			number("fd."+e.prefix+"port", Port, "port of the "+e.whose, func(v *View) (int64, bool) {
+				p := e.end(&v.Ev.FD)
+				return int64(p.Port()), p.Addr().IsValid()
+			}))
+	}
+	ends := func(v *View) (a, b netip.AddrPort, ok bool) {
+		fd := &v.Ev.FD
+		return fd.Client, fd.Server, fd.Client.IsValid() || fd.Server.IsValid()
+	}
+	return append(defs,
+		Def{Name: "fd.ip", Type: IP, FilterOnly: true, Doc: "address of either end", get: Getter{Ends: ends}},
+		Def{Name: "fd.net", Type: Net, FilterOnly: true, Doc: "address of either end, compared with networks", get: Getter{Ends: ends}},
+		Def{Name: "fd.port", Type: Port, FilterOnly: true, Doc: "port of either end", get: Getter{Ends: ends}})
+}
+
+// fdKnown reports whether the descriptor's object is known; else only its number and name are.
+func fdKnown(ev *pipeline.Event) bool { return ev.FD.Kind > pipeline.FDUnknown && ev.FD.Num >= 0 }
+
+func isIP(k pipeline.FDKind) bool { return k == pipeline.FDIPv4 || k == pipeline.FDIPv6 }
+
+func fdRaw(v *View) (string, bool) {
+	fd := &v.Ev.FD
+	if !strings.Contains(fd.Raw, "//") {
+		return fd.Raw, fd.Kind != pipeline.FDNone
+	}
+	start := len(v.buf)
+	for i := range len(fd.Raw) {
+		if c := fd.Raw[i]; c != '/' || i == 0 || fd.Raw[i-1] != '/' {
+			v.buf = append(v.buf, c)
+		}
+	}
+	return view(v.buf[start:]), true
+}
+
+func fdDirectory(v *View) (string, bool) {
+	switch fd := &v.Ev.FD; fd.Kind {
+	case pipeline.FDDirectory:
+		return fd.Name, true
+	case pipeline.FDUnknown, pipeline.FDFile:
+		dir, _ := lastSlash(fd.Name)
+		return dir, true
+	default:
+		return "", false
+	}
+}
+
+var fdTypes = [...]struct{ name, char string }{
+	pipeline.FDNone:      {"", ""},
+	pipeline.FDUnknown:   {unknown, "o"},
+	pipeline.FDFile:      {"file", "f"},
+	pipeline.FDDirectory: {"directory", "d"},
+	pipeline.FDIPv4:      {"ipv4", "4"},
+	pipeline.FDIPv6:      {"ipv6", "6"},
+	pipeline.FDUnix:      {"unix", "u"},
+	pipeline.FDPipe:      {"pipe", "p"},
+	pipeline.FDMemfd:     {"memfd", "m"},
+	pipeline.FDOther:     {unknown, "o"},
+}
+
+func fdType(fd *pipeline.FD) string { return fdTypes[fd.Kind].name }
+
+// typeChar of a descriptor that is not known is a guess by the call.
+func typeChar(ev *pipeline.Event) string {
+	if fdKnown(ev) {
+		return fdTypes[ev.FD.Kind].char
+	}
+	switch ev.Type {
+	case pipeline.EventOpenat, pipeline.EventOpenat2, pipeline.EventCreat:
+		return "f"
+	case pipeline.EventSocket, pipeline.EventAccept, pipeline.EventAccept4:
+		return "4"
+	default:
+		return "o"
+	}
+}
+
+func l4proto(fd *pipeline.FD) string {
+	if !isIP(fd.Kind) {
+		return unknown
+	}
+	if fd.Proto == unix.IPPROTO_RAW {
+		return "raw"
+	}
+	if !fd.Client.IsValid() && !fd.Server.IsValid() {
+		return unknown
+	}
+	switch fd.Proto {
+	case unix.IPPROTO_TCP:
+		return "tcp"
+	case unix.IPPROTO_UDP:
+		return "udp"
+	case unix.IPPROTO_ICMP:
+		return "icmp"
+	default:
+		return unknown
+	}
+}
+
+// connected judges by the event alone; Falco keeps a sticky flag per descriptor. They differ only
+// where nothing is moved: bind, listen, dup and close of a socket connected earlier.
+func connected(ev *pipeline.Event) bool {
+	switch ev.Type {
+	case pipeline.EventConnect:
+		return ev.Ret == 0 || ev.Ret == -int64(unix.EINPROGRESS)
+	case pipeline.EventAccept, pipeline.EventAccept4:
+		return ev.Ret >= 0
+	case pipeline.EventSendto, pipeline.EventSendmsg, pipeline.EventRecvfrom, pipeline.EventRecvmsg:
+		return ev.Ret >= 0 && isIP(ev.FD.Kind)
+	default:
+		return false
+	}
+}
+
+func prefixed(f func(*View) (string, bool)) func(*View) (string, bool) {
+	return func(v *View) (string, bool) {
+		s, ok := f(v)
+		id, known := containerID(v.Ev.Proc)
+		if !ok || !known {
+			return "", false
+		}
+		start := len(v.buf)
+		v.buf = append(append(append(v.buf, pipeline.ShortID(id)...), ':'), s...)
+		return view(v.buf[start:]), true
+	}
+}

@@ -1,0 +1,207 @@
+package filter
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+
+	"github.com/tocsin-security/tocsin/filter/field"
+	"github.com/tocsin-security/tocsin/filter/syntax"
+)
+
+// operand is something that can be read: a field, or what transformers make of fields.
+type operand struct {
+	ref    field.Ref
+	fields []field.Ref // those it reads
+}
+
+// resolve looks the names in an operand up.
+func resolve(o syntax.Operand) (operand, error) {
+	switch o.Kind {
+	case syntax.FieldOperand:
+		ref, err := field.Lookup(o)
+		if err != nil {
+			return operand{}, fieldError(o, err)
+		}
+		return operand{ref: ref, fields: []field.Ref{ref}}, nil
+	case syntax.ConstOperand:
+		text := o.Name
+		get := field.Getter{Str: func(*field.View) (string, bool) { return text, true }}
+		return operand{ref: field.Ref{Getter: get, Def: &field.Def{Name: o.String(), Type: field.String}}}, nil
+	case syntax.TransformerOperand:
+		return transform(o)
+	default:
+		return operand{}, notYet(o.At, "a list as argument")
+	}
+}
+
+// transform resolves a transformer's arguments and applies it. Null in, null out.
+func transform(o syntax.Operand) (operand, error) {
+	var result operand
+	var args []field.Ref
+	for _, a := range o.Args {
+		arg, err := resolve(a)
+		if err != nil {
+			return operand{}, err
+		}
+		if arg.ref.Str == nil && !arg.ref.Null() {
+			return operand{}, syntax.Errorf(a.At, "%s takes strings, %s is a %s", o.Name, arg.ref.Text, arg.ref.Def.Type)
+		}
+		args = append(args, arg.ref)
+		result.fields = append(result.fields, arg.fields...)
+	}
+	def := &field.Def{Name: o.String(), Type: field.String}
+	result.ref = field.Ref{Def: def, Text: def.Name}
+	if o.Name == "concat" && len(args) >= 2 {
+		result.ref.Str = concat(args)
+		return result, nil
+	}
+	if o.Name == "join" || o.Name == "getopt" {
+		return operand{}, notYet(o.At, fmt.Sprintf("transformer %q", o.Name))
+	}
+	if len(args) != 1 || o.Name == "concat" {
+		return operand{}, syntax.Errorf(o.At, "wrong number of arguments for %s", o.Name)
+	}
+	if o.Name == "len" {
+		def.Type = field.Int
+		result.ref.Int = func(v *field.View) (int64, bool) {
+			s, ok := args[0].Str(v)
+			return int64(len(s)), ok
+		}
+		return result, nil
+	}
+	result.ref.Str = onArgument(args[0], o.Name)
+	return result, nil
+}
+
+// onArgument is a transformer from string to string.
+func onArgument(arg field.Ref, name string) func(*field.View) (string, bool) {
+	switch name {
+	case "tolower":
+		return mapped(arg, lower)
+	case "toupper":
+		return mapped(arg, upper)
+	case "basename":
+		return func(v *field.View) (string, bool) {
+			s, ok := arg.Str(v)
+			return s[strings.LastIndexByte(s, '/')+1:], ok
+		}
+	default:
+		return decoded(arg)
+	}
+}
+
+// mapped applies f to every byte.
+func mapped(arg field.Ref, f func(byte) byte) func(*field.View) (string, bool) {
+	return func(v *field.View) (string, bool) {
+		s, ok := arg.Str(v)
+		if !ok {
+			return "", false
+		}
+		return v.Build(func(dst []byte) []byte {
+			for i := range len(s) {
+				dst = append(dst, f(s[i]))
+			}
+			return dst
+		}), true
+	}
+}
+
+func upper(c byte) byte {
+	if c >= 'a' && c <= 'z' {
+		return c - 'a' + 'A'
+	}
+	return c
+}
+
+// decoded undoes base64; what is none is null. Padding is optional.
+func decoded(arg field.Ref) func(*field.View) (string, bool) {
+	return func(v *field.View) (string, bool) {
+		s, ok := arg.Str(v)
+		if !ok {
+			return "", false
+		}
+		text := v.Build(func(dst []byte) []byte {
+			src := []byte(strings.TrimRight(s, "="))
+			out, err := base64.RawStdEncoding.AppendDecode(dst, src)
+			ok = err == nil
+			return out
+		})
+		return text, ok
+	}
+}
+
+func concat(args []field.Ref) func(*field.View) (string, bool) {
+	return func(v *field.View) (string, bool) {
+		parts := make([]string, len(args))
+		for i, a := range args {
+			s, ok := a.Str(v)
+			if !ok {
+				return "", false
+			}
+			parts[i] = s
+		}
+		return strings.Join(parts, ""), true
+	}
+}
+
+// compareFields compiles a comparison of two operands. Both must be of one type.
+func compareFields(c *syntax.Check, left, right field.Ref) (func(*field.View) bool, error) {
+	for _, side := range []field.Ref{left, right} {
+		if side.Ends != nil || side.IsAny() || side.Def.Type == field.Net {
+			return nil, syntax.Errorf(c.At, "%s cannot be compared with another field", side.Text)
+		}
+	}
+	if left.Def.Type != right.Def.Type {
+		return nil, syntax.Errorf(c.At, "%s is a %s and %s a %s: only fields of one type can be compared",
+			left.Text, left.Def.Type, right.Text, right.Def.Type)
+	}
+	if left.Null() || right.Null() {
+		return nil, nil
+	}
+	switch pair := stringPair(c.Op); {
+	case left.Str != nil && pair != nil:
+		return func(v *field.View) bool {
+			a, okA := left.Str(v)
+			b, okB := right.Str(v)
+			return okA && okB && pair(a, b)
+		}, nil
+	case left.Int != nil && !c.Op.IsList():
+		return func(v *field.View) bool {
+			a, okA := left.Int(v)
+			b, okB := right.Int(v)
+			return okA && okB && compareInts(c.Op, a, b)
+		}, nil
+	case left.Bool != nil && !c.Op.IsList():
+		return func(v *field.View) bool {
+			a, okA := left.Bool(v)
+			b, okB := right.Bool(v)
+			return okA && okB && (a == b) == (c.Op == syntax.Eq)
+		}, nil
+	case left.Addr != nil && !c.Op.IsList():
+		return func(v *field.View) bool {
+			a, okA := left.Addr(v)
+			b, okB := right.Addr(v)
+			return okA && okB && (a.Unmap() == b.Unmap()) == (c.Op == syntax.Eq)
+		}, nil
+	default:
+		return nil, notYet(c.At, fmt.Sprintf("operator %q between two fields", c.Op))
+	}
+}
+
+func compareInts(op syntax.Op, a, b int64) bool {
+	switch op {
+	case syntax.NotEq:
+		return a != b
+	case syntax.Less:
+		return a < b
+	case syntax.LessEq:
+		return a <= b
+	case syntax.Greater:
+		return a > b
+	case syntax.GreaterEq:
+		return a >= b
+	default:
+		return a == b
+	}
+}

@@ -1,0 +1,152 @@
+package filter
+
+import (
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tocsin-security/tocsin/filter/field"
+	"github.com/tocsin-security/tocsin/filter/syntax"
+)
+
+// null is what an output shows for a field without a value.
+const null = "<NA>"
+
+// Output is a compiled output text. It is safe for concurrent use; the View it is given is not.
+type Output struct {
+	parts  []part
+	fields []field.Ref
+	notes  []Note
+}
+
+// part is literal text, then a field unless ref.Def is nil.
+type part struct {
+	literal string
+	ref     field.Ref
+	width   int // pad or cut to so many characters; 0: as it is
+}
+
+// infoField is an old way to ask for the container's description; Falco prints nothing for it now.
+const infoField = "container.info"
+
+// ParseOutput compiles text with %fields. The error is a *syntax.Error.
+func ParseOutput(t syntax.Text) (*Output, error) {
+	t = t.Trim()
+	o := &Output{}
+	seen := map[string]bool{}
+	s := t.String()
+	i := 0
+	if strings.HasPrefix(s, "*") { // "print even when fields are null", which is always so
+		i = 1
+	}
+	literal := i
+	for i < len(s) {
+		if s[i] != '%' {
+			i++
+			continue
+		}
+		p := part{literal: s[literal:i]}
+		percent := i
+		i++
+		for ; i < len(s) && s[i] >= '0' && s[i] <= '9'; i++ {
+			p.width = min(p.width*10+int(s[i]-'0'), maxWidth)
+		}
+		if strings.HasPrefix(s[i:], infoField) {
+			i += len(infoField)
+			o.notes = append(o.notes, Note{At: t.Pos(percent), Msg: "%" + infoField + " prints nothing; name the fields you want"})
+		} else {
+			found, length, err := outputField(t.Slice(i, len(s)), t.Pos(percent))
+			if err != nil {
+				return nil, err
+			}
+			i += length
+			p.ref = found.ref
+			o.addFields(found, t.Pos(percent), seen)
+		}
+		o.parts = append(o.parts, p)
+		literal = i
+	}
+	o.parts = append(o.parts, part{literal: s[literal:]})
+	return o, nil
+}
+
+// maxWidth bounds how far a field is padded.
+const maxWidth = 1024
+
+// outputField reads the longest text at the start of t that is a field.
+func outputField(t syntax.Text, percent syntax.Pos) (operand, int, error) {
+	parsed, length, err := syntax.ParseOperand(t)
+	if err != nil {
+		return operand{}, 0, &syntax.Error{At: percent, Msg: "no field after %", Hint: "an output cannot hold a literal percent sign"}
+	}
+	found, err := resolve(parsed)
+	for shorter := parsed; err != nil && unknownField(parsed) && strings.Contains(shorter.Name, "."); {
+		shorter = syntax.Operand{At: parsed.At, Name: shorter.Name[:len(shorter.Name)-1]}
+		if again, retry := resolve(shorter); retry == nil {
+			found, length, err = again, len(shorter.Name), nil
+		}
+	}
+	if err == nil && found.ref.Def.FilterOnly {
+		return operand{}, 0, syntax.Errorf(percent, "%s can be compared but not printed: it stands for both ends of a connection", found.ref.Text)
+	}
+	return found, length, err
+}
+
+// unknownField reports whether what is wrong with o is that no such field exists.
+func unknownField(o syntax.Operand) bool {
+	_, err := field.Lookup(o)
+	return o.Kind == syntax.FieldOperand && errors.Is(err, field.ErrUnknown)
+}
+
+func (o *Output) addFields(found operand, at syntax.Pos, seen map[string]bool) {
+	if seen[found.ref.Text] {
+		return
+	}
+	seen[found.ref.Text] = true
+	o.fields = append(o.fields, found.ref)
+	for _, f := range found.fields {
+		if f.Null() {
+			o.notes = append(o.notes, Note{At: at, Msg: f.Text + " is always null here: " + f.Def.Unavailable})
+		}
+	}
+}
+
+// Fields are the fields of the output, each once, in order.
+func (o *Output) Fields() []field.Ref { return o.fields }
+
+// Notes are fields that will always print as null.
+func (o *Output) Notes() []Note { return o.notes }
+
+// Append writes the text for the event that v looks at.
+func (o *Output) Append(dst []byte, v *field.View) []byte {
+	for i := range o.parts {
+		p := &o.parts[i]
+		dst = append(dst, p.literal...)
+		if p.ref.Def == nil {
+			continue
+		}
+		start := len(dst)
+		var ok bool
+		if dst, ok = p.ref.Append(dst, v); !ok {
+			dst = append(dst[:start], null...)
+		}
+		if p.width > 0 {
+			dst = fit(dst, start, p.width)
+		}
+	}
+	return dst
+}
+
+// fit pads or cuts what stands from start on to width characters.
+func fit(dst []byte, start, width int) []byte {
+	n, i := 0, start
+	for ; i < len(dst) && n < width; n++ {
+		_, size := utf8.DecodeRune(dst[i:])
+		i += size
+	}
+	dst = dst[:i]
+	for ; n < width; n++ {
+		dst = append(dst, ' ')
+	}
+	return dst
+}

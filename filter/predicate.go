@@ -1,0 +1,202 @@
+package filter
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tocsin-security/tocsin/filter/field"
+	"github.com/tocsin-security/tocsin/filter/syntax"
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// predicate is one compiled comparison.
+type predicate struct {
+	test   func(*field.View) bool // nil: never holds
+	types  *typeSet               // the answer by event type, when the check asks about nothing else
+	fields []field.Ref
+	notes  []string
+}
+
+// newPredicate checks names, types and constants of a comparison and compiles it. A comparison whose
+// field is null never holds, whatever the operator.
+func newPredicate(c *syntax.Check) (predicate, error) {
+	left, err := resolve(c.Left)
+	if err != nil {
+		return predicate{}, err
+	}
+	if err := checkOperator(c, left.ref); err != nil {
+		return predicate{}, err
+	}
+	p := predicate{fields: left.fields}
+	if c.Right != nil {
+		right, err := resolve(*c.Right)
+		if err != nil {
+			return predicate{}, err
+		}
+		p.fields = append(p.fields, right.fields...)
+		p.test, err = compareFields(c, left.ref, right.ref)
+		return p.withBlindness(), err
+	}
+	if c.Left.Kind == syntax.FieldOperand && slices.Contains(field.TypeFields(), c.Left.Name) {
+		p.types, p.notes, err = compileTypes(c, left.ref)
+		return p, err
+	}
+	if p.test, err = compare(c, left.ref); err != nil {
+		return p, err
+	}
+	if isNever(c) {
+		p.test = nil
+	}
+	return p.withBlindness(), nil
+}
+
+// withBlindness makes the predicate constant when a field in it is always null.
+func (p predicate) withBlindness() predicate {
+	for _, f := range p.fields {
+		if f.Null() {
+			p.test = nil
+			p.notes = append(p.notes, fmt.Sprintf("%s is always null here: %s", f.Text, f.Def.Unavailable))
+		}
+	}
+	return p
+}
+
+// isNever recognises the way rule files write "never": events are counted from 1.
+func isNever(c *syntax.Check) bool {
+	return c.Left.Name == "evt.num" && c.Op == syntax.Eq && len(c.Values) == 1 && c.Values[0].Text == "0"
+}
+
+// operatorsOf lists what may be asked about values of a type.
+func operatorsOf(t field.Type) []syntax.Op {
+	ops := []syntax.Op{syntax.Eq, syntax.NotEq, syntax.In, syntax.Intersects, syntax.Exists}
+	order := []syntax.Op{syntax.Less, syntax.LessEq, syntax.Greater, syntax.GreaterEq}
+	switch {
+	case t.IsNumber():
+		return append(ops, order...)
+	case t == field.String:
+		return append(append(ops, order...), syntax.Contains, syntax.IContains, syntax.StartsWith, syntax.EndsWith,
+			syntax.Glob, syntax.IGlob, syntax.Regex, syntax.PMatch)
+	case t == field.Buffer:
+		return append(ops, syntax.Contains, syntax.StartsWith, syntax.EndsWith, syntax.BContains, syntax.BStartsWith)
+	default:
+		return ops
+	}
+}
+
+func checkOperator(c *syntax.Check, left field.Ref) error {
+	ops := operatorsOf(left.Def.Type)
+	if slices.Contains(ops, c.Op) {
+		return nil
+	}
+	var names []string
+	for _, op := range ops {
+		names = append(names, string(op))
+	}
+	return &syntax.Error{At: c.At, Msg: fmt.Sprintf("operator %q does not apply to %s, a %s", c.Op, left.Text, left.Def.Type),
+		Hint: "use one of " + strings.Join(names, " ")}
+}
+
+// compare compiles a comparison with constants.
+func compare(c *syntax.Check, left field.Ref) (func(*field.View) bool, error) {
+	if c.Op == syntax.Exists {
+		return exists(left), nil
+	}
+	switch t := left.Def.Type; {
+	case t.IsNumber():
+		return compareNumber(c, left)
+	case t == field.Bool:
+		return compareBool(c, left)
+	case t == field.IP || t == field.Net:
+		return compareAddr(c, left)
+	default:
+		return compareString(c, left)
+	}
+}
+
+// exists holds when the field has a value, an empty one too.
+func exists(f field.Ref) func(*field.View) bool {
+	switch {
+	case f.Str != nil:
+		return func(v *field.View) bool { _, ok := f.Str(v); return ok }
+	case f.Int != nil:
+		return func(v *field.View) bool { _, ok := f.Int(v); return ok }
+	case f.Bool != nil:
+		return func(v *field.View) bool { _, ok := f.Bool(v); return ok }
+	case f.Addr != nil:
+		return func(v *field.View) bool { _, ok := f.Addr(v); return ok }
+	case f.Ends != nil:
+		return func(v *field.View) bool { _, _, ok := f.Ends(v); return ok }
+	default:
+		return func(v *field.View) bool {
+			some := false
+			field.Ancestors(v.Ev, func(*pipeline.Process) bool {
+				some = true
+				return false
+			})
+			return some
+		}
+	}
+}
+
+func compareBool(c *syntax.Check, left field.Ref) (func(*field.View) bool, error) {
+	var accept [2]bool // by value: false, true
+	for _, v := range c.Values {
+		switch v.Text {
+		case "true":
+			accept[1] = true
+		case "false":
+			accept[0] = true
+		default:
+			return nil, &syntax.Error{At: v.At, Msg: fmt.Sprintf("%s is a bool, %q is not", left.Text, v.Text), Hint: "write true or false"}
+		}
+	}
+	if c.Modifier != "" {
+		return nil, notYet(c.At, "the modifier "+string(c.Modifier)+" on a bool")
+	}
+	if c.Op == syntax.NotEq {
+		accept[0], accept[1] = !accept[0], !accept[1]
+	}
+	return func(v *field.View) bool {
+		b, ok := left.Bool(v)
+		return ok && (b && accept[1] || !b && accept[0])
+	}, nil
+}
+
+// combine turns tests of single constants into one: any of them, or what the modifier says.
+func combine[T any](m syntax.Modifier, tests []func(T) bool) func(T) bool {
+	if len(tests) == 1 {
+		return tests[0]
+	}
+	return func(value T) bool {
+		n := 0
+		for _, test := range tests {
+			if test(value) {
+				n++
+			}
+		}
+		switch m {
+		case syntax.OneOf:
+			return n == 1
+		case syntax.AllOf:
+			return n == len(tests) && n > 0
+		default:
+			return n > 0
+		}
+	}
+}
+
+// notYet is the error for what the language has and this package does not evaluate.
+func notYet(at syntax.Pos, what string) error {
+	return syntax.Errorf(at, "not evaluated yet: %s", what)
+}
+
+// fieldError turns a registry's complaint into one with a place and a hint.
+func fieldError(o syntax.Operand, err error) error {
+	e := &syntax.Error{At: o.At, Msg: err.Error()}
+	if errors.Is(err, field.ErrUnknown) {
+		e.Hint = syntax.DidYouMean(o.Name, field.Names())
+	}
+	return e
+}
