@@ -1,0 +1,117 @@
+package enrich
+
+import (
+	"os"
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// accounts knows the names of users and groups in every mount namespace. Its files are read by the hot
+// goroutine, when a process appears whose names are not known yet; each file at most once a second.
+type accounts struct {
+	procfs string
+	now    func() time.Time
+	roots  map[rootKey]*rootAccounts
+}
+
+// rootKey names a container's root file system. The number of a mount namespace alone is given again
+// once it is free.
+type rootKey struct {
+	mountNS   uint32
+	container string // id; "" is the host, where mountNS is 0 too: services with a private /tmp share its files
+}
+
+// rootAccounts are the names in one root file system.
+type rootAccounts struct {
+	users, groups accountFile
+	checked       time.Time // when the files were last compared with what is known
+}
+
+const (
+	unknown = "<NA>" // what the rule language shows of a missing name
+	rootID  = 0
+
+	// Files are not looked at more often than this: fewer system calls under a storm of short processes;
+	// a new user shows that much later.
+	recheck = time.Second
+	// How many root file systems are remembered: more than containers fit on a node.
+	maxRoots = 1024
+	// How many ancestors are tried for a process that is gone already.
+	maxAncestors = 8
+)
+
+func newAccounts(procfs string, now func() time.Time) *accounts {
+	return &accounts{procfs: procfs, now: now, roots: map[rootKey]*rootAccounts{}}
+}
+
+// resolve fills in the names that p lacks.
+func (a *accounts) resolve(p *pipeline.Process) {
+	if p.User == "" || p.Group == "" {
+		key := rootKey{}
+		if p.ContainerID != "" {
+			key = rootKey{mountNS: p.MntNS, container: p.ContainerID}
+		}
+		root := a.root(key, p)
+		if p.User == "" {
+			p.User = root.users.name(p.EUID)
+		}
+		if p.Group == "" {
+			p.Group = root.groups.name(p.GID)
+		}
+	}
+	if p.Login == "" {
+		// Who logged in did so on the host, whatever container the process is in.
+		p.Login = unknown
+		if p.LoginUID != pipeline.UnsetUID {
+			p.Login = a.root(rootKey{}, nil).users.name(p.LoginUID)
+		}
+	}
+}
+
+// root returns the accounts of a root file system, brought up to date through p or a relative of p that
+// still lives; with none of them left, what was known before.
+func (a *accounts) root(key rootKey, p *pipeline.Process) *rootAccounts {
+	now := a.now()
+	r := a.roots[key]
+	if r == nil {
+		if len(a.roots) >= maxRoots {
+			a.evict()
+		}
+		r = &rootAccounts{}
+		a.roots[key] = r
+	}
+	if !r.checked.IsZero() && now.Sub(r.checked) < recheck {
+		return r
+	}
+	if key == (rootKey{}) {
+		// Other processes' roots are closed to us without the right to trace them.
+		if a.refresh(r, 1, 0) || a.refresh(r, int32(os.Getpid()), 0) {
+			r.checked = now
+		}
+		return r
+	}
+	for range maxAncestors {
+		if p == nil || p.MntNS != key.mountNS {
+			return r
+		}
+		if a.refresh(r, p.PID, key.mountNS) {
+			r.checked = now
+			return r
+		}
+		p = p.Parent
+	}
+	return r
+}
+
+// evict forgets the root file system that was not looked at for the longest time.
+func (a *accounts) evict() {
+	var oldest rootKey
+	at := a.now()
+	for key, r := range a.roots {
+		if !r.checked.After(at) {
+			oldest, at = key, r.checked
+		}
+	}
+	delete(a.roots, oldest)
+}

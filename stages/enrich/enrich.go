@@ -1,0 +1,85 @@
+package enrich
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// Enricher enriches events. Process and Resolve belong to one goroutine; Run is another's.
+type Enricher struct {
+	accounts *accounts
+	cache    *containerCache
+	hot      hotContainers
+	sockets  []string
+	log      *slog.Logger
+}
+
+// hostContainer is the container of everything that is in none. It is shared and never changes.
+var hostContainer = &pipeline.Container{Name: "host", Type: "host", Complete: true}
+
+// New makes an Enricher. host is the machine's name.
+func New(cfg Config, host string, log *slog.Logger) *Enricher {
+	cache := newContainerCache()
+	return &Enricher{
+		accounts: newAccounts("/proc", time.Now),
+		cache:    cache,
+		hot:      hotContainers{cache: cache, partial: map[string]*partial{}},
+		sockets:  cfg.Containers.Sockets.paths(),
+		log:      log.With("host", host),
+	}
+}
+
+// Process fills in the process of ev. It always passes the event on.
+func (e *Enricher) Process(ev *pipeline.Event) pipeline.Outcome {
+	if ev.Proc != nil {
+		e.resolve(ev.Proc, ev.Time)
+	}
+	return pipeline.Pass
+}
+
+// Resolve does for one process what Process does for an event's.
+func (e *Enricher) Resolve(p *pipeline.Process) { e.resolve(p, time.Now().UnixNano()) }
+
+// resolve fills in what is empty; in the steady state that is nothing. now is ns since the epoch.
+func (e *Enricher) resolve(p *pipeline.Process, now int64) {
+	if p.Container == nil || !p.Container.Complete {
+		if p.ContainerID == "" {
+			p.Container = hostContainer
+		} else {
+			p.Container = e.hot.find(p.ContainerID, p.Container, now)
+		}
+	}
+	if p.User == "" || p.Group == "" || p.Login == "" {
+		e.accounts.resolve(p)
+	}
+}
+
+// Run watches the container runtimes until ctx ends. A runtime that is not there, or goes away, is
+// tried again; the error is always nil.
+func (e *Enricher) Run(ctx context.Context) error {
+	var all sync.WaitGroup
+	runtimes := make([]*containerd, 0, len(e.sockets))
+	for _, path := range e.sockets {
+		r, err := newContainerd(path, e.cache, e.log)
+		if err != nil {
+			e.log.Warn("container runtime cannot be watched", "socket", path, "err", err)
+			continue
+		}
+		runtimes = append(runtimes, r)
+		all.Go(func() { r.run(ctx) })
+	}
+	all.Go(func() { e.cache.answer(ctx, runtimes) })
+	all.Wait()
+	return nil
+}
+
+// Stats counts what became of containers; Dropped are questions that found the queue full and are asked
+// again later.
+type Stats struct{ Known, Asked, NotFound, Dropped uint64 }
+
+// Stats may be called from any goroutine.
+func (e *Enricher) Stats() Stats { return e.cache.stats() }
