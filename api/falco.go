@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,25 +16,23 @@ import (
 
 // falcoEvent is Falco's JSON output; Falcosidekick adds uuid.
 type falcoEvent struct {
-	UUID         string         `json:"uuid"`
-	Time         time.Time      `json:"time"`
-	Rule         string         `json:"rule"`
-	Priority     string         `json:"priority"`
-	Source       string         `json:"source"`
-	Hostname     string         `json:"hostname"`
-	Output       string         `json:"output"`
-	Message      string         `json:"message"`
-	Tags         []string       `json:"tags"`
-	OutputFields map[string]any `json:"output_fields"`
+	UUID         string          `json:"uuid"`
+	Time         time.Time       `json:"time"`
+	Rule         string          `json:"rule"`
+	Priority     string          `json:"priority"`
+	Source       string          `json:"source"`
+	Hostname     string          `json:"hostname"`
+	Output       string          `json:"output"`
+	Message      string          `json:"message"`
+	Tags         []string        `json:"tags"`
+	OutputFields pipeline.Fields `json:"output_fields"`
 }
 
 // falcoAlert turns one posted alert into ours. Unlike Falcosidekick it takes alerts without
 // output_fields, which Falco sends for its own messages.
 func falcoAlert(body []byte, hostname string) (pipeline.Alert, error) {
 	var e falcoEvent
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber() // evt.time is in nanoseconds, beyond what a float64 holds
-	if err := dec.Decode(&e); err != nil {
+	if err := json.Unmarshal(body, &e); err != nil {
 		return pipeline.Alert{}, err
 	}
 	if e.Rule == "" || e.Priority == "" || e.Time.IsZero() {

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"bytes"
+	"encoding/json"
 	"sort"
 	"strconv"
 	"time"
@@ -48,6 +50,22 @@ func FingerprintOf(labels map[string]string) Fingerprint {
 	return Fingerprint(h)
 }
 
+// Fields are the values of an alert's fields by name: string, number, bool or nil.
+type Fields map[string]any
+
+// UnmarshalJSON keeps numbers as they are written (json.Number): evt.time, in nanoseconds, is beyond
+// what a float64 holds exactly.
+func (f *Fields) UnmarshalJSON(b []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	var m map[string]any
+	if err := dec.Decode(&m); err != nil {
+		return err
+	}
+	*f = m
+	return nil
+}
+
 // Alert is one rule that fired on one event. Its JSON is one line in Falco's shape plus labels,
 // annotations and fingerprint; the same JSON travels on the bus.
 type Alert struct {
@@ -59,7 +77,7 @@ type Alert struct {
 	Hostname     string            `json:"hostname"`
 	Output       string            `json:"output"` // the rule's output text, formatted
 	Tags         []string          `json:"tags"`
-	OutputFields map[string]any    `json:"output_fields"` // field → string, number, bool or nil
+	OutputFields Fields            `json:"output_fields"` // as the rule language types them
 	Labels       map[string]string `json:"labels"`        // what routes match and groups are made of; see docs/alerts.md
 	Annotations  map[string]string `json:"annotations,omitempty"`
 	Fingerprint  Fingerprint       `json:"fingerprint"`

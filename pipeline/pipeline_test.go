@@ -94,7 +94,7 @@ func TestAlertJSONRoundTrip(t *testing.T) {
 	in := Alert{
 		ID: "0190-1", Time: time.Date(2026, 11, 23, 10, 0, 0, 123456789, time.UTC), Rule: "Shadow file read",
 		Priority: Critical, Source: "syscall", Hostname: "n1", Output: "读取 <b>", Tags: []string{"filesystem"},
-		OutputFields: map[string]any{"proc.name": "cat", "fd.rip": nil}, Labels: map[string]string{"rule": "x"},
+		OutputFields: Fields{"proc.name": "cat", "fd.rip": nil, "evt.time": json.Number("1795428123123456789")}, Labels: map[string]string{"rule": "x"},
 		Fingerprint: 255, Count: 3,
 	}
 	body, err := json.Marshal(in)

@@ -24,8 +24,8 @@ func (r *Router) alertsHandler(handle AlertsFunc) message.NoPublishHandlerFunc {
 }
 
 // handleAlerts tries until it succeeds or the router stops; the error is for Watermill, which then
-// refuses the message. Only a panic is final: the batch is then taken apart to find the alert that
-// causes it, and that one is parked.
+// refuses the message. What is final takes the batch apart to find the alert that causes it, and that
+// one is parked.
 func (r *Router) handleAlerts(msg *message.Message, alerts []pipeline.Alert, handle AlertsFunc) error {
 	ctx := msg.Context()
 	for failures := 0; ctx.Err() == nil; failures++ {
@@ -36,7 +36,7 @@ func (r *Router) handleAlerts(msg *message.Message, alerts []pipeline.Alert, han
 			r.metrics.alertsHandled.Add(float64(len(alerts)))
 			return nil
 		}
-		if panicked := (*panicError)(nil); errors.As(err, &panicked) {
+		if isFinal(err) {
 			return r.isolate(msg, alerts, handle, err)
 		}
 		wait := r.cfg.Retry.backoff(failures)
@@ -66,4 +66,12 @@ func (r *Router) isolate(msg *message.Message, alerts []pipeline.Alert, handle A
 		}
 	}
 	return nil
+}
+
+// isFinal reports whether trying again would end the same: the handler panicked, or whoever the input
+// is for will never take it.
+func isFinal(err error) bool {
+	var panicked *panicError
+	var refused *pipeline.DeliveryError
+	return errors.As(err, &panicked) || errors.As(err, &refused) && refused.Class == pipeline.BadMessage
 }

@@ -18,6 +18,8 @@ type metrics struct {
 	alertsReceived prometheus.Counter
 	alertsHandled  prometheus.Counter
 	alertsDead     prometheus.Counter
+	eventsReceived prometheus.Counter
+	eventsHandled  prometheus.Counter
 	published      *prometheus.CounterVec // receiver, integration
 	notifications  *prometheus.CounterVec // receiver, integration, outcome
 	dead           *prometheus.CounterVec // stage
@@ -36,6 +38,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		alertsReceived: counter("alerts_received_total", "Alerts made durable on the bus."),
 		alertsHandled:  counter("alerts_handled_total", "Alerts taken from the bus and deduplicated, routed and stored."),
 		alertsDead:     counter("alerts_dead_total", "Alerts parked in the dead-letter topic."),
+		eventsReceived: counter("events_received_total", "Structured events made durable on the bus."),
+		eventsHandled:  counter("events_handled_total", "Structured events taken from the bus and handled."),
 		published: counters("notifications_published_total",
 			"Notifications made durable for an integration.", "receiver", "integration"),
 		notifications: counters("notifications_total",
@@ -52,7 +56,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.alertsReceived, m.alertsHandled, m.alertsDead, m.published, m.notifications, m.dead, m.retries, m.handler,
+		m.alertsReceived, m.alertsHandled, m.alertsDead, m.eventsReceived, m.eventsHandled, m.published, m.notifications, m.dead, m.retries, m.handler,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register the router's metrics: %w", err)

@@ -1,0 +1,77 @@
+package router
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
+)
+
+// TopicEvents holds structured events from the intake, one a message.
+const TopicEvents = "events"
+
+// EventFunc handles a structured event of a source. nil means that all that follows from it is durable.
+type EventFunc func(ctx context.Context, source string, event json.RawMessage) error
+
+// sourceKey is the metadata key of a message that names its event's source.
+const sourceKey = "source"
+
+// PublishEvents returns nil only when all events are durable. After an error some may be.
+func (r *Router) PublishEvents(ctx context.Context, source string, events []json.RawMessage) error {
+	msgs := make([]*message.Message, len(events))
+	for i, event := range events {
+		if len(event) > r.bus.MaxPayload()/2 {
+			return fmt.Errorf("event %d, %d bytes: %w", i+1, len(event), ErrTooLarge)
+		}
+		id, err := uuid.NewV7()
+		if err != nil {
+			return fmt.Errorf("make a message id: %w", err)
+		}
+		msgs[i] = newMessage(ctx, id.String(), event)
+		msgs[i].Metadata.Set(sourceKey, source)
+	}
+	if err := r.pub.Publish(TopicEvents, msgs...); err != nil {
+		return err
+	}
+	r.metrics.eventsReceived.Add(float64(len(events)))
+	return nil
+}
+
+// HandleEvents sets the handler of the events topic. Call it once, before Run. An event that fails is
+// tried again for as long as it takes; one that makes the handler panic is parked.
+func (r *Router) HandleEvents(handle EventFunc) error {
+	sub, err := r.bus.Subscriber(group)
+	if err != nil {
+		return fmt.Errorf("make the subscriber of events: %w", err)
+	}
+	r.wm.AddConsumerHandler(TopicEvents, TopicEvents, sub, func(msg *message.Message) error {
+		return r.handleEvent(msg, handle)
+	})
+	return nil
+}
+
+func (r *Router) handleEvent(msg *message.Message, handle EventFunc) error {
+	ctx := msg.Context()
+	for failures := 0; ctx.Err() == nil; failures++ {
+		start := time.Now()
+		err := r.attempt(ctx, func(ctx context.Context) error {
+			return handle(ctx, msg.Metadata.Get(sourceKey), json.RawMessage(msg.Payload))
+		})
+		r.metrics.handler.WithLabelValues(TopicEvents).Observe(time.Since(start).Seconds())
+		switch {
+		case err == nil:
+			r.metrics.eventsHandled.Inc()
+			return nil
+		case isFinal(err):
+			return r.park(msg, "events", TopicEvents, err)
+		}
+		wait := r.cfg.Retry.backoff(failures)
+		r.metrics.retries.WithLabelValues(TopicEvents).Inc()
+		r.log.Warn("handling an event failed; it waits on the bus", "retry_in", wait, "err", err)
+		sleep(ctx, wait)
+	}
+	return ctx.Err()
+}
