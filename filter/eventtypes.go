@@ -55,7 +55,7 @@ func typeTest(c *syntax.Check) (func(string) bool, []string, error) {
 		}
 		if len(pipeline.EventTypesNamed(name)) == 0 {
 			if !slices.Contains(unseenEvents(), name) {
-				return nil, nil, &syntax.Error{At: v.At, Msg: fmt.Sprintf("unknown event type %q", name),
+				return nil, nil, &syntax.Error{At: v.At, Unknown: true, Msg: fmt.Sprintf("unknown event type %q", name),
 					Hint: syntax.DidYouMean(name, append(unseenEvents(), eventNames()...))}
 			}
 			notes = append(notes, fmt.Sprintf("events of type %s are not watched", name))

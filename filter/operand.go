@@ -39,6 +39,7 @@ func resolve(o syntax.Operand) (operand, error) {
 func transform(o syntax.Operand) (operand, error) {
 	var result operand
 	var args []field.Ref
+	def := &field.Def{Name: o.String(), Type: field.String}
 	for _, a := range o.Args {
 		arg, err := resolve(a)
 		if err != nil {
@@ -48,30 +49,37 @@ func transform(o syntax.Operand) (operand, error) {
 			return operand{}, syntax.Errorf(a.At, "%s takes strings, %s is a %s", o.Name, arg.ref.Text, arg.ref.Def.Type)
 		}
 		args = append(args, arg.ref)
+		def.Unavailable += arg.ref.Def.Unavailable
 		result.fields = append(result.fields, arg.fields...)
 	}
-	def := &field.Def{Name: o.String(), Type: field.String}
 	result.ref = field.Ref{Def: def, Text: def.Name}
-	if o.Name == "concat" && len(args) >= 2 {
-		result.ref.Str = concat(args)
-		return result, nil
-	}
-	if o.Name == "join" || o.Name == "getopt" {
-		return operand{}, notYet(o.At, fmt.Sprintf("transformer %q", o.Name))
-	}
-	if len(args) != 1 || o.Name == "concat" {
-		return operand{}, syntax.Errorf(o.At, "wrong number of arguments for %s", o.Name)
-	}
 	if o.Name == "len" {
 		def.Type = field.Int
-		result.ref.Int = func(v *field.View) (int64, bool) {
+	}
+	var err error
+	if !result.ref.Null() {
+		result.ref.Getter, err = apply(o, args)
+	}
+	return result, err
+}
+
+// apply is the transformer's work on arguments that are not always null.
+func apply(o syntax.Operand, args []field.Ref) (field.Getter, error) {
+	switch {
+	case o.Name == "join" || o.Name == "getopt":
+		return field.Getter{}, notYet(o.At, fmt.Sprintf("transformer %q", o.Name))
+	case o.Name == "concat" && len(args) >= 2:
+		return field.Getter{Str: concat(args)}, nil
+	case o.Name == "concat" || len(args) != 1:
+		return field.Getter{}, syntax.Errorf(o.At, "wrong number of arguments for %s", o.Name)
+	case o.Name == "len":
+		return field.Getter{Int: func(v *field.View) (int64, bool) {
 			s, ok := args[0].Str(v)
 			return int64(len(s)), ok
-		}
-		return result, nil
+		}}, nil
+	default:
+		return field.Getter{Str: onArgument(args[0], o.Name)}, nil
 	}
-	result.ref.Str = onArgument(args[0], o.Name)
-	return result, nil
 }
 
 // onArgument is a transformer from string to string.
@@ -204,4 +212,18 @@ func compareInts(op syntax.Op, a, b int64) bool {
 	default:
 		return a == b
 	}
+}
+
+// ParseField reads a field's name, with its argument, and nothing else.
+func ParseField(t syntax.Text) (field.Ref, error) {
+	t = t.Trim()
+	o, length, err := syntax.ParseOperand(t)
+	if err != nil {
+		return field.Ref{}, err
+	}
+	if length != len(t.String()) || o.Kind != syntax.FieldOperand {
+		return field.Ref{}, syntax.Errorf(t.Pos(length), "%q is not a field's name", t)
+	}
+	found, err := resolve(o)
+	return found.ref, err
 }

@@ -195,7 +195,7 @@ func notYet(at syntax.Pos, what string) error {
 // fieldError turns a registry's complaint into one with a place and a hint.
 func fieldError(o syntax.Operand, err error) error {
 	e := &syntax.Error{At: o.At, Msg: err.Error()}
-	if errors.Is(err, field.ErrUnknown) {
+	if e.Unknown = errors.Is(err, field.ErrUnknown); e.Unknown {
 		e.Hint = syntax.DidYouMean(o.Name, field.Names())
 	}
 	return e

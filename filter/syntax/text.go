@@ -30,6 +30,8 @@ type Error struct {
 	At   Pos
 	Msg  string
 	Hint string // what to write instead, or ""
+	// Unknown says that a field or event type does not exist: rules may ask to be skipped then.
+	Unknown bool
 }
 
 func (e *Error) Error() string {

@@ -1,0 +1,43 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// Config is the rules block of the configuration.
+type Config struct {
+	Files    []string          `yaml:"files"`    // files, folders or globs, read in this order
+	Matching string            `yaml:"matching"` // MatchAll (default) or MatchFirst
+	Priority pipeline.Priority `yaml:"priority"` // less severe rules do not run; default debug: all run
+	Disable  []Disable         `yaml:"disable"`  // rules that do not run, whatever their file says
+}
+
+// Ways of matching: every rule that holds fires, or only the first one in the order of the files.
+const (
+	MatchAll   = "all"
+	MatchFirst = "first"
+)
+
+// Disable names rules by a pattern in which * stands for any text, or by a tag. One of the two is set.
+type Disable struct {
+	Rule string `yaml:"rule"`
+	Tag  string `yaml:"tag"`
+}
+
+// DefaultConfig runs every rule and lets all that hold fire.
+func DefaultConfig() Config { return Config{Matching: MatchAll, Priority: pipeline.Debug} }
+
+// Validate names the first setting that cannot be.
+func (c Config) Validate() error {
+	if c.Matching != "" && c.Matching != MatchAll && c.Matching != MatchFirst {
+		return fmt.Errorf("rules.matching: %q is neither %q nor %q", c.Matching, MatchAll, MatchFirst)
+	}
+	for i, d := range c.Disable {
+		if (d.Rule == "") == (d.Tag == "") {
+			return fmt.Errorf("rules.disable[%d]: set either rule or tag", i)
+		}
+	}
+	return nil
+}

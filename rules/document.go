@@ -1,0 +1,261 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+
+	"github.com/tocsin-security/tocsin/filter/syntax"
+)
+
+// Document is a YAML file with its text, so that every value can be traced to line and column.
+// Package whitelist reads its files through it too.
+type Document struct {
+	Name  string
+	data  string
+	lines []int // where each line starts
+}
+
+// Item is one mapping of a Document's top-level list.
+type Item struct {
+	At   syntax.Pos
+	Keys []Key // in the order of the file
+}
+
+// Key is one key of an Item with its value.
+type Key struct {
+	Name string
+	At   syntax.Pos
+	node ast.Node
+	doc  *Document
+}
+
+// ParseDocument reads a stream of YAML documents, each a list of mappings. It stops at the first thing
+// that is not so.
+func ParseDocument(name string, data []byte) (*Document, []Item, error) {
+	d := &Document{Name: name, data: string(data), lines: []int{0}}
+	for i := range data {
+		if data[i] == '\n' {
+			d.lines = append(d.lines, i+1)
+		}
+	}
+	file, err := parser.ParseBytes(data, 0)
+	if err != nil {
+		return d, nil, d.yamlError(err)
+	}
+	var items []Item
+	for _, doc := range file.Docs {
+		if doc.Body == nil || doc.Body.Type() == ast.NullType || doc.Body.Type() == ast.CommentType {
+			continue
+		}
+		list, ok := doc.Body.(*ast.SequenceNode)
+		if !ok {
+			return d, items, syntax.Errorf(d.pos(doc.Body), "expected a list, each entry starting with \"- \"")
+		}
+		for _, n := range list.Values {
+			item, err := d.item(n)
+			if err != nil {
+				return d, items, err
+			}
+			if item != nil {
+				items = append(items, *item)
+			}
+		}
+	}
+	return d, items, nil
+}
+
+// yamlError gives the parser's complaint a place of our form.
+func (d *Document) yamlError(err error) error {
+	e := &syntax.Error{At: syntax.Pos{File: d.Name}, Msg: "not YAML: " + err.Error()}
+	if y, ok := err.(yaml.Error); ok {
+		e.Msg = "not YAML: " + y.GetMessage()
+		if t := y.GetToken(); t != nil {
+			e.At.Line, e.At.Col = t.Position.Line, t.Position.Column
+		}
+	}
+	return e
+}
+
+func (d *Document) item(n ast.Node) (*Item, error) {
+	if n.Type() == ast.NullType {
+		return nil, nil
+	}
+	values, ok := mapping(n)
+	if !ok {
+		return nil, syntax.Errorf(d.pos(n), "expected a mapping such as \"rule: …\"")
+	}
+	item := &Item{At: d.pos(n)}
+	for _, kv := range values {
+		key := Key{Name: kv.Key.GetToken().Value, At: d.pos(kv.Key), node: kv.Value, doc: d}
+		if slices.ContainsFunc(item.Keys, func(k Key) bool { return k.Name == key.Name }) {
+			return nil, syntax.Errorf(key.At, "key %q appears twice", key.Name)
+		}
+		item.Keys = append(item.Keys, key)
+	}
+	if len(item.Keys) > 0 {
+		item.At = item.Keys[0].At
+	}
+	return item, nil
+}
+
+func mapping(n ast.Node) ([]*ast.MappingValueNode, bool) {
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		return n.Values, true
+	case *ast.MappingValueNode:
+		return []*ast.MappingValueNode{n}, true
+	default:
+		return nil, false
+	}
+}
+
+func (d *Document) pos(n ast.Node) syntax.Pos {
+	p := n.GetToken().Position
+	return syntax.Pos{File: d.Name, Line: p.Line, Col: p.Column}
+}
+
+// Line is line n of the file, counted from 1, or "".
+func (d *Document) Line(n int) string {
+	if n < 1 || n > len(d.lines) {
+		return ""
+	}
+	line, _, _ := strings.Cut(d.data[d.lines[n-1]:], "\n")
+	return strings.TrimSuffix(line, "\r")
+}
+
+// Get finds a key.
+func (it *Item) Get(name string) (Key, bool) {
+	for _, k := range it.Keys {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return Key{}, false
+}
+
+// Has reports whether the key is there.
+func (it *Item) Has(name string) bool {
+	_, ok := it.Get(name)
+	return ok
+}
+
+// Decode reads the key's value into v as YAML would.
+func (k Key) Decode(v any) error {
+	if err := yaml.NodeToValue(k.node, v, yaml.Strict()); err != nil {
+		return k.asError(err)
+	}
+	return nil
+}
+
+func (k Key) asError(err error) error {
+	e := syntax.AsError(k.doc.yamlError(err))
+	e.Msg = fmt.Sprintf("%s: %s", k.Name, strings.TrimPrefix(e.Msg, "not YAML: "))
+	if e.At.Line == 0 {
+		e.At = k.At
+	}
+	return e
+}
+
+// Text is the key's value as it is written, not as YAML types it: 0x10, yes and 0.57.0 stay text.
+func (k Key) Text() (syntax.Text, error) { return k.doc.scalar(k.Name, k.node) }
+
+// Texts is a list of scalars, each as it is written; a single scalar is a list of one when lone is set.
+func (k Key) Texts(lone bool) ([]syntax.Text, error) {
+	list, ok := k.node.(*ast.SequenceNode)
+	if !ok {
+		if !lone {
+			return nil, syntax.Errorf(k.doc.pos(k.node), "%s must be a list", k.Name)
+		}
+		t, err := k.Text()
+		return []syntax.Text{t}, err
+	}
+	var texts []syntax.Text
+	for _, n := range list.Values {
+		t, err := k.doc.scalar("an entry of "+k.Name, n)
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, t)
+	}
+	return texts, nil
+}
+
+// IsScalar reports whether the value is a single one.
+func (k Key) IsScalar() bool {
+	_, ok := k.node.(ast.ScalarNode)
+	return ok
+}
+
+// Keys are the keys of a value that is a mapping.
+func (k Key) Keys() ([]Key, error) {
+	if _, ok := mapping(k.node); !ok {
+		return nil, syntax.Errorf(k.doc.pos(k.node), "%s must be a mapping", k.Name)
+	}
+	item, err := k.doc.item(k.node)
+	if err != nil {
+		return nil, err
+	}
+	return item.Keys, nil
+}
+
+func (d *Document) scalar(what string, n ast.Node) (syntax.Text, error) {
+	switch n := n.(type) {
+	case *ast.LiteralNode:
+		start := n.GetToken().Position
+		offset := d.offset(start.Line+1, 1)
+		return d.align(n.Value.Value, offset), nil
+	case *ast.NullNode:
+		return syntax.Text{}, nil
+	case ast.ScalarNode:
+		p := n.GetToken().Position
+		return d.align(n.GetToken().Value, d.offset(p.Line, p.Column)), nil
+	default:
+		return syntax.Text{}, syntax.Errorf(d.pos(n), "%s must be a single value", what)
+	}
+}
+
+func (d *Document) offset(line, col int) int {
+	if line < 1 || line > len(d.lines) {
+		return len(d.data)
+	}
+	return min(d.lines[line-1]+max(col-1, 0), len(d.data))
+}
+
+// align finds the place of every byte of value in the file from offset on. YAML folds lines, drops
+// indentation and undoes escapes; what is left stands in the file in the same order. Where the two
+// cannot be matched, the place is where the search stands: near, and never past the value.
+func (d *Document) align(value string, offset int) syntax.Text {
+	at := make([]syntax.Pos, len(value))
+	line, _ := slices.BinarySearch(d.lines, offset+1)
+	place := func(i int) syntax.Pos {
+		for line < len(d.lines) && d.lines[line] <= i {
+			line++
+		}
+		return syntax.Pos{File: d.Name, Line: line, Col: i - d.lines[line-1] + 1}
+	}
+	for i := range len(value) {
+		found := offset
+		if strings.IndexByte(" \t\n", value[i]) < 0 {
+			for found < len(d.data) && d.data[found] != value[i] && d.skipped(found, offset) {
+				found++
+			}
+			if found < len(d.data) && d.data[found] == value[i] {
+				offset = found + 1
+			} else {
+				found = offset
+			}
+		}
+		at[i] = place(min(found, max(len(d.data)-1, 0)))
+	}
+	return syntax.PlacedText(value, at)
+}
+
+// skipped reports bytes of the file that a value need not hold: blanks, quotes, escapes.
+func (d *Document) skipped(i, from int) bool {
+	return strings.IndexByte(" \t\r\n\"'\\", d.data[i]) >= 0 || i > from && d.data[i-1] == '\\'
+}

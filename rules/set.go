@@ -1,0 +1,187 @@
+package rules
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tocsin-security/tocsin/filter"
+	"github.com/tocsin-security/tocsin/filter/field"
+	"github.com/tocsin-security/tocsin/filter/syntax"
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// Set is what a number of rule files amount to. It does not change after loading.
+type Set struct {
+	Rules    []*Rule // in the order of definition, those that do not run included
+	Problems []Problem
+	Program  *filter.Program // the conditions of the rules that run
+	First    bool            // only the first rule that holds fires
+}
+
+// Rule is one rule, compiled.
+type Rule struct {
+	Name        string
+	Desc        string
+	DescZH      string
+	Priority    pipeline.Priority
+	Source      string // syscall, or a source of structured events
+	Tags        []string
+	Labels      map[string]string
+	Annotations map[string]string
+	Runbook     string
+	DedupeBy    []field.Ref   // what makes two alerts the same; empty: the default
+	DedupeFor   time.Duration // how long repeats stay quiet; 0: the default
+	Condition   syntax.Node   // macros inserted
+	OutputText  string
+	At          syntax.Pos
+
+	// Skipped says why the rule does not run: disabled, too mild, not evaluated yet. Empty: it runs,
+	// and Code and Output are set.
+	Skipped string
+	Code    *filter.Condition
+	Output  *filter.Output
+}
+
+// Runs reports whether the rule takes part in matching.
+func (r *Rule) Runs() bool { return r.Skipped == "" }
+
+// Err joins the problems that are errors; nil when there are none.
+func (s *Set) Err() error { return Err(s.Problems) }
+
+// Rule finds a rule by name, or nil.
+func (s *Set) Rule(name string) *Rule {
+	for _, r := range s.Rules {
+		if r.Name == name {
+			return r
+		}
+	}
+	return nil
+}
+
+// Source is a rule file in memory.
+type Source struct {
+	Name string // as shown in problems
+	Data []byte
+}
+
+// Load reads the files that cfg names, relative to dir, and compiles them. The error is for files that
+// cannot be read and settings that cannot be; everything wrong inside a file is among the Problems.
+func Load(cfg Config, dir string) (*Set, error) {
+	names, err := Expand(cfg.Files, dir)
+	if err != nil {
+		return nil, fmt.Errorf("rules.files: %w", err)
+	}
+	var sources []Source
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read rules: %w", err)
+		}
+		sources = append(sources, Source{Name: name, Data: data})
+	}
+	return Parse(cfg, sources)
+}
+
+// Expand turns files, folders and globs into file names: a folder into its *.yaml and *.yml in
+// alphabetical order. A glob may match nothing, a plain name must exist.
+func Expand(patterns []string, dir string) ([]string, error) {
+	var names []string
+	for _, pattern := range patterns {
+		if !filepath.IsAbs(pattern) {
+			pattern = filepath.Join(dir, pattern)
+		}
+		found := []string{pattern}
+		if strings.ContainsAny(pattern, "*?[") {
+			var err error
+			if found, err = filepath.Glob(pattern); err != nil {
+				return nil, fmt.Errorf("pattern %q: %w", pattern, err)
+			}
+		}
+		for _, name := range found {
+			files, err := filesIn(name)
+			if err != nil {
+				return nil, err
+			}
+			names = append(names, files...)
+		}
+	}
+	return names, nil
+}
+
+// filesIn is name itself, or the rule files in it when it is a folder.
+func filesIn(name string) ([]string, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []string{name}, nil
+	}
+	entries, err := os.ReadDir(name) // sorted by name
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if ext := filepath.Ext(e.Name()); !e.IsDir() && (ext == ".yaml" || ext == ".yml") {
+			names = append(names, filepath.Join(name, e.Name()))
+		}
+	}
+	return names, nil
+}
+
+// Parse compiles rule files that are in memory, in the order given.
+func Parse(cfg Config, sources []Source) (*Set, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	c := newCollector()
+	for _, src := range sources {
+		c.file(src)
+	}
+	s := &Set{Program: filter.NewProgram(), First: cfg.Matching == MatchFirst}
+	x := newExpander(c)
+	b := builder{cfg: cfg, problems: &c.problems, expander: x, program: s.Program, scratch: filter.NewProgram()}
+	for _, d := range c.rules.inOrder() {
+		if r := b.rule(d); r != nil {
+			s.Rules = append(s.Rules, r)
+		}
+	}
+	x.reportUnused()
+	s.Problems = c.problems.list
+	return s, nil
+}
+
+// disabled reports whether the configuration switches the rule off.
+func (c Config) disabled(name string, tags []string) bool {
+	return slices.ContainsFunc(c.Disable, func(d Disable) bool {
+		if d.Tag != "" {
+			return slices.Contains(tags, d.Tag)
+		}
+		return wildcard(d.Rule, name)
+	})
+}
+
+// wildcard compares name with a pattern in which * stands for any text.
+func wildcard(pattern, name string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == name
+	}
+	rest, ok := strings.CutPrefix(name, parts[0])
+	if !ok {
+		return false
+	}
+	for _, p := range parts[1 : len(parts)-1] {
+		i := strings.Index(rest, p)
+		if i < 0 {
+			return false
+		}
+		rest = rest[i+len(p):]
+	}
+	return strings.HasSuffix(rest, parts[len(parts)-1])
+}
