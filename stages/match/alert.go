@@ -1,0 +1,222 @@
+package match
+
+import (
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tocsin-security/tocsin/filter"
+	"github.com/tocsin-security/tocsin/filter/field"
+	"github.com/tocsin-security/tocsin/filter/syntax"
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// objectIdentity stands for the file or remote address in an identity.
+const objectIdentity = "object"
+
+// contextFields go into every alert where they have a value, whatever the rule's output names.
+var contextFields = []string{
+	"container.id", "container.name", "container.image.repository", "container.image.tag", "k8s.ns.name", "k8s.pod.name",
+	"user.name", "user.uid", "proc.name", "proc.exepath", "proc.cmdline", "proc.pname", "proc.pid", "evt.type", "evt.res",
+	"fd.name", "fd.rip", "fd.rport",
+}
+
+// labelFields are the fields that alerts are routed and grouped by, under their label names.
+var labelFields = []string{
+	"container.id", "container.name", "k8s.ns.name", "k8s.pod.name", "proc.exepath",
+}
+
+// builder makes alerts. It lives in one Matcher and reuses its buffer.
+type builder struct {
+	host    string
+	context []field.Ref
+	labels  []field.Ref
+	image   field.Ref
+	tag     field.Ref
+	buf     []byte
+}
+
+func newBuilder(host string) builder {
+	return builder{
+		host: host, context: mustFields(contextFields), labels: mustFields(labelFields),
+		image: mustField("container.image.repository"), tag: mustField("container.image.tag"),
+	}
+}
+
+func mustFields(names []string) []field.Ref {
+	refs := make([]field.Ref, len(names))
+	for i, n := range names {
+		refs[i] = mustField(n)
+	}
+	return refs
+}
+
+// mustField is for names in this file: a test calls New.
+func mustField(name string) field.Ref {
+	f, err := filter.ParseField(syntax.NewText(name, syntax.Pos{}))
+	if err != nil {
+		panic(err)
+	}
+	return f
+}
+
+// parseIdentity looks the fields of an identity up.
+func parseIdentity(names []string) (fields []field.Ref, object bool, err error) {
+	for _, n := range names {
+		if n == objectIdentity {
+			object = true
+			continue
+		}
+		f, err := filter.ParseField(syntax.NewText(n, syntax.Pos{}))
+		if err != nil {
+			return nil, false, err
+		}
+		fields = append(fields, f)
+	}
+	return fields, object, nil
+}
+
+// alert describes the event that v looks at in the words of rule r.
+func (b *builder) alert(r *rule, v *field.View) pipeline.Alert {
+	ev := v.Ev
+	a := pipeline.Alert{
+		ID:           newID(),
+		Time:         time.Unix(0, ev.Time).UTC(),
+		Rule:         r.Name,
+		Priority:     r.Priority,
+		Source:       ev.Source,
+		Hostname:     clean(ev.Host),
+		Output:       b.text(r.Output, v),
+		Tags:         append([]string{}, r.Tags...),
+		OutputFields: b.outputFields(r, v),
+		QuietFor:     r.DedupeFor,
+	}
+	if a.Source == "" {
+		a.Source = r.Source
+	}
+	if a.Hostname == "" {
+		a.Hostname = b.host
+	}
+	if p := ev.Proc; p.ContainerID != "" && (p.Container == nil || !p.Container.Complete) {
+		a.Enrichment = "partial"
+	}
+	object := clean(Object(ev))
+	a.Labels = b.alertLabels(r, v, &a, object)
+	a.Annotations = annotations(r, &a)
+	a.Fingerprint = b.fingerprint(r, v, &a, object)
+	return a
+}
+
+// newID is a UUID that sorts by time; should the random source fail, one that does not.
+func newID() string {
+	if id, err := uuid.NewV7(); err == nil {
+		return id.String()
+	}
+	return uuid.NewString()
+}
+
+func (b *builder) text(o *filter.Output, v *field.View) string {
+	b.buf = o.Append(b.buf[:0], v)
+	return clean(string(b.buf))
+}
+
+// value is a field as text, "" when it is null.
+func (b *builder) value(f field.Ref, v *field.View) string {
+	var ok bool
+	if b.buf, ok = f.Append(b.buf[:0], v); !ok {
+		return ""
+	}
+	return clean(string(b.buf))
+}
+
+// outputFields are the fields of the output, null ones too, and the standard context.
+func (b *builder) outputFields(r *rule, v *field.View) map[string]any {
+	fields := make(map[string]any, len(b.context)+len(r.Output.Fields())+1)
+	for _, f := range b.context {
+		if value := owned(f.Value(v)); value != nil {
+			fields[f.Text] = value
+		}
+	}
+	for _, f := range r.Output.Fields() {
+		fields[f.Text] = owned(f.Value(v))
+	}
+	fields["evt.time"] = v.Ev.Time
+	return fields
+}
+
+// owned copies a string out of the event's memory.
+func owned(value any) any {
+	if s, ok := value.(string); ok {
+		return clean(strings.Clone(s))
+	}
+	return value
+}
+
+// clean makes s valid UTF-8, so that JSON gives back what it was given.
+func clean(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+func (b *builder) alertLabels(r *rule, v *field.View, a *pipeline.Alert, object string) map[string]string {
+	labels := map[string]string{
+		"alertname": r.Name,
+		"rule":      r.Name,
+		"priority":  r.Priority.String(),
+		"severity":  r.Priority.Severity(),
+		"source":    a.Source,
+		"hostname":  a.Hostname,
+		"object":    object,
+	}
+	for _, f := range b.labels {
+		labels[underscored(f.Text)] = b.value(f, v)
+	}
+	image := b.value(b.image, v)
+	if tag := b.value(b.tag, v); image != "" && tag != "" {
+		image += ":" + tag
+	}
+	labels["container_image"] = image
+	maps.Copy(labels, r.Labels)
+	maps.DeleteFunc(labels, func(_, value string) bool { return value == "" })
+	return labels
+}
+
+// annotations are what templates print: the rule's words, and each output field under a name that a
+// template can write.
+func annotations(r *rule, a *pipeline.Alert) map[string]string {
+	texts := make(map[string]string, len(a.OutputFields)+6+len(r.Annotations))
+	for name, value := range a.OutputFields {
+		if s := valueText(value); s != "" {
+			texts[underscored(name)] = s
+		}
+	}
+	texts["summary"] = r.Name
+	texts["description"] = r.Desc
+	texts["description_zh"] = r.DescZH
+	texts["output"] = a.Output
+	texts["runbook_url"] = r.Runbook
+	maps.Copy(texts, r.Annotations)
+	maps.DeleteFunc(texts, func(_, value string) bool { return value == "" })
+	return texts
+}
+
+// fingerprint hashes what makes two alerts the same. A null field counts as empty.
+func (b *builder) fingerprint(r *rule, v *field.View, a *pipeline.Alert, object string) pipeline.Fingerprint {
+	identity := map[string]string{"alertname": r.Name, "hostname": a.Hostname}
+	for _, f := range r.identity {
+		identity[f.Text] = b.value(f, v)
+	}
+	if r.object {
+		identity[objectIdentity] = object
+	}
+	return pipeline.FingerprintOf(identity)
+}
+
+// underscored is a field's name as a label: proc.aname[2] becomes proc_aname_2.
+func underscored(name string) string {
+	return strings.TrimRight(strings.Map(func(c rune) rune {
+		if strings.ContainsRune(".[]/-", c) {
+			return '_'
+		}
+		return c
+	}, name), "_")
+}
