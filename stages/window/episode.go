@@ -78,10 +78,11 @@ func (e *episode) tell(r pipeline.Repeats) {
 	}
 }
 
-// expires is when nothing of the episode matters any more.
+// expires is when nothing of the episode matters any more. Repeats count even when told: another
+// receiver's message may still be to come.
 func (e *episode) expires() int64 {
 	end := max(e.open, e.last) + e.quiet
-	if e.repeats > e.told {
+	if e.repeats > 0 {
 		end += keepUntold.Microseconds()
 	}
 	return end

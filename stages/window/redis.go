@@ -61,6 +61,7 @@ func OpenRedis(ctx context.Context, rawURL string, log *slog.Logger) (*Redis, er
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", withoutURL(err))
 	}
+	silence()
 	opts.ContextTimeoutEnabled = true
 	opts.DialTimeout, opts.ReadTimeout, opts.WriteTimeout = time.Second, time.Second, time.Second
 	opts.MaxRetries = -1 // the local window is quicker, and a retried script counts twice
@@ -72,6 +73,13 @@ func OpenRedis(ctx context.Context, rawURL string, log *slog.Logger) (*Redis, er
 	}
 	return w, nil
 }
+
+// silence ends go-redis's habit of writing to stderr by itself; what it has to say reaches us as errors.
+var silence = sync.OnceFunc(func() { redis.SetLogger(mute{}) })
+
+type mute struct{}
+
+func (mute) Printf(context.Context, string, ...any) {}
 
 // withoutURL keeps the password of a URL that cannot be parsed out of the message.
 func withoutURL(err error) error {
@@ -218,7 +226,8 @@ func (w *Redis) run(ctx context.Context, s *redis.Script, n int, args func(int) 
 		case !redis.HasErrorPrefix(err, "NOSCRIPT") || reloaded:
 			return nil, fmt.Errorf("ask redis for windows: %w", err)
 		}
-		// None of the batch has run: scripts are forgotten all at once, before the first of them.
+		// As a rule none of the batch has run. If some have, their alerts are as first as before, and at
+		// worst a few repeats count twice.
 		if err := s.Load(ctx, w.client).Err(); err != nil {
 			return nil, fmt.Errorf("load a script into redis again: %w", err)
 		}
