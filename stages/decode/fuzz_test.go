@@ -1,0 +1,65 @@
+package decode
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// seeds are samples of every kind.
+func seeds() []pipeline.Sample {
+	return []pipeline.Sample{
+		forked(10, 1, "sh", 10, path(kindCgroup, 0, "/docker/x")),
+		execed(10, 1, "sh", 11, argv("sh", "-c", "x"), piece{kind: kindEnv, data: []byte("A=1\x00")}, path(kindExe, 0, "/bin/sh"),
+			path(kindCwd, 0, "/"), piece{kind: kindFilename, data: []byte("/bin/sh")}, path(kindCgroup, 3, "/a/b")),
+		exited(10, 1, 12),
+		call(pipeline.EventOpenat, 3, [6]uint64{cwdFD}, str(1, "../x"), path(kindBase, 1, "/home"), file("/x")),
+		call(pipeline.EventOpenat2, -2, [6]uint64{cwdFD}, str(1, ""), piece{kind: kindData, index: 2, data: make([]byte, 24)}),
+		call(pipeline.EventConnect, -111, [6]uint64{3}, sockaddr(unix.AF_INET, 0, 0, 80, 1, 2, 3, 4)),
+		call(pipeline.EventRenameat2, 0, [6]uint64{3, 0, 4}, str(1, "/a"), str(3, "b")),
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, s := range seeds() {
+		f.Add([]byte(s))
+		f.Add([]byte(s[:len(s)-9]))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		// Exactly as much memory as the sample has: reading on is a fault under -race and checkptr.
+		s := append(make(pipeline.Sample, 0, len(b)), b...)
+		d := newDecoder(t)
+		ev := pipeline.Event{Num: 4711}
+		ok, err := d.Decode(s, &ev)
+		if err != nil {
+			if ok || ev.Num != 4711 || d.Processes() != 2 {
+				t.Errorf("Decode = %v, %v, but changed the event or the table", ok, err)
+			}
+			return
+		}
+		if ok && (ev.Proc == nil || ev.Num == 0 || ev.Type == 0 || ev.Type >= pipeline.NumEventTypes) {
+			t.Errorf("Decode = an event without process, number or type: %+v", ev)
+		}
+		if len(ev.Path[0].Name) > 2*len(s)+16 || len(ev.FD.Name) > 2*len(s)+100 {
+			t.Errorf("names of %d and %d bytes from a sample of %d", len(ev.Path[0].Name), len(ev.FD.Name), len(s))
+		}
+		checkTree(t, d)
+	})
+}
+
+func TestDecodeRefusesWhatIsCut(t *testing.T) {
+	for _, s := range seeds() {
+		for n := range len(s) {
+			ev := pipeline.Event{Num: 4711}
+			if ok, err := newDecoder(t).Decode(s[:n:n], &ev); ok || err == nil || ev.Num != 4711 {
+				t.Fatalf("Decode of %d of the %d bytes of a %s = %v, %v", n, len(s), pipeline.EventType(view[eventHeader](s).Type), ok, err)
+			}
+		}
+	}
+	h := header(1, pipeline.NumEventTypes)
+	if ok, err := newDecoder(t).Decode(task(h, info(1, 0, "x")), &pipeline.Event{}); ok || err == nil {
+		t.Errorf("Decode of an unknown type = %v, %v", ok, err)
+	}
+}
