@@ -162,12 +162,12 @@ func (c Config) disabled(name string, tags []string) bool {
 		if d.Tag != "" {
 			return slices.Contains(tags, d.Tag)
 		}
-		return wildcard(d.Rule, name)
+		return MatchName(d.Rule, name)
 	})
 }
 
-// wildcard compares name with a pattern in which * stands for any text.
-func wildcard(pattern, name string) bool {
+// MatchName compares name with a pattern in which * stands for any text.
+func MatchName(pattern, name string) bool {
 	parts := strings.Split(pattern, "*")
 	if len(parts) == 1 {
 		return pattern == name
