@@ -131,7 +131,7 @@ func newAlert(thing string) pipeline.Alert {
 		Tags:   []string{"container", "filesystem", "T1555"},
 		OutputFields: map[string]any{
 			"fd.name": thing, "proc.name": "cat", "proc.cmdline": "cat " + thing, "user.name": "root",
-			"container.id": "0123456789ab", "evt.time": 1.7e18,
+			"container.id": "0123456789ab",
 		},
 	}
 	a.SetIdentity(map[string]string{"container_id": "0123456789ab", "fd_name": thing})
