@@ -13,7 +13,10 @@ func (r Ref) Append(dst []byte, v *View) ([]byte, bool) {
 	switch {
 	case r.Str != nil:
 		s, ok := r.Str(v)
-		return append(dst, s...), ok
+		if !ok {
+			return dst, false
+		}
+		return append(dst, s...), true
 	case r.Int != nil:
 		n, ok := r.Int(v)
 		if !ok {

@@ -1,0 +1,219 @@
+package field
+
+import (
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tocsin-security/tocsin/filter/syntax"
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+func lookup(t *testing.T, name string) Ref {
+	t.Helper()
+	o, n, err := syntax.ParseOperand(syntax.NewText(name, syntax.Pos{}))
+	if err != nil || n != len(name) {
+		t.Fatalf("ParseOperand(%q): %v", name, err)
+	}
+	r, err := Lookup(o)
+	if err != nil {
+		t.Fatalf("Lookup(%q): %v", name, err)
+	}
+	return r
+}
+
+// inContainer is an openat by a process with everything known of it.
+func inContainer() *pipeline.Event {
+	id := strings.Repeat("0123456789abcdef", 4)
+	init := &pipeline.Process{Known: true, PID: 1, Comm: "systemd", SID: 1}
+	shell := &pipeline.Process{Known: true, PID: 20, PPID: 1, SID: 20, Comm: "bash", Exe: "-bash", Cmdline: "bash", Parent: init}
+	return &pipeline.Event{
+		Type: pipeline.EventOpenat, Num: 7, Time: 1_700_000_000_123_456_789, Ret: 5, HasRet: true, TID: 30, Source: "syscall", Host: "node",
+		Args: [6]uint64{1<<64 - 100}, Flag: unix.O_RDWR | unix.O_CREAT | unix.O_CLOEXEC, Mode: 0o755,
+		FD:   pipeline.FD{Kind: pipeline.FDFile, Num: 5, Name: "/etc/x", Raw: "/etc//x", Created: true},
+		Path: [2]pipeline.Path{{Raw: "/etc//x", Name: "/etc/x", Set: true}},
+		Proc: &pipeline.Process{
+			Known: true, PID: 30, PPID: 20, SID: 20, VPID: 1, Comm: "cat", Exe: "/bin/cat", Args: []string{"a", "b c"}, Cmdline: "cat a b c",
+			ExePath: "/usr/bin/cat", CWD: "/", Env: []string{"HOME=/root", "X= y "}, EUID: 1000, User: "li", LoginUID: pipeline.UnsetUID,
+			CapEffective: 1 | 1<<21, StartTime: 1_700_000_000_000_000_000, ContainerID: id, Parent: shell,
+			Container: &pipeline.Container{ID: id, Name: "web", Repository: "nginx", Tag: "1", PodName: "web-0", PodNS: "shop", Complete: true,
+				PodLabels: map[string]string{"app": "web"}},
+		},
+	}
+}
+
+func TestValues(t *testing.T) {
+	for name, want := range map[string]string{
+		"evt.type":             "openat",
+		"evt.num":              "7",
+		"evt.time.iso8601":     "2023-11-14T22:13:20.123456789+0000",
+		"evt.rawtime.ns":       "123456789",
+		"evt.res":              "SUCCESS",
+		"evt.arg.flags":        "O_CREAT|O_RDWR|O_CLOEXEC|O_F_CREATED",
+		"evt.arg.mode":         "0755",
+		"evt.arg.name":         "/etc//x",
+		"evt.arg.dirfd":        "AT_FDCWD",
+		"evt.arg[0]":           "<f>/etc/x",
+		"evt.args":             "fd=<f>/etc/x dirfd=AT_FDCWD name=/etc//x flags=O_CREAT|O_RDWR|O_CLOEXEC|O_F_CREATED mode=0755",
+		"evt.is_open_exec":     "true",
+		"evt.is_open_create":   "true",
+		"fs.path.nameraw":      "/etc//x",
+		"fd.nameraw":           "/etc/x",
+		"fd.directory":         "/etc",
+		"fd.filename":          "x",
+		"fd.l4proto":           "<NA>",
+		"fd.containername":     "0123456789ab:/etc/x",
+		"proc.args":            "a b c",
+		"proc.args[1]":         "b c",
+		"proc.cmdnargs":        "2",
+		"proc.env":             "HOME=/root X= y ",
+		"proc.env[X]":          "y",
+		"proc.env[NONE]":       "",
+		"proc.exeline":         "/bin/cat a b c",
+		"proc.pname":           "bash",
+		"proc.aname":           "bash systemd",
+		"proc.aname[2]":        "systemd",
+		"proc.apid[1]":         "20",
+		"proc.sname":           "bash",
+		"proc.duration":        "123456789",
+		"proc.loginshellid":    "20",
+		"user.name":            "li",
+		"user.loginuid":        "-1",
+		"user.loginname":       "<NA>",
+		"group.name":           "root",
+		"thread.ismain":        "true",
+		"thread.cap_effective": "CAP_CHOWN CAP_SYS_ADMIN",
+		"container.id":         "0123456789ab",
+		"container.image.tag":  "1",
+		"k8s.ns.name":          "shop",
+		"k8s.pod.label.app":    "web",
+		"k8s.pod.label[app]":   "web",
+	} {
+		r := lookup(t, name)
+		var v View
+		v.Reset(inContainer())
+		got, ok := r.Append(nil, &v)
+		if !ok || string(got) != want {
+			t.Errorf("%s = %q, %v, want %q", name, got, ok, want)
+		}
+	}
+}
+
+func TestNulls(t *testing.T) {
+	for _, name := range []string{
+		"fd.sip", "fd.rport", "fd.sockfamily", "fs.path.source", "evt.arg.oldpath", "proc.aname[9]", "k8s.pod.label[x]",
+		"proc.exe_ino.ctime", "fd.sip.name", "container.mount.dest[/etc]",
+	} {
+		r := lookup(t, name)
+		var v View
+		v.Reset(inContainer())
+		if got, ok := r.Append(nil, &v); ok || len(got) > 0 {
+			t.Errorf("%s = %q, %v, want null", name, got, ok)
+		}
+		if got := r.Value(&v); got != nil {
+			t.Errorf("%s as JSON = %v, want nil", name, got)
+		}
+	}
+}
+
+func TestArgumentsAsText(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		name, want string
+		ev         pipeline.Event
+	}{
+		"mkdir's mode is hexadecimal":     {"evt.arg.mode", "1E8", pipeline.Event{Type: pipeline.EventMkdir, Mode: 0o750}},
+		"chmod's mode is names":           {"evt.arg.mode", "S_IXOTH|S_IRUSR|S_ISUID", pipeline.Event{Type: pipeline.EventChmod, Mode: 0o104401}},
+		"a mode of 0":                     {"evt.arg.mode", "0", pipeline.Event{Type: pipeline.EventFchmod}},
+		"ptrace's request":                {"evt.arg.request", "PTRACE_ATTACH", pipeline.Event{Type: pipeline.EventPtrace, Args: [6]uint64{16}}},
+		"setuid to root":                  {"evt.arg.uid", "root", pipeline.Event{Type: pipeline.EventSetuid}},
+		"setuid to nobody we know":        {"evt.arg.uid", "<NA>", pipeline.Event{Type: pipeline.EventSetuid, Args: [6]uint64{77}}},
+		"setuid to -1":                    {"evt.arg.uid", "<NONE>", pipeline.Event{Type: pipeline.EventSetuid, Args: [6]uint64{0xffffffff}}},
+		"chown's user is a number":        {"evt.arg.uid", "1", pipeline.Event{Type: pipeline.EventChown, Args: [6]uint64{0, 1}}},
+		"unshare's flags":                 {"evt.arg.flags", "CLONE_NEWNS|CLONE_NEWUSER", pipeline.Event{Type: pipeline.EventUnshare, Args: [6]uint64{unix.CLONE_NEWNS | unix.CLONE_NEWUSER}}},
+		"a flag nobody knows":             {"evt.arg.flags", "4096", pipeline.Event{Type: pipeline.EventUnlinkat, Args: [6]uint64{0, 0, 4096}}},
+		"a socket's domain has two names": {"evt.arg.domain", "AF_LOCAL|AF_UNIX", pipeline.Event{Type: pipeline.EventSocket, Args: [6]uint64{unix.AF_UNIX}}},
+		"kill's signal":                   {"evt.arg.sig", "SIGKILL", pipeline.Event{Type: pipeline.EventKill, Args: [6]uint64{1, 9}}},
+		"a failed open's descriptor":      {"evt.arg.fd", "ENOENT", pipeline.Event{Type: pipeline.EventOpen, Ret: -2, HasRet: true}},
+		"O_DIRECTORY counts as tmpfile":   {"evt.arg.flags", "O_DIRECTORY|O_RDONLY|O_TMPFILE", pipeline.Event{Type: pipeline.EventOpen, Flag: unix.O_DIRECTORY}},
+		"an argument that is empty":       {"evt.arg.path", "<NA>", pipeline.Event{Type: pipeline.EventRmdir}},
+		"a link's raw target":             {"evt.arg.target", "../x", pipeline.Event{Type: pipeline.EventSymlink, Str: "../x"}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			c.ev.Proc = &pipeline.Process{Known: true, EUID: 5, LoginUID: pipeline.UnsetUID}
+			var v View
+			v.Reset(&c.ev)
+			if got, _ := lookup(t, c.name).Append(nil, &v); string(got) != c.want {
+				t.Errorf("%s = %q, want %q", c.name, got, c.want)
+			}
+		})
+	}
+}
+
+// TestEveryFieldReadsEveryEvent holds every field to: no panic on any type of event, whatever is
+// missing, and no allocation once the View's memory has grown.
+func TestEveryFieldReadsEveryEvent(t *testing.T) {
+	empty := func(et pipeline.EventType) *pipeline.Event {
+		return &pipeline.Event{Type: et, Proc: &pipeline.Process{}}
+	}
+	for _, d := range All() {
+		if d.Doc == "" || d.Type == 0 {
+			t.Errorf("%s: a field needs a type and a meaning", d.Name)
+		}
+		name := d.Name
+		switch d.Arg {
+		case NeedsIndex, MayIndex:
+			name += "[1]"
+		case NeedsKey:
+			name += "[flags]"
+		}
+		r := lookup(t, name)
+		var v View
+		full := inContainer()
+		var dst []byte
+		read := func() {
+			for et := range pipeline.NumEventTypes {
+				full.Type = et
+				v.Reset(full)
+				dst, _ = r.Append(dst[:0], &v)
+			}
+		}
+		for et := range pipeline.NumEventTypes {
+			v.Reset(empty(et))
+			r.Append(nil, &v)
+			r.Value(&v)
+		}
+		read()
+		if n := testing.AllocsPerRun(3, read); n > 0 {
+			t.Errorf("%s allocates %v times", name, n)
+		}
+	}
+}
+
+func TestFieldNamesAreUnique(t *testing.T) {
+	seen := map[string]bool{}
+	for _, d := range All() {
+		if seen[d.Name] {
+			t.Errorf("field %s is defined twice", d.Name)
+		}
+		seen[d.Name] = true
+	}
+	for et, list := range arguments() {
+		if len(list) > maxArguments {
+			t.Errorf("%s has %d arguments, more than maxArguments", pipeline.EventType(et), len(list))
+		}
+	}
+}
+
+func TestAncestorsEndOnALoop(t *testing.T) {
+	a, b := &pipeline.Process{Known: true, PID: 1}, &pipeline.Process{Known: true, PID: 2}
+	a.Parent, b.Parent = b, a
+	n := 0
+	Ancestors(&pipeline.Event{Proc: &pipeline.Process{Known: true, Parent: a}}, func(*pipeline.Process) bool {
+		n++
+		return n < 100
+	})
+	if n >= 100 {
+		t.Error("Ancestors goes round in a loop of parents")
+	}
+}
