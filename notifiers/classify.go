@@ -1,7 +1,9 @@
 package notifiers
 
 import (
+	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -28,6 +30,16 @@ func ClassOf(status int) (class pipeline.DeliveryClass, ok bool) {
 	default:
 		return pipeline.BadMessage, false
 	}
+}
+
+// ClassOfBroken says what a failure without an answer asks for. It is tried again, except when the other
+// side cannot prove who it is: that does not mend itself, and nothing may be sent there.
+func ClassOfBroken(err error) pipeline.DeliveryClass {
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &certificate) {
+		return pipeline.ChannelDown
+	}
+	return pipeline.Retry
 }
 
 // maxRetryAfter bounds what the other side may ask for: an alarm that waits longer is worth one more try.

@@ -89,7 +89,7 @@ func (c *Client) Post(ctx context.Context, u *url.URL, body []byte, header http.
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return Answer{}, c.Fail(pipeline.Retry, fmt.Errorf("post: %w", withoutURL(err)))
+		return Answer{}, c.Fail(ClassOfBroken(err), fmt.Errorf("post: %w", withoutURL(err)))
 	}
 	defer resp.Body.Close()
 	answer := Answer{Status: resp.StatusCode, Header: resp.Header}
@@ -98,7 +98,8 @@ func (c *Client) Post(ctx context.Context, u *url.URL, body []byte, header http.
 		return answer, c.Fail(pipeline.Retry, fmt.Errorf("read the answer: %w", err))
 	}
 	// Some proxies print the request's address. It goes here, before an excerpt could cut it in two.
-	answer.Body = []byte(c.redact.Text(string(raw)))
+	// Its query may hold more than the configured one: a signature.
+	answer.Body = []byte(NewRedactor(addressSecrets(u)...).Text(c.redact.Text(string(raw))))
 	if class, ok := ClassOf(resp.StatusCode); !ok {
 		e := c.Fail(class, fmt.Errorf("HTTP status %d: %s", resp.StatusCode, excerpt(answer.Body)))
 		if class == pipeline.Retry {

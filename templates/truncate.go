@@ -112,10 +112,11 @@ func (m *markup) close(closer string) {
 			break
 		}
 	}
-	m.closers = ""
-	for _, c := range m.open {
-		m.closers = c + m.closers
+	var b strings.Builder
+	for _, c := range slices.Backward(m.open) {
+		b.WriteString(c)
 	}
+	m.closers = b.String()
 }
 
 func (m *markup) toggle(mark string) {

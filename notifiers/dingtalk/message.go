@@ -1,6 +1,7 @@
 package dingtalk
 
 import (
+	"sort"
 	"strings"
 
 	"github.com/tocsin-security/tocsin/notifiers"
@@ -35,30 +36,26 @@ type at struct {
 	All     bool     `json:"isAtAll,omitempty"`
 }
 
-// encode builds the body, cutting the text until all of it fits.
-func encode(cfg Config, title, text string) ([]byte, error) {
+// encode builds the body, with as much of the text as fits once encoded. Mentions and keyword come after
+// the cut: without them nobody is called, or nothing is taken.
+func encode(cfg Config, title, text string) (body []byte, err error) {
 	r := request{
 		MsgType: "markdown",
 		At:      at{Mobiles: cfg.At.Mobiles, UserIDs: cfg.At.UserIDs, All: cfg.At.All},
 	}
 	r.Markdown.Title = withKeyword(templates.TruncateBytes(title, maxTitle, "…"), cfg.Keywords, " ")
-	room := len(text)
-	for {
-		// Mentions and keyword come after the cut: without them nobody is called, or nothing is taken.
-		shown := templates.TruncateBytes(text, room, cut)
-		r.Markdown.Text = withKeyword(shown+mentions(cfg.At), cfg.Keywords, "\n\n")
-		body, err := notifiers.EncodeJSON(r)
-		if err != nil {
-			return nil, err
-		}
-		over := len(body) - maxBody
-		if over <= 0 || room <= 0 {
-			return body, nil
-		}
-		// A byte of text is at least one byte encoded, so this ends; cutting may take the marker's and
-		// the closing tags' bytes too, hence the loop.
-		room = min(len(shown), room) - over
+	fits := func(room int) bool {
+		r.Markdown.Text = withKeyword(templates.TruncateBytes(text, room, cut)+mentions(cfg.At), cfg.Keywords, "\n\n")
+		body, err = notifiers.EncodeJSON(r)
+		return err != nil || len(body) <= maxBody
 	}
+	if fits(maxBody) || err != nil {
+		return body, err
+	}
+	// Encoding a byte takes one to six, so the room is searched for, not computed.
+	less := sort.Search(maxBody, func(less int) bool { return fits(maxBody - less) })
+	fits(maxBody - less)
+	return body, err
 }
 
 // mentions is what must stand in the text for DingTalk to call someone who is also listed in at.

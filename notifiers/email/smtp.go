@@ -12,6 +12,7 @@ import (
 
 	"github.com/wneessen/go-mail/smtp"
 
+	"github.com/tocsin-security/tocsin/notifiers"
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
@@ -178,20 +179,19 @@ func (m *Mailer) failAt(step string, err error) error {
 }
 
 // classOf reads an SMTP failure: 4xx asks to come back (greylisting does), 5xx is final. A refused
-// login, a certificate that does not hold, or missing TLS need a human.
+// login or missing TLS needs a human.
 func classOf(err error) pipeline.DeliveryClass {
-	var certificate *tls.CertificateVerificationError
-	if errors.Is(err, errNoSTARTTLS) || errors.Is(err, errNoMechanism) || errors.As(err, &certificate) {
-		return pipeline.ChannelDown
-	}
-	var login *loginError
-	var answer *textproto.Error
-	switch {
-	case !errors.As(err, &answer):
-		if errors.Is(err, smtp.ErrUnencrypted) {
+	for _, ours := range []error{errNoSTARTTLS, errNoMechanism, smtp.ErrUnencrypted} {
+		if errors.Is(err, ours) {
 			return pipeline.ChannelDown
 		}
-		return pipeline.Retry // no answer: the network, or the deadline
+	}
+	var answer *textproto.Error
+	if !errors.As(err, &answer) {
+		return notifiers.ClassOfBroken(err)
+	}
+	var login *loginError
+	switch {
 	case answer.Code < 500:
 		return pipeline.Retry
 	case errors.As(err, &login), answer.Code == 530, answer.Code == 535, answer.Code == 538:

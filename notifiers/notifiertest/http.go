@@ -1,0 +1,289 @@
+package notifiertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// HTTP describes a sender that posts.
+type HTTP struct {
+	// New returns the sender under test, posting to an address that starts with base and holds the
+	// secrets, where it has any.
+	New     func(t *testing.T, base string) pipeline.Notifier
+	Secrets []string
+	Success string // body of an answer that means taken
+	Robot   bool   // a 200 whose body is not a robot's answer is not success
+	// Fits says what is wrong with the size of a request's body; nil: the channel has no limit.
+	Fits func(body string) error
+}
+
+// Message is what the suite sends: Han text, emoji, markup characters.
+func Message() pipeline.Message {
+	at := time.Date(2025, 6, 1, 3, 0, 0, 0, time.UTC)
+	return pipeline.Message{
+		ID: "0197290e-delivery", Receiver: "oncall",
+		Title:   "[严重] 读取影子文件 🔴",
+		Body:    "读取影子文件 🔴 `cat /etc/shadow` <font color=\"warning\">root</font>",
+		HTML:    "<p>读取影子文件 🔴</p>",
+		Payload: []byte(`{"version":"4","truncatedAlerts":0,"alerts":[{"labels":{"rule":"读取影子文件 🔴"}}]}`),
+		Alerts:  []pipeline.Alert{{ID: "a1", Time: at, Rule: "读取影子文件 🔴", Priority: pipeline.Critical, Output: "cat"}},
+	}
+}
+
+// server answers every request as told and keeps their bodies.
+type server struct {
+	*httptest.Server
+	mu      sync.Mutex
+	answer  http.HandlerFunc
+	bodies  []string
+	headers []http.Header
+}
+
+func newServer(t *testing.T, answer http.HandlerFunc) *server {
+	s := &server{answer: answer}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body) // a sender that hangs up shows as a short body
+		s.mu.Lock()
+		s.bodies = append(s.bodies, string(body))
+		s.headers = append(s.headers, r.Header)
+		s.mu.Unlock()
+		s.answer(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// requests returns bodies and headers so far.
+func (s *server) requests() ([]string, []http.Header) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.bodies), slices.Clone(s.headers)
+}
+
+// RunHTTP runs the contract.
+func RunHTTP(t *testing.T, h HTTP) {
+	t.Run("the answer decides the outcome", func(t *testing.T) { h.outcomes(t) })
+	t.Run("a redirect is not followed", func(t *testing.T) { h.redirect(t) })
+	t.Run("a deadline ends the attempt", func(t *testing.T) { h.deadline(t) })
+	t.Run("an address that does not answer is retried", func(t *testing.T) { h.unreachable(t) })
+	t.Run("text arrives as it was", func(t *testing.T) { h.text(t) })
+	t.Run("no request is larger than the limit", func(t *testing.T) { h.limit(t) })
+	t.Run("concurrent messages all arrive", func(t *testing.T) { h.concurrent(t) })
+}
+
+func (h HTTP) outcomes(t *testing.T) {
+	type answer struct {
+		status int
+		header map[string]string
+		body   string
+	}
+	type want struct {
+		class pipeline.DeliveryClass
+		after time.Duration
+	}
+	cases := map[string]struct {
+		answer answer
+		want   *want // nil: delivered
+	}{
+		"taken":                           {answer{200, nil, h.Success}, nil},
+		"301 needs a human":               {answer{301, nil, ""}, &want{pipeline.ChannelDown, 0}},
+		"400 will never be taken":         {answer{400, nil, "bad"}, &want{pipeline.BadMessage, 0}},
+		"401 needs a human":               {answer{401, nil, ""}, &want{pipeline.ChannelDown, 0}},
+		"403 needs a human":               {answer{403, nil, ""}, &want{pipeline.ChannelDown, 0}},
+		"404 needs a human":               {answer{404, nil, ""}, &want{pipeline.ChannelDown, 0}},
+		"408 is tried again":              {answer{408, nil, ""}, &want{pipeline.Retry, 0}},
+		"410 needs a human":               {answer{410, nil, ""}, &want{pipeline.ChannelDown, 0}},
+		"413 will never be taken":         {answer{413, nil, ""}, &want{pipeline.BadMessage, 0}},
+		"422 will never be taken":         {answer{422, nil, ""}, &want{pipeline.BadMessage, 0}},
+		"429 waits as asked":              {answer{429, map[string]string{"Retry-After": "7"}, ""}, &want{pipeline.Retry, 7 * time.Second}},
+		"429 without a time is retried":   {answer{429, nil, ""}, &want{pipeline.Retry, 0}},
+		"500 is tried again":              {answer{500, nil, "oops"}, &want{pipeline.Retry, 0}},
+		"503 waits as asked, but bounded": {answer{503, map[string]string{"Retry-After": "999999"}, ""}, &want{pipeline.Retry, time.Hour}},
+		"503 with nonsense is retried":    {answer{503, map[string]string{"Retry-After": "soon"}, ""}, &want{pipeline.Retry, 0}},
+	}
+	if h.Robot {
+		for name, body := range map[string]string{
+			"200 with an empty body is not success":    "",
+			"200 with a page is not success":           "<html><body>log in</body></html>",
+			"200 with cut JSON is not success":         `{"errcode":0,"errm`,
+			"200 without a code is not success":        `{}`,
+			"200 with a null code is not success":      `{"errcode":null}`,
+			"200 with the code as text is not success": `{"errcode":"0"}`,
+		} {
+			cases[name] = struct {
+				answer answer
+				want   *want
+			}{answer{200, nil, body}, &want{pipeline.Retry, 0}}
+		}
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+				for k, v := range c.answer.header {
+					w.Header().Set(k, v)
+				}
+				w.WriteHeader(c.answer.status)
+				// Some proxies print the address they were asked for: it must not reach our errors.
+				_, _ = fmt.Fprintf(w, "%s", c.answer.body)
+				if c.want != nil {
+					_, _ = fmt.Fprintf(w, " %s", r.URL)
+				}
+			})
+			err := h.New(t, s.URL).Notify(t.Context(), Message())
+			if c.want == nil {
+				if err != nil {
+					t.Errorf("Notify with answer %d %q = %v, want nil", c.answer.status, c.answer.body, err)
+				}
+				return
+			}
+			e := h.failure(t, err)
+			if e.Class != c.want.class || e.RetryAfter != c.want.after {
+				t.Errorf("Notify with answer %d %q = %v after %v, want %v after %v",
+					c.answer.status, c.answer.body, e.Class, e.RetryAfter, c.want.class, c.want.after)
+			}
+		})
+	}
+}
+
+// failure checks what every error must be, and returns it.
+func (h HTTP) failure(t *testing.T, err error) *pipeline.DeliveryError {
+	t.Helper()
+	return Failure(t, err, h.Secrets)
+}
+
+// Failure checks that err is a *pipeline.DeliveryError that names the receiver and shows none of
+// secrets, however it is printed, and returns it.
+func Failure(t *testing.T, err error, secrets []string) *pipeline.DeliveryError {
+	t.Helper()
+	var e *pipeline.DeliveryError
+	if !errors.As(err, &e) {
+		t.Fatalf("Notify = %v (%T), want a *pipeline.DeliveryError", err, err)
+	}
+	if e.Receiver != "oncall" {
+		t.Errorf("the error names receiver %q, want %q", e.Receiver, "oncall")
+	}
+	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
+		for _, secret := range secrets {
+			if strings.Contains(cause.Error(), secret) {
+				t.Errorf("the error shows the secret %q: %s", secret, cause)
+			}
+		}
+	}
+	return e
+}
+
+func (h HTTP) redirect(t *testing.T) {
+	target := newServer(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, h.Success) })
+	s := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, target.URL+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+	})
+	h.failure(t, h.New(t, s.URL).Notify(t.Context(), Message()))
+	if bodies, _ := target.requests(); len(bodies) != 0 {
+		t.Errorf("the target of the redirect got %q, want nothing", bodies)
+	}
+}
+
+func (h HTTP) deadline(t *testing.T) {
+	arrived, hold := make(chan struct{}, 1), make(chan struct{})
+	s := newServer(t, func(http.ResponseWriter, *http.Request) {
+		arrived <- struct{}{}
+		<-hold
+	})
+	t.Cleanup(func() { close(hold) })
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	n := h.New(t, s.URL)
+	done := make(chan error, 1)
+	go func() { done <- n.Notify(ctx, Message()) }()
+	<-arrived // the request is there, the answer is what is missing
+	cancel()
+	if e := h.failure(t, <-done); e.Class != pipeline.Retry || !errors.Is(e, context.Canceled) {
+		t.Errorf("Notify cut off while waiting = %v %v, want retry because of the context", e.Class, e)
+	}
+}
+
+func (h HTTP) unreachable(t *testing.T) {
+	s := httptest.NewServer(http.NotFoundHandler())
+	address := s.URL
+	s.Close()
+	if e := h.failure(t, h.New(t, address).Notify(t.Context(), Message())); e.Class != pipeline.Retry {
+		t.Errorf("Notify with nobody listening = %v, want retry", e.Class)
+	}
+	hangUp := newServer(t, func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) })
+	if e := h.failure(t, h.New(t, hangUp.URL).Notify(t.Context(), Message())); e.Class != pipeline.Retry {
+		t.Errorf("Notify with a server that hangs up = %v, want retry", e.Class)
+	}
+}
+
+func (h HTTP) text(t *testing.T) {
+	s := newServer(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, h.Success) })
+	if err := h.New(t, s.URL).Notify(t.Context(), Message()); err != nil {
+		t.Fatalf("Notify = %v", err)
+	}
+	bodies, headers := s.requests()
+	if len(bodies) == 0 || !strings.Contains(bodies[0], "读取影子文件 🔴") {
+		t.Fatalf("the requests %q do not hold the text", bodies)
+	}
+	if got := headers[0].Get("Content-Type"); !strings.HasPrefix(got, "application/json") {
+		t.Errorf("Content-Type = %q, want application/json", got)
+	}
+	for _, body := range bodies {
+		if strings.Contains(body, `\u003c`) {
+			t.Errorf("the request escapes < as \\u003c: %s", body)
+		}
+	}
+}
+
+func (h HTTP) limit(t *testing.T) {
+	if h.Fits == nil {
+		return
+	}
+	s := newServer(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, h.Success) })
+	n := h.New(t, s.URL)
+	for name, filler := range map[string]string{
+		"Han": "短", "emoji": "🔴", "quotes": `"`, "lines": "\n", "markup": `<font color="info">**a`,
+	} {
+		m := Message()
+		m.Body = strings.Repeat(filler, 30_000)
+		m.Title = strings.Repeat(filler, 3_000)
+		if err := n.Notify(t.Context(), m); err != nil {
+			t.Errorf("Notify with a long text of %s = %v, want it cut and sent", name, err)
+		}
+	}
+	bodies, _ := s.requests()
+	for _, body := range bodies {
+		if err := h.Fits(body); err != nil {
+			t.Errorf("a request of %d bytes does not fit: %v: %.80s…", len(body), err, body)
+		}
+	}
+}
+
+func (h HTTP) concurrent(t *testing.T) {
+	s := newServer(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, h.Success) })
+	n := h.New(t, s.URL)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			m := Message()
+			m.ID = fmt.Sprint("delivery-", i)
+			if err := n.Notify(t.Context(), m); err != nil {
+				t.Errorf("Notify = %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if bodies, _ := s.requests(); len(bodies) != 8 {
+		t.Errorf("the server got %d requests, want 8", len(bodies))
+	}
+}

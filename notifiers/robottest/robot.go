@@ -1,0 +1,159 @@
+package robottest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Post is one message that the robot took.
+type Post struct {
+	At       time.Time
+	Type     string // msgtype
+	Title    string // DingTalk: the push preview
+	Text     string // content, whatever its type
+	Mentions []string
+	Body     []byte // as received
+}
+
+// Options is what the robot's owner set.
+type Options struct {
+	Key       string           // WeCom: key; DingTalk: access_token. Empty takes any.
+	Secret    string           // DingTalk: signing key; empty: not signed
+	Keywords  []string         // DingTalk: a message must hold one of them
+	PerMinute int              // quota; 0 means the vendor's 20
+	Now       func() time.Time // default time.Now
+}
+
+// Robot is one robot in one group. It is safe for concurrent use.
+type Robot struct {
+	opts   Options
+	vendor vendor
+
+	mu          sync.Mutex
+	posts       []Post
+	refused     []Code
+	taken       []time.Time // within the last minute
+	bannedUntil time.Time
+	faults      []fault
+}
+
+// Code is an answer: errcode and errmsg.
+type Code struct {
+	Code    int    `json:"errcode"`
+	Message string `json:"errmsg"`
+}
+
+type fault struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// vendor is what differs between the two.
+type vendor struct {
+	authorise func(*Robot, *http.Request) Code
+	read      func(*Robot, []byte) (Post, Code)
+	tooFast   Code
+	ban       time.Duration // beyond the quota's own minute
+}
+
+var ok = Code{0, "ok"}
+
+func newRobot(o Options, v vendor) *Robot {
+	if o.PerMinute == 0 {
+		o.PerMinute = 20
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Robot{opts: o, vendor: v}
+}
+
+// Posts returns the messages taken so far, in order.
+func (r *Robot) Posts() []Post {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.posts)
+}
+
+// Refused returns the answers to the messages that were not taken.
+func (r *Robot) Refused() []Code {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.refused)
+}
+
+// Answer makes the robot answer the next request this way instead of looking at it. Several are used
+// in order.
+func (r *Robot) Answer(status int, header http.Header, body string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.faults = append(r.faults, fault{status, header, body})
+}
+
+// ServeHTTP takes one message.
+func (r *Robot) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	body, err := io.ReadAll(io.LimitReader(req.Body, 1<<20))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.faults) > 0 {
+		f := r.faults[0]
+		r.faults = r.faults[1:]
+		for name, values := range f.header {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(f.status)
+		_, _ = io.WriteString(w, f.body) // the client may have hung up, which is its business
+		return
+	}
+	// The server's clock, for senders that correct theirs by it.
+	w.Header().Set("Date", r.opts.Now().UTC().Format(http.TimeFormat))
+	w.Header().Set("Content-Type", "application/json")
+	code := r.take(req, body)
+	if code != ok {
+		r.refused = append(r.refused, code)
+	}
+	_ = json.NewEncoder(w).Encode(code) // likewise
+}
+
+// take decides about one request, in the order in which the vendors are known to.
+func (r *Robot) take(req *http.Request, body []byte) Code {
+	if req.Method != http.MethodPost {
+		return Code{43002, "require POST method"}
+	}
+	if code := r.vendor.authorise(r, req); code != ok {
+		return code
+	}
+	now := r.opts.Now()
+	r.taken = slices.DeleteFunc(r.taken, func(t time.Time) bool { return now.Sub(t) >= time.Minute })
+	if now.Before(r.bannedUntil) || len(r.taken) >= r.opts.PerMinute {
+		if !now.Before(r.bannedUntil) {
+			r.bannedUntil = now.Add(r.vendor.ban)
+		}
+		return r.vendor.tooFast
+	}
+	r.taken = append(r.taken, now)
+	post, code := r.vendor.read(r, body)
+	if code != ok {
+		return code
+	}
+	post.At, post.Body = now, body
+	r.posts = append(r.posts, post)
+	return ok
+}
+
+func decode(body []byte, into any, codeOfBadJSON int) Code {
+	if err := json.Unmarshal(body, into); err != nil {
+		return Code{codeOfBadJSON, fmt.Sprintf("wrong json format: %v", err)}
+	}
+	return ok
+}
