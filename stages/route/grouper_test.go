@@ -1,0 +1,407 @@
+package route_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/stages/route"
+)
+
+// memStore is a Store in memory.
+type memStore struct {
+	mu     sync.Mutex
+	groups map[string]*pipeline.Pending
+	mark   int64
+	fail   error
+}
+
+func (s *memStore) Groups(_ context.Context, keys []string) (map[string]bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	there := map[string]bool{}
+	for _, k := range keys {
+		there[k] = s.groups[k] != nil
+	}
+	return there, s.fail
+}
+
+func (s *memStore) Put(_ context.Context, groups []pipeline.Pending) (next time.Time, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range groups {
+		s.mark++
+		old := s.groups[g.Key]
+		if old == nil {
+			old = &pipeline.Pending{Group: g.Group}
+			s.groups[g.Key] = old
+		}
+		old.Alerts = append(old.Alerts, g.Alerts...)
+		if len(g.Alerts) > 0 {
+			old.Upto = s.mark
+		}
+		if next.IsZero() || old.Due.Before(next) {
+			next = old.Due
+		}
+	}
+	return next, s.fail
+}
+
+func (s *memStore) Due(_ context.Context, now time.Time, limit int) (due []pipeline.Pending, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range s.groups {
+		if !g.Due.After(now) && len(due) < limit {
+			p := *g
+			p.Alerts = slices.Clone(g.Alerts)
+			due = append(due, p)
+		}
+	}
+	slices.SortFunc(due, func(a, b pipeline.Pending) int { return strings.Compare(a.Key, b.Key) })
+	return due, s.fail
+}
+
+func (s *memStore) Flushed(_ context.Context, groups []pipeline.Pending) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range groups {
+		old := s.groups[g.Key]
+		switch {
+		case g.Upto == 0 && old.Upto == 0:
+			delete(s.groups, g.Key)
+		case g.Upto == old.Upto:
+			old.Alerts, old.Upto = nil, 0
+			fallthrough
+		default:
+			old.Due, old.Told = g.Due, g.Told
+		}
+	}
+	return s.fail
+}
+
+func (s *memStore) NextDue(context.Context) (next time.Time, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range s.groups {
+		if next.IsZero() || g.Due.Before(next) {
+			next = g.Due
+		}
+	}
+	return next, s.fail
+}
+
+// memRepeats is the window's side: repeats by alert id, and what was told.
+type memRepeats struct {
+	untold map[string]uint64
+	told   map[string]uint64
+}
+
+func (r *memRepeats) Untold(_ context.Context, of []pipeline.Episode) ([]pipeline.Repeats, error) {
+	var all []pipeline.Repeats
+	for _, e := range of {
+		all = append(all, pipeline.Repeats{Episode: e, N: r.untold[e.ID], Last: time.Now()})
+	}
+	return all, nil
+}
+
+func (r *memRepeats) Told(_ context.Context, repeats []pipeline.Repeats) error {
+	for _, x := range repeats {
+		r.told[x.ID] = x.N
+	}
+	return nil
+}
+
+// bench is a Grouper in a bubble of fake time, with a log of what it published.
+type bench struct {
+	*route.Grouper
+	t       *testing.T
+	store   *memStore
+	repeats *memRepeats
+	begin   time.Time
+	fail    error // of publishing
+
+	mu  sync.Mutex
+	log []string
+	ids []string
+}
+
+func newBench(t *testing.T, yaml string) *bench {
+	b := &bench{
+		t: t, begin: time.Now(),
+		store:   &memStore{groups: map[string]*pipeline.Pending{}},
+		repeats: &memRepeats{untold: map[string]uint64{}, told: map[string]uint64{}},
+	}
+	b.Grouper = route.NewGrouper(tree(t, yaml, "ops", "oncall"), b.store, b.repeats, b.publish, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- b.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	synctest.Wait()
+	return b
+}
+
+// publish logs "seconds integration reason id×count…".
+func (b *bench) publish(_ context.Context, ns []pipeline.Notification) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fail != nil {
+		return b.fail
+	}
+	for _, n := range ns {
+		line := fmt.Sprintf("%v %s %s:", time.Since(b.begin).Seconds(), n.Integration, n.Reason)
+		for _, a := range n.Alerts {
+			line += fmt.Sprintf(" %s×%d", a.ID, a.Count)
+		}
+		b.log = append(b.log, line)
+		b.ids = append(b.ids, n.ID)
+	}
+	return nil
+}
+
+func alert(id, set string) pipeline.Alert {
+	l := labels(set)
+	return pipeline.Alert{
+		ID: id, Time: time.Now(), Labels: l, Fingerprint: pipeline.FingerprintOf(l),
+		Count: 1, FirstSeen: time.Now(), LastSeen: time.Now(),
+	}
+}
+
+func (b *bench) add(alerts ...pipeline.Alert) {
+	b.t.Helper()
+	if err := b.Add(b.t.Context(), alerts); err != nil {
+		b.t.Fatalf("Add: %v", err)
+	}
+}
+
+func (b *bench) want(lines ...string) {
+	b.t.Helper()
+	synctest.Wait()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if got, want := strings.Join(b.log, "\n"), strings.Join(lines, "\n"); got != want {
+		b.t.Errorf("published after %s:\n%s\nwant:\n%s", time.Since(b.begin), got, want)
+	}
+	b.log = nil
+}
+
+const gathering = "{receiver: ops, group_by: [rule], group_wait: 30s, group_interval: 5m}"
+
+func TestGroupWaitThenInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, gathering)
+		b.add(alert("a", "rule=x n=1"))
+		time.Sleep(20 * time.Second)
+		b.add(alert("b", "rule=x n=2"), alert("c", "rule=y"))
+		b.want()
+		time.Sleep(10 * time.Second)
+		b.want("30 webhook-ops first notification: a×1 b×1")
+		time.Sleep(20 * time.Second)
+		b.want("50 webhook-ops first notification: c×1")
+		b.add(alert("d", "rule=x n=3"))
+		time.Sleep(279 * time.Second)
+		b.want()
+		time.Sleep(time.Second)
+		b.want("330 webhook-ops new alerts added: d×1")
+		time.Sleep(time.Hour) // nothing new: the groups go
+		b.want()
+		if n := len(b.store.groups); n != 0 {
+			t.Errorf("%d groups are left, want none", n)
+		}
+		b.add(alert("e", "rule=x n=3"))
+		time.Sleep(30 * time.Second)
+		b.want("3960 webhook-ops first notification: e×1")
+	})
+}
+
+func TestNoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "{receiver: ops, group_by: [rule], group_wait: 0s, group_interval: 10s}")
+		b.add(alert("a", "rule=x n=1"), alert("b", "rule=x n=2"))
+		b.mu.Lock() // published before Add returned, not by the flusher
+		if len(b.log) != 1 {
+			t.Errorf("published %v before Add returned, want one notification", b.log)
+		}
+		b.mu.Unlock()
+		b.want("0 webhook-ops first notification: a×1 b×1")
+		b.add(alert("c", "rule=x n=3"))
+		b.want()
+		time.Sleep(10 * time.Second)
+		b.want("10 webhook-ops new alerts added: c×1")
+	})
+}
+
+func TestAlertsThatWaitedOnTheWayDoNotWaitAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, gathering)
+		late := alert("a", "rule=x")
+		time.Sleep(time.Minute)
+		b.add(late)
+		b.want("60 webhook-ops first notification: a×1")
+	})
+}
+
+func TestRepeatsAreCountedWhenTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, gathering)
+		b.add(alert("a", "rule=x"))
+		b.repeats.untold["a"] = 99
+		time.Sleep(30 * time.Second)
+		b.want("30 webhook-ops first notification: a×100")
+		if b.repeats.told["a"] != 99 {
+			t.Errorf("the window was told %v, want 99 of a", b.repeats.told)
+		}
+	})
+}
+
+func TestSameAlertsAreMerged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, gathering)
+		a := alert("a", "rule=x")
+		b.add(a)
+		b.add(a) // redelivered
+		time.Sleep(time.Second)
+		again := alert("b", "rule=x") // its quiet time is shorter than the group's wait
+		again.Count = 3
+		b.add(again)
+		time.Sleep(30 * time.Second)
+		b.want("30 webhook-ops first notification: b×4")
+	})
+}
+
+func TestEveryReceiverAndIntegration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "{receiver: ops, group_wait: 0s, routes: [{receiver: oncall, matchers: [p = high], continue: true}, {receiver: ops}]}")
+		b.add(alert("a", "p=high"))
+		b.want("0 webhook-oncall first notification: a×1", "0 webhook-ops first notification: a×1")
+		if b.ids[0] == b.ids[1] {
+			t.Error("both notifications have one delivery id")
+		}
+	})
+}
+
+func TestBigGroupIsSeveralNotifications(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, gathering)
+		var all []pipeline.Alert
+		for i := range 300 {
+			all = append(all, alert(fmt.Sprint("id", i), fmt.Sprint("rule=x n=", i)))
+		}
+		b.add(all...)
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		var sizes []int
+		for _, line := range b.log {
+			sizes = append(sizes, strings.Count(line, "×"))
+		}
+		if fmt.Sprint(sizes) != "[256 44]" || b.ids[0] == b.ids[1] {
+			t.Errorf("notifications of %v alerts, want 256 and 44, with different ids", sizes)
+		}
+	})
+}
+
+// Whatever fails, the group stays and goes out later under the same delivery id.
+func TestTroubleIsRetried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, gathering)
+		b.add(alert("a", "rule=x"))
+		b.fail = errors.New("the bus is gone")
+		time.Sleep(40 * time.Second)
+		b.want()
+		b.fail = nil
+		time.Sleep(time.Second)
+		b.want("41 webhook-ops first notification: a×1")
+		id := b.ids[0]
+
+		b.store.fail = errors.New("the disk is full")
+		if err := b.Add(t.Context(), []pipeline.Alert{alert("b", "rule=y")}); !errors.Is(err, b.store.fail) {
+			t.Errorf("Add while the store fails: %v, want its error, so that the bus keeps the alert", err)
+		}
+		b.store.fail = nil
+		b.store.groups = map[string]*pipeline.Pending{} // as after a crash before it was noted
+		b.add(alert("a", "rule=x"))
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		if got := b.ids[len(b.ids)-1]; got != id {
+			t.Errorf("published again as %s, want %s as before", got, id)
+		}
+	})
+}
+
+func TestReloadKeepsWhatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "{receiver: ops, group_by: [rule], group_wait: 30s, routes: [{receiver: oncall, matchers: [p = high]}]}")
+		b.add(alert("a", "p=high"))
+		// The receiver is gone, and the other route's matcher is another.
+		next, err := route.NewTree(parse(t, "{receiver: ops, group_by: [rule], group_wait: 30s}"), receivers("ops"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.SetTree(next)
+		time.Sleep(30 * time.Second)
+		b.want("30 webhook-ops first notification: a×1")
+	})
+}
+
+// Group keys are what "already announced" hangs on.
+func TestGroupKey(t *testing.T) {
+	key := func(yaml, set string) string {
+		t.Helper()
+		b := &memStore{groups: map[string]*pipeline.Pending{}}
+		g := route.NewGrouper(tree(t, yaml, "ops", "oncall"), b, &memRepeats{}, nil, slog.New(slog.DiscardHandler))
+		if err := g.Add(t.Context(), []pipeline.Alert{alert("a", set)}); err != nil {
+			t.Fatal(err)
+		}
+		for k := range b.groups {
+			return k
+		}
+		return ""
+	}
+	const set = "rule=x p=high"
+	base := key("{receiver: ops, group_by: [rule], routes: [{matchers: [p = high]}]}", set)
+	for name, tc := range map[string]struct {
+		yaml, labels string
+		same         bool
+	}{
+		"an edited matcher":         {"{receiver: ops, group_by: [rule], routes: [{matchers: ['p =~ \"high|low\"']}]}", set, true},
+		"another order of group_by": {"{receiver: ops, group_by: [rule, missing], routes: [{matchers: [p = high]}]}", set, true},
+		"another receiver":          {"{receiver: ops, group_by: [rule], routes: [{receiver: oncall, matchers: [p = high]}]}", set, false},
+		"another label value":       {"{receiver: ops, group_by: [rule], routes: [{matchers: [p = high]}]}", "rule=y p=high", false},
+		"another place in the tree": {"{receiver: ops, group_by: [rule], routes: [{matchers: [p = low]}, {matchers: [p = high]}]}", set, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := key(tc.yaml, tc.labels); (got == base) != tc.same {
+				t.Errorf("key %s, before %s: want the same = %v", got, base, tc.same)
+			}
+		})
+	}
+	named := key("{receiver: ops, group_by: [rule], routes: [{name: h, matchers: [p = high]}]}", set)
+	moved := key("{receiver: ops, group_by: [rule], routes: [{matchers: [p = low]}, {name: h, matchers: [p = high]}]}", set)
+	if named != moved {
+		t.Errorf("a named route that moved has key %s, want %s as before", moved, named)
+	}
+	// Values come from outside: none may read as another label.
+	forged := map[string]string{"rule": `x","p"="high`}
+	b := &memStore{groups: map[string]*pipeline.Pending{}}
+	g := route.NewGrouper(tree(t, "{receiver: ops, group_by: [rule, p]}", "ops"), b, &memRepeats{}, nil, slog.New(slog.DiscardHandler))
+	for _, l := range []map[string]string{forged, labels(set)} {
+		if err := g.Add(t.Context(), []pipeline.Alert{{ID: "a", Time: time.Now(), Labels: l}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(b.groups) != 2 {
+		t.Errorf("a forged value shares a group with the real labels: %v", b.groups)
+	}
+}
