@@ -24,6 +24,18 @@ type memStore struct {
 	fail   error
 }
 
+func (s *memStore) breakWith(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = err
+}
+
+func (s *memStore) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.groups = map[string]*pipeline.Pending{}
+}
+
 func (s *memStore) Groups(_ context.Context, keys []string) (map[string]bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -169,6 +181,12 @@ func (b *bench) publish(_ context.Context, ns []pipeline.Notification) error {
 		b.ids = append(b.ids, n.ID)
 	}
 	return nil
+}
+
+func (b *bench) breakBus(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fail = err
 }
 
 func alert(id, set string) pipeline.Alert {
@@ -317,20 +335,21 @@ func TestTroubleIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, gathering)
 		b.add(alert("a", "rule=x"))
-		b.fail = errors.New("the bus is gone")
+		b.breakBus(errors.New("the bus is gone"))
 		time.Sleep(40 * time.Second)
 		b.want()
-		b.fail = nil
+		b.breakBus(nil)
 		time.Sleep(time.Second)
 		b.want("41 webhook-ops first notification: a×1")
 		id := b.ids[0]
 
-		b.store.fail = errors.New("the disk is full")
-		if err := b.Add(t.Context(), []pipeline.Alert{alert("b", "rule=y")}); !errors.Is(err, b.store.fail) {
+		full := errors.New("the disk is full")
+		b.store.breakWith(full)
+		if err := b.Add(t.Context(), []pipeline.Alert{alert("b", "rule=y")}); !errors.Is(err, full) {
 			t.Errorf("Add while the store fails: %v, want its error, so that the bus keeps the alert", err)
 		}
-		b.store.fail = nil
-		b.store.groups = map[string]*pipeline.Pending{} // as after a crash before it was noted
+		b.store.breakWith(nil)
+		b.store.forget() // as after a crash before it was noted
 		b.add(alert("a", "rule=x"))
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
