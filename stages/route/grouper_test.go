@@ -274,8 +274,8 @@ func TestAlertsThatWaitedOnTheWayDoNotWaitAgain(t *testing.T) {
 func TestRepeatsAreCountedWhenTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, gathering)
-		b.add(alert("a", "rule=x"))
 		b.repeats.untold["a"] = 99
+		b.add(alert("a", "rule=x"))
 		time.Sleep(30 * time.Second)
 		b.want("30 webhook-ops first notification: a×100")
 		if b.repeats.told["a"] != 99 {
