@@ -13,6 +13,7 @@ import (
 	containersapi "github.com/containerd/containerd/api/services/containers/v1"
 	eventsapi "github.com/containerd/containerd/api/services/events/v1"
 	namespacesapi "github.com/containerd/containerd/api/services/namespaces/v1"
+	"github.com/containerd/containerd/api/types"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -200,7 +201,7 @@ func (r *containerd) fetch(ctx context.Context, namespace, id string) bool {
 }
 
 // handle follows one event of the runtime.
-func (r *containerd) handle(ctx context.Context, ev *eventsapi.Envelope) {
+func (r *containerd) handle(ctx context.Context, ev *types.Envelope) {
 	id, err := containerOf(ev)
 	if err != nil {
 		r.log.Debug("container event not read", "event", ev.GetTopic(), "err", err)

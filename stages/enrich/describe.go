@@ -9,7 +9,7 @@ import (
 
 	"github.com/containerd/containerd/api/events"
 	containersapi "github.com/containerd/containerd/api/services/containers/v1"
-	eventsapi "github.com/containerd/containerd/api/services/events/v1"
+	"github.com/containerd/containerd/api/types"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -122,7 +122,7 @@ func podLabels(sandbox map[string]string) map[string]string {
 }
 
 // containerOf is the id of the container that an event of containerd is about.
-func containerOf(ev *eventsapi.Envelope) (string, error) {
+func containerOf(ev *types.Envelope) (string, error) {
 	var id interface{ GetID() string }
 	value := ev.GetEvent().GetValue()
 	var err error

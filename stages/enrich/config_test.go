@@ -1,0 +1,69 @@
+package enrich
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+func TestConfigFromYAML(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want Config
+	}{
+		"nothing keeps the defaults": {"{}", DefaultConfig()},
+		"the whole block": {`
+containers: {sockets: auto, wait: 100ms}
+geoip: {database: City.mmdb}
+owners:
+  - {matchers: ['k8s_ns_name = "payments"'], team: payments, runbook: https://runbooks.example/payments}
+`, Config{
+			Containers: ContainersConfig{Sockets: Sockets{"auto"}, Wait: pipeline.Duration(100 * time.Millisecond)},
+			GeoIP:      GeoIPConfig{Database: "City.mmdb"},
+			Owners: []OwnerConfig{{Matchers: []string{`k8s_ns_name = "payments"`}, Team: "payments",
+				Runbook: "https://runbooks.example/payments"}},
+		}},
+		"sockets as a list": {"containers: {sockets: [/run/a.sock, auto]}", Config{
+			Containers: ContainersConfig{Sockets: Sockets{"/run/a.sock", "auto"}, Wait: DefaultConfig().Containers.Wait}}},
+		"no sockets": {"containers: {sockets: []}", Config{
+			Containers: ContainersConfig{Sockets: Sockets{}, Wait: DefaultConfig().Containers.Wait}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := DefaultConfig()
+			if err := yaml.UnmarshalWithOptions([]byte(c.text), &got, yaml.Strict()); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("config (-want +got):\n%s", diff)
+			}
+			if err := got.Validate(); err != nil {
+				t.Errorf("Validate = %v", err)
+			}
+		})
+	}
+}
+
+func TestConfigValidate(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Config)
+		want   string
+	}{
+		"a relative socket":        {func(c *Config) { c.Containers.Sockets = Sockets{"x.sock"} }, `enrich.containers.sockets: "x.sock"`},
+		"a wait of hours":          {func(c *Config) { c.Containers.Wait = pipeline.Duration(time.Hour) }, "enrich.containers.wait"},
+		"an owner of everything":   {func(c *Config) { c.Owners = []OwnerConfig{{Team: "a"}} }, "enrich.owners[0]: matchers"},
+		"an owner without a value": {func(c *Config) { c.Owners = []OwnerConfig{{Matchers: []string{"a=b"}}} }, "enrich.owners[0]: gives nothing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := DefaultConfig()
+			c.change(&cfg)
+			if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Validate = %v, want %q in it", err, c.want)
+			}
+		})
+	}
+}

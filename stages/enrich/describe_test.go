@@ -1,0 +1,123 @@
+package enrich
+
+import (
+	"testing"
+	"time"
+
+	containersapi "github.com/containerd/containerd/api/services/containers/v1"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+func TestSplitImage(t *testing.T) {
+	for image, want := range map[string][3]string{
+		"nginx":                             {"nginx", "", ""},
+		"nginx:1.25":                        {"nginx", "1.25", ""},
+		"docker.io/library/nginx:1.25":      {"docker.io/library/nginx", "1.25", ""},
+		"localhost:5000/app":                {"localhost:5000/app", "", ""},
+		"localhost:5000/team/app:v1":        {"localhost:5000/team/app", "v1", ""},
+		"quay.io/a/b@sha256:0a1b":           {"quay.io/a/b", "", "sha256:0a1b"},
+		"localhost:5000/a/b:v2@sha256:0a1b": {"localhost:5000/a/b", "v2", "sha256:0a1b"},
+		"sha256:0a1b":                       {"", "", ""},
+		"":                                  {"", "", ""},
+	} {
+		repository, tag, digest := splitImage(image)
+		if got := [3]string{repository, tag, digest}; got != want {
+			t.Errorf("splitImage(%q) = %q, want %q", image, got, want)
+		}
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	const confined = `{"linux": {"maskedPaths": ["/proc/kcore"]}`
+	for name, c := range map[string]struct {
+		in   *containersapi.Container
+		want described
+	}{
+		"nerdctl's": {
+			container("id1", "docker.io/library/nginx:1.25", confined+"}", map[string]string{"nerdctl/name": "web"}),
+			described{container: &pipeline.Container{ID: "id1", Name: "web", Image: "docker.io/library/nginx:1.25",
+				Repository: "docker.io/library/nginx", Tag: "1.25", Type: "containerd", Complete: true,
+				Labels: map[string]string{"nerdctl/name": "web"}}},
+		},
+		"a pod's, its image known by digest only": {
+			container("id2", "sha256:0a", confined+`, "annotations": {"io.kubernetes.cri.image-name": "quay.io/a:v1", "io.kubernetes.cri.sandbox-id": "s"}}`,
+				map[string]string{labelContainerName: "app", labelPodName: "app-0", labelPodNamespace: "shop", labelPodUID: "u"}),
+			described{sandbox: "s", container: &pipeline.Container{ID: "id2", Name: "app", Image: "quay.io/a:v1", Repository: "quay.io/a", Tag: "v1",
+				Type: "containerd", PodName: "app-0", PodNS: "shop", PodUID: "u", Complete: true,
+				Labels: map[string]string{labelContainerName: "app", labelPodName: "app-0", labelPodNamespace: "shop", labelPodUID: "u"}}},
+		},
+		"a sandbox has no image, and its own labels": {
+			container("s", "registry.k8s.io/pause:3.9", confined+"}", map[string]string{labelKind: "sandbox", labelPodName: "app-0"}),
+			described{sandbox: "s", container: &pipeline.Container{ID: "s", Name: "s", Type: "containerd", PodName: "app-0", Complete: true,
+				Labels: map[string]string{labelKind: "sandbox", labelPodName: "app-0"}}},
+		},
+		"without a specification nothing is guessed": {
+			container("id3", "", "", nil),
+			described{container: &pipeline.Container{ID: "id3", Name: "id3", Type: "containerd", Complete: true}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, describe(c.in), cmp.AllowUnexported(described{})); diff != "" {
+				t.Errorf("describe (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func container(id, image, spec string, labels map[string]string) *containersapi.Container {
+	return &containersapi.Container{ID: id, Image: image, Labels: labels, Spec: &anypb.Any{Value: []byte(spec)}}
+}
+
+func TestPrivilegedIsGuessed(t *testing.T) {
+	for spec, want := range map[string]bool{
+		`{"linux": {}}`: true,
+		`{"linux": {}, "process": {"apparmorProfile": "unconfined"}, "mounts": [{"type": "sysfs", "options": ["rw"]}]}`: true,
+		`{"linux": {"maskedPaths": ["/proc/kcore"]}}`:                                                                   false,
+		`{"linux": {"readonlyPaths": ["/proc/sys"]}}`:                                                                   false,
+		`{"linux": {"seccomp": {"defaultAction": "SCMP_ACT_ERRNO"}}}`:                                                   false,
+		`{"linux": {}, "process": {"apparmorProfile": "cri-containerd.apparmor.d"}}`:                                    false,
+		`{"linux": {}, "process": {"selinuxLabel": "system_u:system_r:container_t"}}`:                                   false,
+		`{"linux": {}, "mounts": [{"type": "cgroup", "options": ["nosuid", "ro"]}]}`:                                    false,
+		`{"windows": {}}`: false,
+	} {
+		if got := describe(container("x", "", spec, nil)).container.Privileged; got != want {
+			t.Errorf("privileged of %s = %v, want %v", spec, got, want)
+		}
+	}
+}
+
+func TestPodLabelsComeFromTheSandbox(t *testing.T) {
+	app := described{sandbox: "s", container: &pipeline.Container{ID: "a", Complete: true}}
+	sandbox := described{sandbox: "s", container: &pipeline.Container{ID: "s", Complete: true,
+		Labels: map[string]string{"app": "shop", labelPodName: "shop-0", labelKind: "sandbox"}}}
+	want := map[string]string{"app": "shop"}
+
+	listed := newContainerCache()
+	listed.put(app, sandbox)
+	watched := newContainerCache()
+	watched.put(sandbox)
+	watched.put(app)
+	for name, cache := range map[string]*containerCache{"one listing": listed, "one after the other": watched} {
+		for _, id := range []string{"a", "s"} {
+			if diff := cmp.Diff(want, cache.get(id).PodLabels); diff != "" {
+				t.Errorf("%s: pod labels of %s (-want +got):\n%s", name, id, diff)
+			}
+		}
+	}
+}
+
+func TestRemovedContainersAreRememberedForAWhile(t *testing.T) {
+	cache := newContainerCache()
+	cache.put(described{container: &pipeline.Container{ID: "a"}})
+	cache.remove("a")
+	cache.remove("never heard of")
+	if cache.get("a") == nil || len(cache.removed) != 1 {
+		t.Errorf("just removed: container %v, removed %v", cache.get("a"), cache.removed)
+	}
+	if known := cache.prune(time.Now().Add(keepRemoved + time.Second)); known["a"] != nil || len(cache.removed) != 0 {
+		t.Errorf("a while later: containers %v, removed %v", known, cache.removed)
+	}
+}
