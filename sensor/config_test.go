@@ -1,0 +1,37 @@
+package sensor
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+func TestRingBufferSizes(t *testing.T) {
+	cases := map[string]struct {
+		size pipeline.Size
+		want string // part of the error; "" for a size that is taken
+	}{
+		"the default":           {DefaultConfig().RingBuffer, ""},
+		"the smallest":          {64 << 10, ""},
+		"the largest":           {1 << 30, ""},
+		"nothing":               {0, "out of range"},
+		"below the smallest":    {32 << 10, "out of range"},
+		"above the largest":     {2 << 30, "out of range"},
+		"not a power of two":    {3 << 20, "try 4096KiB"},
+		"a power of ten":        {8_000_000, "try 8192KiB"},
+		"one byte over a power": {1<<20 + 1, "try 2048KiB"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			cfg := DefaultConfig()
+			cfg.RingBuffer = c.size
+			switch err := cfg.Validate(); {
+			case c.want == "" && err != nil:
+				t.Errorf("Validate() of %d bytes = %v, want nil", c.size, err)
+			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "ring_buffer:")):
+				t.Errorf("Validate() of %d bytes = %v, want ring_buffer: … %q", c.size, err, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,180 @@
+package sensor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// actEnv names the act that this test binary performs, and then ends, instead of testing.
+const actEnv = "TOCSIN_SENSOR_ACT"
+
+func TestMain(m *testing.M) {
+	name := os.Getenv(actEnv)
+	if name == "" {
+		os.Exit(m.Run())
+	}
+	// One thread from here on: what unshare and setuid change belongs to a thread.
+	runtime.LockOSThread()
+	if err := acts[name](); err != nil {
+		fmt.Fprintf(os.Stderr, "act %s: %v\n", name, err)
+		os.Exit(100)
+	}
+	os.Exit(0)
+}
+
+// acts are what the helper process can do; tests add theirs here by their own file's map.
+var acts = merge(syscallActs, processActs, archActs)
+
+func merge(maps ...map[string]func() error) map[string]func() error {
+	all := make(map[string]func() error)
+	for _, m := range maps {
+		for name, act := range m {
+			if all[name] != nil {
+				panic("two acts are called " + name)
+			}
+			all[name] = act
+		}
+	}
+	return all
+}
+
+// live is an attached sensor and what it has reported so far.
+type live struct {
+	*Sensor
+	t testing.TB
+
+	mu      sync.Mutex
+	arrived sync.Cond
+	records []record
+}
+
+// needKernel skips without the rights to load programs, and fails instead where CI promises them.
+func needKernel(t testing.TB) {
+	t.Helper()
+	if err := Check(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+}
+
+// watch attaches a sensor for the length of a test.
+func watch(t testing.TB, want []pipeline.EventType) *live {
+	t.Helper()
+	needKernel(t)
+	s, err := Open(DefaultConfig(), want, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &live{Sensor: s, t: t}
+	l.arrived.L = &l.mu
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- s.Run(ctx, l.keep) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := errors.Join(<-done, s.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+func (l *live) keep(s pipeline.Sample) error {
+	r := walk(l.t, s)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.records = append(l.records, r)
+	l.arrived.Broadcast()
+	return nil
+}
+
+// until waits for the exit record of a process and returns all records of it, in order.
+func (l *live) until(pid int) []record {
+	l.t.Helper()
+	late := false
+	timer := time.AfterFunc(20*time.Second, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		late = true
+		l.arrived.Broadcast()
+	})
+	defer timer.Stop()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for {
+		var own []record
+		for _, r := range l.records {
+			if int(r.Pid) == pid {
+				own = append(own, r)
+			}
+		}
+		if len(own) > 0 && own[len(own)-1].is(pipeline.EventExit) {
+			return own
+		}
+		if late {
+			l.t.Fatalf("no exit record of process %d within 20 s; %d records of it", pid, len(own))
+		}
+		l.arrived.Wait()
+	}
+}
+
+// act runs one act in a process of its own in dir and returns all records of that process.
+func (l *live) act(name, dir string, change ...func(*exec.Cmd)) []record {
+	l.t.Helper()
+	records, _ := l.actWithOutput(name, dir, nil, change...)
+	return records
+}
+
+// actWithOutput is act; what the process printed is read as JSON into out unless that is nil.
+func (l *live) actWithOutput(name, dir string, out any, change ...func(*exec.Cmd)) ([]record, *exec.Cmd) {
+	l.t.Helper()
+	if acts[name] == nil {
+		l.t.Fatalf("no act is called %s", name)
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), actEnv+"="+name)
+	cmd.Stderr = os.Stderr
+	for _, c := range change {
+		c(cmd)
+	}
+	text, err := cmd.Output()
+	// Some acts end by a signal or a code of their own; 100 is a failed act.
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() == 100 {
+		l.t.Fatalf("act %s: %v", name, err)
+	}
+	if out != nil {
+		if err := json.Unmarshal(text, out); err != nil {
+			l.t.Fatalf("act %s printed %q: %v", name, text, err)
+		}
+	}
+	return l.until(cmd.Process.Pid), cmd
+}
+
+// scratchDir is a temporary folder by its real path, open to everybody.
+func scratchDir(t testing.TB) string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}

@@ -1,0 +1,155 @@
+package sensor
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tocsin-security/tocsin/bpf"
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// chunk is one chunk of a record, its data copied.
+type chunk struct {
+	bpf.SensorChunkHeader
+	data []byte
+}
+
+// record is a record taken apart far enough to compare; decoding proper is stages/decode's.
+type record struct {
+	bpf.SensorEventHeader
+	call   bpf.SensorSyscallEvent
+	task   bpf.SensorTaskInfo
+	exit   bpf.SensorExitEvent
+	chunks []chunk
+}
+
+func (r record) is(t pipeline.EventType) bool { return pipeline.EventType(r.Type) == t }
+
+// walk takes a record apart and fails the test when it is not exactly what its header says.
+func walk(t testing.TB, s pipeline.Sample) record {
+	t.Helper()
+	var r record
+	take := func(b []byte, v any) []byte {
+		n, err := binary.Decode(b, binary.NativeEndian, v)
+		if err != nil {
+			t.Fatalf("record of %d bytes is too short for %T: %v", len(s), v, err)
+		}
+		return b[n:]
+	}
+	take(s, &r.SensorEventHeader)
+	var rest []byte
+	switch r.Type {
+	case uint16(bpf.SensorEventKindEVENT_EXEC), uint16(bpf.SensorEventKindEVENT_FORK):
+		var e bpf.SensorTaskEvent
+		rest = take(s, &e)
+		r.task = e.Task
+	case uint16(bpf.SensorEventKindEVENT_EXIT):
+		rest = take(s, &r.exit)
+	default:
+		rest = take(s, &r.call)
+	}
+	for range r.Chunks {
+		var c chunk
+		rest = take(rest, &c.SensorChunkHeader)
+		padded := (int(c.Len) + 7) &^ 7
+		if padded > len(rest) {
+			t.Fatalf("chunk kind %d claims %d bytes, %d are left", c.Kind, c.Len, len(rest))
+		}
+		if pad := rest[c.Len:padded]; !bytes.Equal(pad, make([]byte, len(pad))) {
+			t.Errorf("chunk kind %d is padded with % x", c.Kind, pad)
+		}
+		c.data = bytes.Clone(rest[:c.Len])
+		r.chunks = append(r.chunks, c)
+		rest = rest[padded:]
+	}
+	if len(rest) != 0 || int(r.Size) != len(s) {
+		t.Fatalf("type %d: size %d, sample %d bytes, %d left over", r.Type, r.Size, len(s), len(rest))
+	}
+	return r
+}
+
+// find returns the first chunk of a kind.
+func (r record) find(kind bpf.SensorChunkKind) (chunk, bool) {
+	i := slices.IndexFunc(r.chunks, func(c chunk) bool { return c.Kind == uint16(kind) })
+	if i < 0 {
+		return chunk{}, false
+	}
+	return r.chunks[i], true
+}
+
+// joined turns components into a path and marks what the flags say of it.
+func (c chunk) joined(components []byte) string {
+	if bpf.SensorChunkFlag(c.Flags)&bpf.SensorChunkFlagCHUNK_NO_PATH != 0 {
+		return strings.TrimSuffix(string(components), "\x00")
+	}
+	names := strings.Split(strings.TrimSuffix(string(components), "\x00"), "\x00")
+	slices.Reverse(names)
+	path := "/" + strings.Join(names, "/")
+	for flag, mark := range map[bpf.SensorChunkFlag]string{
+		bpf.SensorChunkFlagCHUNK_DELETED:     " (deleted)",
+		bpf.SensorChunkFlagCHUNK_UNREACHABLE: " (unreachable)",
+		bpf.SensorChunkFlagCHUNK_TRUNCATED:   " (truncated)",
+	} {
+		if bpf.SensorChunkFlag(c.Flags)&flag != 0 {
+			path += mark
+		}
+	}
+	return path
+}
+
+// file splits CHUNK_FILE.
+func (c chunk) file(t testing.TB) (bpf.SensorFileInfo, string) {
+	t.Helper()
+	var info bpf.SensorFileInfo
+	n, err := binary.Decode(c.data, binary.NativeEndian, &info)
+	if err != nil {
+		t.Fatalf("file chunk of %d bytes: %v", len(c.data), err)
+	}
+	return info, c.joined(c.data[n:])
+}
+
+// sock reads CHUNK_SOCK.
+func (c chunk) sock(t testing.TB) (info bpf.SensorSockInfo, remote netip.AddrPort) {
+	t.Helper()
+	if _, err := binary.Decode(c.data, binary.NativeEndian, &info); err != nil {
+		t.Fatalf("socket chunk of %d bytes: %v", len(c.data), err)
+	}
+	ip := netip.AddrFrom16(info.Remote)
+	if info.Family == 2 { // AF_INET
+		ip = netip.AddrFrom4([4]byte(info.Remote[:4]))
+	}
+	return info, netip.AddrPortFrom(ip, info.RemotePort)
+}
+
+// summary is a record's chunks, one readable line each, as "kind index: value".
+func (r record) summary(t testing.TB) []string {
+	t.Helper()
+	var lines []string
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	for _, c := range r.chunks {
+		switch bpf.SensorChunkKind(c.Kind) {
+		case bpf.SensorChunkKindCHUNK_STRING:
+			add("string %d: %s", c.Index, c.data)
+		case bpf.SensorChunkKindCHUNK_BASE:
+			add("base %d: %s", c.Index, c.joined(c.data))
+		case bpf.SensorChunkKindCHUNK_FILE:
+			_, path := c.file(t)
+			add("file: %s", path)
+		case bpf.SensorChunkKindCHUNK_SOCKADDR:
+			add("sockaddr %d: % x", c.Index, c.data)
+		case bpf.SensorChunkKindCHUNK_SOCK:
+			info, remote := c.sock(t)
+			add("sock: family %d type %d protocol %d to %s", info.Family, info.Type, info.Protocol, remote)
+		case bpf.SensorChunkKindCHUNK_DATA:
+			add("data %d: %d bytes", c.Index, len(c.data))
+		default:
+			add("chunk kind %d", c.Kind)
+		}
+	}
+	return lines
+}
