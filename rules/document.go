@@ -43,30 +43,55 @@ func ParseDocument(name string, data []byte) (*Document, []Item, error) {
 			d.lines = append(d.lines, i+1)
 		}
 	}
-	file, err := parser.ParseBytes(data, 0)
-	if err != nil {
-		return d, nil, d.yamlError(err)
-	}
 	var items []Item
-	for _, doc := range file.Docs {
-		if doc.Body == nil || doc.Body.Type() == ast.NullType || doc.Body.Type() == ast.CommentType {
-			continue
+	for _, part := range d.parts() {
+		file, err := parser.ParseBytes([]byte(part), 0)
+		if err != nil {
+			return d, items, d.yamlError(err)
 		}
-		list, ok := doc.Body.(*ast.SequenceNode)
-		if !ok {
-			return d, items, syntax.Errorf(d.pos(doc.Body), "expected a list, each entry starting with \"- \"")
-		}
-		for _, n := range list.Values {
-			item, err := d.item(n)
-			if err != nil {
-				return d, items, err
+		for _, doc := range file.Docs {
+			if doc.Body == nil || doc.Body.Type() == ast.NullType || doc.Body.Type() == ast.CommentType {
+				continue
 			}
-			if item != nil {
-				items = append(items, *item)
+			if items, err = d.add(items, doc.Body); err != nil {
+				return d, items, err
 			}
 		}
 	}
 	return d, items, nil
+}
+
+// parts cuts the stream at the lines that start with "---", each part behind as many line breaks as
+// there are lines before it. The parser could do it, but it drops what follows an empty document.
+func (d *Document) parts() []string {
+	var parts []string
+	from, first := 0, 0 // where the part starts, and how many lines are before it
+	for n, start := range d.lines {
+		if !strings.HasPrefix(d.data[start:], "---") || start == from {
+			continue
+		}
+		parts = append(parts, strings.Repeat("\n", first)+d.data[from:start])
+		from, first = start, n
+	}
+	return append(parts, strings.Repeat("\n", first)+d.data[from:])
+}
+
+// add reads the entries of one document's list.
+func (d *Document) add(items []Item, body ast.Node) ([]Item, error) {
+	list, ok := body.(*ast.SequenceNode)
+	if !ok {
+		return items, syntax.Errorf(d.pos(body), "expected a list, each entry starting with \"- \"")
+	}
+	for _, n := range list.Values {
+		item, err := d.item(n)
+		if err != nil {
+			return items, err
+		}
+		if item != nil {
+			items = append(items, *item)
+		}
+	}
+	return items, nil
 }
 
 // yamlError gives the parser's complaint a place of our form.
