@@ -105,7 +105,7 @@ func isMarkup(r rune, before, next string) bool {
 	case '<': // <font …>, </font>, <@user>
 		return next == "" || isTagStart(next[0])
 	case '@': // @all, @所有人
-		return next == "" || hasFoldPrefix(next, "all") || strings.HasPrefix(next, "所有人")
+		return startsOrContinues(next, "all") || startsOrContinues(next, "所有人")
 	case ']': // [text](link), and a value that ends in ] before a template's (
 		return next == ""
 	case '(':
@@ -122,6 +122,8 @@ func isTagStart(c byte) bool {
 	return c == '/' || c == '@' || c == '!' || 'a' <= c|0x20 && c|0x20 <= 'z'
 }
 
-func hasFoldPrefix(s, prefix string) bool {
-	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+// startsOrContinues reports whether s begins with word, in any letter case, or ends inside of it.
+func startsOrContinues(s, word string) bool {
+	n := min(len(s), len(word))
+	return strings.EqualFold(s[:n], word[:n])
 }

@@ -27,6 +27,8 @@ func functions(zone *time.Location) template.FuncMap {
 		"severityHex": severityHex,
 		// priorityName is the priority in a language: priorityName "zh" "Critical".
 		"priorityName": priorityName,
+		// isLink reports whether a value can stand as the address of a Markdown link.
+		"isLink": isLink,
 	}
 }
 
@@ -66,6 +68,10 @@ func asTime(v any) (time.Time, error) {
 	default:
 		return time.Time{}, fmt.Errorf("%T is neither a time nor a text", v)
 	}
+}
+
+func isLink(s string) bool {
+	return (strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://")) && !strings.ContainsAny(s, " ()<>\"")
 }
 
 // severe sorts priorities, given by name, into three: act now, look soon, for the record. A name that

@@ -27,6 +27,9 @@ var kinds = map[string]kind{
 	templates.Stdout:    {},
 }
 
+// maxTitle is in bytes: previews and mail clients show a quarter of it.
+const maxTitle = 256
+
 // texts are the compiled texts of one Spec; nil where the kind has none.
 type texts struct {
 	title, body, html *templates.Text
@@ -70,8 +73,9 @@ func (t *texts) render(d *templates.Data) (m pipeline.Message, err error) {
 		if m.Title, err = t.title.Execute(d); err != nil {
 			return m, err
 		}
-		// A title is one line wherever it goes; in a mail's header a line break would be an injection.
-		m.Title = strings.Join(strings.Fields(templates.Clean(m.Title)), " ")
+		// A title is one short line wherever it goes; in a mail's header a line break would be an injection.
+		m.Title = templates.Clean(strings.Join(strings.Fields(m.Title), " "))
+		m.Title = templates.TruncateBytes(m.Title, maxTitle, "…")
 	}
 	if t.body != nil {
 		if m.Body, err = t.body.Execute(d); err != nil {
