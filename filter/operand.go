@@ -3,6 +3,7 @@ package filter
 import (
 	"encoding/base64"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/tocsin-security/tocsin/filter/field"
@@ -164,36 +165,32 @@ func compareFields(c *syntax.Check, left, right field.Ref) (func(*field.View) bo
 		return nil, syntax.Errorf(c.At, "%s is a %s and %s a %s: only fields of one type can be compared",
 			left.Text, left.Def.Type, right.Text, right.Def.Type)
 	}
-	if left.Null() || right.Null() {
-		return nil, nil
-	}
+	equal := c.Op == syntax.Eq // else, for what has no order, checkOperator has left only NotEq
 	switch pair := stringPair(c.Op); {
+	case left.Null() || right.Null():
+		return nil, nil
 	case left.Str != nil && pair != nil:
-		return func(v *field.View) bool {
-			a, okA := left.Str(v)
-			b, okB := right.Str(v)
-			return okA && okB && pair(a, b)
-		}, nil
-	case left.Int != nil && !c.Op.IsList():
-		return func(v *field.View) bool {
-			a, okA := left.Int(v)
-			b, okB := right.Int(v)
-			return okA && okB && compareInts(c.Op, a, b)
-		}, nil
-	case left.Bool != nil && !c.Op.IsList():
-		return func(v *field.View) bool {
-			a, okA := left.Bool(v)
-			b, okB := right.Bool(v)
-			return okA && okB && (a == b) == (c.Op == syntax.Eq)
-		}, nil
-	case left.Addr != nil && !c.Op.IsList():
-		return func(v *field.View) bool {
-			a, okA := left.Addr(v)
-			b, okB := right.Addr(v)
-			return okA && okB && (a.Unmap() == b.Unmap()) == (c.Op == syntax.Eq)
-		}, nil
-	default:
-		return nil, notYet(c.At, fmt.Sprintf("operator %q between two fields", c.Op))
+		return both(left.Str, right.Str, pair), nil
+	case c.Op.IsList():
+	case left.Int != nil:
+		return both(left.Int, right.Int, func(a, b int64) bool { return compareInts(c.Op, a, b) }), nil
+	case left.Bool != nil:
+		return both(left.Bool, right.Bool, func(a, b bool) bool { return (a == b) == equal }), nil
+	case left.Addr != nil:
+		return both(left.Addr, right.Addr, func(a, b netip.Addr) bool { return (a.Unmap() == b.Unmap()) == equal }), nil
+	}
+	return nil, notYet(c.At, fmt.Sprintf("operator %q between two fields", c.Op))
+}
+
+// both applies a test to two values; it fails when one is missing.
+func both[T any](left, right func(*field.View) (T, bool), test func(a, b T) bool) func(*field.View) bool {
+	return func(v *field.View) bool {
+		a, ok := left(v)
+		if !ok {
+			return false
+		}
+		b, ok := right(v)
+		return ok && test(a, b)
 	}
 }
 

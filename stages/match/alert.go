@@ -86,8 +86,8 @@ func (b *builder) alert(r *rule, v *field.View) pipeline.Alert {
 		Time:         time.Unix(0, ev.Time).UTC(),
 		Rule:         r.Name,
 		Priority:     r.Priority,
-		Source:       ev.Source,
-		Hostname:     clean(ev.Host),
+		Source:       own(ev.Source),
+		Hostname:     own(ev.Host),
 		Output:       b.text(r.Output, v),
 		Tags:         append([]string{}, r.Tags...),
 		OutputFields: b.outputFields(r, v),
@@ -102,7 +102,7 @@ func (b *builder) alert(r *rule, v *field.View) pipeline.Alert {
 	if p := ev.Proc; p.ContainerID != "" && (p.Container == nil || !p.Container.Complete) {
 		a.Enrichment = "partial"
 	}
-	object := clean(Object(ev))
+	object := own(Object(ev))
 	a.Labels = b.alertLabels(r, v, &a, object)
 	a.Annotations = annotations(r, &a)
 	a.Fingerprint = b.fingerprint(r, v, &a, object)
@@ -146,13 +146,16 @@ func (b *builder) outputFields(r *rule, v *field.View) map[string]any {
 	return fields
 }
 
-// owned copies a string out of the event's memory.
+// owned is value with its memory its own.
 func owned(value any) any {
 	if s, ok := value.(string); ok {
-		return clean(strings.Clone(s))
+		return own(s)
 	}
 	return value
 }
+
+// own copies s out of the event's memory.
+func own(s string) string { return clean(strings.Clone(s)) }
 
 // clean makes s valid UTF-8, so that JSON gives back what it was given.
 func clean(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

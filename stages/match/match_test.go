@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -235,6 +236,37 @@ func TestInvalidTextSurvivesJSON(t *testing.T) {
 	}
 	if got, want := back.OutputFields["proc.name"], "c\uFFFDat"; got != want || a.OutputFields["proc.name"] != want {
 		t.Errorf("proc.name = %q, back from JSON %q, want %q", a.OutputFields["proc.name"], got, want)
+	}
+}
+
+// TestAlertOwnsItsMemory overwrites the memory an event's strings lie in, as the next event does.
+func TestAlertOwnsItsMemory(t *testing.T) {
+	var blocks [][]byte
+	lent := func(s string) string {
+		b := []byte(s)
+		blocks = append(blocks, b)
+		return unsafe.String(unsafe.SliceData(b), len(b))
+	}
+	ev := shadowRead()
+	p := ev.Proc
+	for _, s := range []*string{&ev.Source, &ev.Host, &ev.FD.Name, &p.Comm, &p.Cmdline, &p.ExePath, &p.ContainerID, &p.Parent.Comm,
+		&p.Container.Name, &p.Container.Repository, &p.Container.Tag, &p.Container.PodNS, &p.Container.PodName} {
+		*s = lent(*s)
+	}
+	got := alerts(load(t, Config{}, false, shared(t, "contract/rules.yaml")), ev)
+	before, err := json.Marshal(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range blocks {
+		clear(b)
+	}
+	after, err := json.Marshal(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(before), string(after)); diff != "" {
+		t.Errorf("alert changed with the event's memory (-before +after):\n%s", diff)
 	}
 }
 

@@ -92,6 +92,7 @@ func (p *parser) review(e *Entry) {
 // entry reads one entry. It is never nil, so that an error can be told with its id.
 func (p *parser) entry(it *rules.Item) (*Entry, error) {
 	e := &Entry{At: it.At}
+	e.ID, _ = text(it, "id", false) // for messages; an error comes up again below
 	for _, k := range it.Keys {
 		if !slices.Contains(knownKeys, k.Name) {
 			return e, &syntax.Error{At: k.At, Msg: fmt.Sprintf("unknown key %q", k.Name), Hint: syntax.DidYouMean(k.Name, knownKeys)}
