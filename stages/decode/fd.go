@@ -37,6 +37,7 @@ func (d *Decoder) fd(ev *pipeline.Event, s *shape) {
 	case s.fd == s.dirfd[0] && !fromCWD(ev, s.fd):
 		if base := d.rec.find(kindBase, s.path[0].index()); base != nil {
 			fd.Kind, fd.Name = pipeline.FDDirectory, d.pathOf(base, base.data)
+			fd.Raw = fd.Name
 		}
 	}
 }

@@ -77,20 +77,20 @@ func (d *Decoder) roles(ev *pipeline.Event) {
 	switch ev.Type {
 	case pipeline.EventBind, pipeline.EventListen:
 		fd.Server, fd.Remote = fd.Local, netip.AddrPort{}
-		d.text = appendAddr(d.text, fd.Server)
+		d.text = appendAddr(d.text, fd.Server, fd.Kind)
 	case pipeline.EventSocket:
 	case pipeline.EventAccept, pipeline.EventAccept4:
 		fd.Client, fd.Server = fd.Remote, fd.Local
 	default:
 		fd.Client, fd.Server = fd.Local, fd.Remote
 	}
-	if isSet(fd.Client) || isSet(fd.Server) && len(d.text) == start {
-		d.text = appendAddr(d.text, fd.Client)
-		d.text = append(d.text, "->"...)
-		d.text = appendAddr(d.text, fd.Server)
-	}
 	if addr := fd.Server.Addr(); addr.Is4() {
 		fd.Kind = pipeline.FDIPv4 // an IPv4 peer of an IPv6 socket
+	}
+	if isSet(fd.Client) || isSet(fd.Server) && len(d.text) == start {
+		d.text = appendAddr(d.text, fd.Client, fd.Kind)
+		d.text = append(d.text, "->"...)
+		d.text = appendAddr(d.text, fd.Server, fd.Kind)
 	}
 	fd.Name = alias(d.text[start:])
 }
@@ -141,12 +141,16 @@ func isSet(a netip.AddrPort) bool {
 	return a.IsValid() && (a.Port() != 0 || !a.Addr().IsUnspecified())
 }
 
-// appendAddr appends "address:port", without the brackets that Go puts around IPv6 addresses.
-func appendAddr(dst []byte, a netip.AddrPort) []byte {
-	if a.IsValid() {
-		dst = a.Addr().AppendTo(dst)
-	} else {
-		dst = append(dst, "0.0.0.0"...)
+// appendAddr appends "address:port", without the brackets that Go puts around IPv6 addresses. An end that
+// is not known is the unspecified address of its kind.
+func appendAddr(dst []byte, a netip.AddrPort, kind pipeline.FDKind) []byte {
+	addr := a.Addr()
+	if !addr.IsValid() {
+		addr = netip.IPv4Unspecified()
+		if kind == pipeline.FDIPv6 {
+			addr = netip.IPv6Unspecified()
+		}
 	}
+	dst = addr.AppendTo(dst)
 	return strconv.AppendUint(append(dst, ':'), uint64(a.Port()), 10)
 }

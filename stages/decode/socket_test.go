@@ -52,6 +52,12 @@ func TestSockets(t *testing.T) {
 			kind: pipeline.FDIPv4, server: addr("10.0.0.2:80"), remote: addr("10.0.0.2:80"),
 			want: "0.0.0.0:0->10.0.0.2:80", userMemory: true,
 		},
+		"a refused IPv6 one too": {
+			typ: pipeline.EventConnect, ret: -int64(unix.ECONNREFUSED),
+			pieces: []piece{sockaddr(append([]byte{unix.AF_INET6, 0, 0, 9, 22: 0}, 1)...)},
+			kind:   pipeline.FDIPv6, server: addr("[::1]:9"), remote: addr("[::1]:9"),
+			want: ":::0->::1:9", userMemory: true,
+		},
 		"even if the socket is connected elsewhere": {
 			typ: pipeline.EventConnect, ret: -int64(unix.EISCONN),
 			pieces: []piece{sock(unix.AF_INET, 6, addr("10.0.0.1:4242"), addr("10.0.0.9:443")), in4},

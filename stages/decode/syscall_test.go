@@ -152,7 +152,7 @@ func TestPaths(t *testing.T) {
 func TestDirectoryDescriptorOfAtCalls(t *testing.T) {
 	d := newDecoder(t)
 	ev := decode(t, d, call(pipeline.EventUnlinkat, 0, [6]uint64{5}, str(1, "f"), path(kindBase, 1, "/srv")))
-	want := pipeline.FD{Kind: pipeline.FDDirectory, Num: 5, Name: "/srv"}
+	want := pipeline.FD{Kind: pipeline.FDDirectory, Num: 5, Name: "/srv", Raw: "/srv"}
 	if diff := cmp.Diff(want, ev.FD, cmpAddr); diff != "" {
 		t.Errorf("FD of unlinkat (-want +got):\n%s", diff)
 	}
