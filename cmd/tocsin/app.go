@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tocsin-security/tocsin/api"
+	"github.com/tocsin-security/tocsin/configs"
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/router"
+	"github.com/tocsin-security/tocsin/stages/enrich"
+)
+
+// role says which halves a process runs.
+type role struct {
+	name    string
+	hot     bool
+	durable bool
+}
+
+var (
+	roleRun    = role{"run", true, true}
+	roleSensor = role{"sensor", true, false}
+	roleRouter = role{"router", false, true}
+)
+
+// routerGrace is how long messages under way may take to finish: an attempt's own timeout and a little.
+const routerGrace = 35 * time.Second
+
+// batcherGrace is how long alerts that the hot half has found may take to become durable.
+const batcherGrace = 10 * time.Second
+
+// app is a running tocsin.
+type app struct {
+	role role
+	opts options
+	out  io.Writer
+	log  *slog.Logger
+	reg  *prometheus.Registry
+
+	hot      *hot     // nil in the router role
+	durable  *durable // nil in the sensor role
+	sender   *sender  // nil in roles with a durable half
+	enricher *enrich.Enricher
+	batcher  *router.Batcher
+	server   *api.Server
+
+	reloading sync.Mutex           // one reload at a time
+	active    atomic.Pointer[plan] // exchanged by a reload
+}
+
+// newApp opens everything the role needs. What it opened is closed again when something fails.
+func newApp(ctx context.Context, r role, opts options, out io.Writer, log *slog.Logger) (a *app, err error) {
+	a = &app{role: r, opts: opts, out: out, log: log, reg: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	p, err := newPlan(opts, out, log)
+	if err != nil {
+		return nil, err
+	}
+	a.active.Store(p)
+	if err = prepareDataDir(p.cfg.DataDir); err != nil {
+		return nil, err
+	}
+	publish, err := a.openDownstream(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if a.batcher, err = router.NewBatcher(router.BatcherConfig{}, publish, log); err != nil {
+		return nil, err
+	}
+	if r.hot && p.cfg.Sensor.Enabled {
+		a.enricher = enrich.New(p.cfg.Enrich, p.host, log)
+		if a.hot, err = openHot(p, a.enricher, log); err != nil {
+			return nil, err
+		}
+	}
+	if err = a.reg.Register(newCollector(a)); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	a.server, err = a.openServer(p)
+	return a, err
+}
+
+// openDownstream opens what takes the hot half's alerts: the durable half, or a sender to one.
+func (a *app) openDownstream(ctx context.Context, p *plan) (publish func(context.Context, []pipeline.Alert) error, err error) {
+	if a.role.durable {
+		if forwards(p.cfg) {
+			return nil, fmt.Errorf("bus: %s takes alerts itself: a router's address is for `tocsin sensor`", a.role.name)
+		}
+		if a.durable, err = openDurable(ctx, p, a.reg, a.log); err != nil {
+			return nil, err
+		}
+		return a.durable.router.PublishAlerts, nil
+	}
+	if a.sender, err = openSender(ctx, p.cfg, a.reg, a.log); err != nil {
+		return nil, err
+	}
+	return a.sender.router.PublishAlerts, nil
+}
+
+func (a *app) openServer(p *plan) (*api.Server, error) {
+	deps := api.Deps{
+		Reload: a.reload, Ready: a.ready, Gatherer: a.reg, Hostname: p.host, Log: a.log,
+	}
+	if a.durable != nil {
+		deps.Intake = a.durable.router
+	}
+	return api.New(p.cfg.HTTP, deps)
+}
+
+// run works until ctx ends. The parts stop in the order in which events flow.
+func (a *app) run(ctx context.Context) error {
+	var parts []part
+	if a.hot != nil {
+		parts = append(parts, part{name: "sensor", run: func(ctx context.Context) error {
+			return a.hot.run(ctx, func(alert pipeline.Alert) error { return a.batcher.Add(context.WithoutCancel(ctx), alert) })
+		}})
+		parts = append(parts, part{name: "enrich", run: a.enricher.Run})
+	}
+	parts = append(parts,
+		part{name: "http", run: a.server.Run},
+		part{name: "batcher", run: a.batcher.Run, grace: batcherGrace},
+		part{name: "reload", run: a.reloadOnSignal},
+	)
+	if a.durable != nil {
+		parts = append(parts, a.durable.parts()...)
+	} else if a.sender.forward {
+		parts = append(parts, part{name: "forward", run: a.sender.router.Run, grace: routerGrace})
+	}
+	p := a.active.Load()
+	a.log.Info("tocsin is up", "role", a.role.name, "config", p.cfg.Name, "http", a.server.Addr(),
+		"rules", p.rulesRunning(), "receivers", len(p.cfg.Receivers))
+	return errors.Join(runParts(ctx, a.log, parts), a.close())
+}
+
+// ready says whether alerts can be taken and handled.
+func (a *app) ready() error {
+	r := a.router()
+	if a.durable == nil && !a.sender.forward {
+		return nil
+	}
+	select {
+	case <-r.Running():
+		return nil
+	default:
+		return errors.New("the bus is not being read yet")
+	}
+}
+
+func (a *app) router() *router.Router {
+	if a.durable != nil {
+		return a.durable.router
+	}
+	return a.sender.router
+}
+
+// reloadOnSignal reloads on each SIGHUP.
+func (a *app) reloadOnSignal(ctx context.Context) error {
+	hups := make(chan os.Signal, 1)
+	signal.Notify(hups, syscall.SIGHUP)
+	defer signal.Stop(hups)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hups:
+			if err := a.reload(ctx); err != nil {
+				a.log.Error("reload refused, the old configuration stays active", "err", err)
+			}
+		}
+	}
+}
+
+// close releases what newApp opened and run did not hand to a part.
+func (a *app) close() error {
+	switch {
+	case a.durable != nil:
+		return a.durable.close()
+	case a.sender != nil:
+		return a.sender.bus.Close()
+	default:
+		return nil
+	}
+}
+
+// forwards reports whether the bus is a router's address.
+func forwards(cfg *configs.Loaded) bool {
+	return strings.HasPrefix(string(cfg.Bus), "http://") || strings.HasPrefix(string(cfg.Bus), "https://")
+}
+
+func prepareDataDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("data_dir: %w (choose another with data_dir or --data-dir)", err)
+	}
+	return nil
+}

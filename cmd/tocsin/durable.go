@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tocsin-security/tocsin/configs"
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/bus"
+	"github.com/tocsin-security/tocsin/pipeline/router"
+	"github.com/tocsin-security/tocsin/stages/dedupe"
+	"github.com/tocsin-security/tocsin/stages/route"
+	"github.com/tocsin-security/tocsin/stages/window"
+	"github.com/tocsin-security/tocsin/store"
+)
+
+// durable is the durable half: from an alert on the bus to messages that channels took.
+type durable struct {
+	bus     *bus.Bus
+	router  *router.Router
+	window  window.Window
+	store   *store.Store
+	grouper *route.Grouper
+	dedupe  atomic.Pointer[dedupe.Dedupe]           // exchanged by a reload
+	show    func(context.Context, []pipeline.Alert) // prints what passed dedupe; nil when a receiver does
+	log     *slog.Logger
+}
+
+// openBus opens the configured bus. A router's address means the embedded one, as a spool.
+func openBus(ctx context.Context, cfg *configs.Loaded, log *slog.Logger) (*bus.Bus, error) {
+	url := string(cfg.Bus)
+	if forwards(cfg) {
+		url = bus.Embedded
+	}
+	return bus.Open(ctx, bus.Config{URL: url, Dir: filepath.Join(cfg.DataDir, "bus")}, log)
+}
+
+func openDurable(ctx context.Context, p *plan, reg prometheus.Registerer, log *slog.Logger) (d *durable, err error) {
+	d = &durable{log: log, show: p.show}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	if d.bus, err = openBus(ctx, p.cfg, log); err != nil {
+		return nil, err
+	}
+	if d.store, err = store.Open(ctx, filepath.Join(p.cfg.DataDir, "tocsin.db")); err != nil {
+		return nil, err
+	}
+	if d.window, err = window.Open(ctx, string(p.cfg.Store), reg, log); err != nil {
+		return nil, err
+	}
+	if d.router, err = router.New(router.Config{}, d.bus, reg, log); err != nil {
+		return nil, err
+	}
+	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.window))
+	d.grouper = route.NewGrouper(p.tree, d.store, d.window, d.router.PublishNotifications, log)
+	d.router.HandleAlerts(d.handleAlerts)
+	d.router.HandleEvents(d.handleEvent)
+	if err = d.router.SetNotificationHandlers(ctx, p.deliver); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// handleAlerts is what happens to a batch between the bus and the groups. nil acknowledges it.
+func (d *durable) handleAlerts(ctx context.Context, alerts []pipeline.Alert) error {
+	pass, repeats, err := d.dedupe.Load().Process(ctx, alerts)
+	if err != nil {
+		return fmt.Errorf("look for repeats: %w", err)
+	}
+	d.log.Debug("alerts handled", "passed", len(pass), "repeats", repeats)
+	if err := d.grouper.Add(ctx, pass); err != nil {
+		return fmt.Errorf("route: %w", err)
+	}
+	if d.show != nil && len(pass) > 0 {
+		d.show(ctx, pass)
+	}
+	return nil
+}
+
+// handleEvent takes a structured event from the intake. No rule reads them yet; they are counted as
+// handled by the router's metrics and end here.
+func (d *durable) handleEvent(context.Context, string, json.RawMessage) error { return nil }
+
+// replace exchanges what a reload may: routes, receivers, quiet times.
+func (d *durable) replace(ctx context.Context, p *plan) error {
+	if err := d.router.SetNotificationHandlers(ctx, p.deliver); err != nil {
+		return fmt.Errorf("start the new receivers: %w", err)
+	}
+	d.grouper.SetTree(p.tree)
+	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.window))
+	return nil
+}
+
+// parts are the long-lived pieces, producers first.
+func (d *durable) parts() []part {
+	return []part{
+		{name: "groups", run: d.grouper.Run},
+		{name: "router", run: d.router.Run, grace: routerGrace},
+	}
+}
+
+// close releases what was opened, in the opposite order.
+func (d *durable) close() error {
+	var errs []error
+	if d.window != nil {
+		errs = append(errs, d.window.Close())
+	}
+	if d.store != nil {
+		errs = append(errs, d.store.Close())
+	}
+	if d.bus != nil {
+		errs = append(errs, d.bus.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/sensor"
+	"github.com/tocsin-security/tocsin/stages/decode"
+	"github.com/tocsin-security/tocsin/stages/enrich"
+	"github.com/tocsin-security/tocsin/stages/match"
+)
+
+// hot is the hot half: one goroutine that takes a record through decode, enrich and match. In the
+// steady state it allocates nothing; nearly every event ends here.
+type hot struct {
+	sensor   *sensor.Sensor // nil in replay
+	decoder  *decode.Decoder
+	enricher *enrich.Enricher
+	matcher  atomic.Pointer[match.Matcher] // exchanged by a reload, between two events
+	log      *slog.Logger
+
+	event    pipeline.Event
+	received atomic.Uint64 // samples
+	events   atomic.Uint64 // of them, decoded to an event the rules saw
+	state    atomic.Uint64 // of them, of use for the process table only
+	failed   atomic.Uint64 // of them, not decoded
+}
+
+// openHot loads the sensor, and seeds the process table after its events have begun to queue: what
+// starts in between is in the queue, so nothing is missed.
+func openHot(p *plan, enricher *enrich.Enricher, log *slog.Logger) (*hot, error) {
+	offset, err := decode.BootOffset()
+	if err != nil {
+		return nil, fmt.Errorf("read the clocks: %w", err)
+	}
+	h := &hot{decoder: decode.New(decode.Config{}, p.host, offset), enricher: enricher, log: log}
+	h.matcher.Store(p.matcher)
+	h.sensor, err = sensor.Open(p.cfg.Sensor, p.matcher.EventTypes(), log)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.decoder.Seed("/proc"); err != nil {
+		return nil, errors.Join(fmt.Errorf("list the processes that run: %w", err), h.sensor.Close())
+	}
+	return h, nil
+}
+
+// run hands each alert to emit until ctx ends.
+func (h *hot) run(ctx context.Context, emit func(pipeline.Alert) error) error {
+	err := h.sensor.Run(ctx, func(s pipeline.Sample) error { return h.handle(s, emit) })
+	return errors.Join(err, h.sensor.Close())
+}
+
+// handle takes one record all the way. A record that cannot be decoded is counted, not fatal.
+func (h *hot) handle(s pipeline.Sample, emit func(pipeline.Alert) error) error {
+	h.received.Add(1)
+	ok, err := h.decoder.Decode(s, &h.event)
+	switch {
+	case err != nil:
+		h.failed.Add(1)
+		h.log.Debug("a record could not be decoded", "err", err)
+		return nil
+	case !ok:
+		h.state.Add(1)
+		return nil
+	}
+	h.events.Add(1)
+	h.enricher.Process(&h.event)
+	var emitErr error
+	h.matcher.Load().Match(&h.event, func(a pipeline.Alert) {
+		emitErr = errors.Join(emitErr, emit(a))
+	})
+	return emitErr
+}
+
+// replace exchanges the rules, and has the kernel report what the new ones ask for.
+func (h *hot) replace(m *match.Matcher) error {
+	if err := h.sensor.SetWanted(m.EventTypes()); err != nil {
+		return fmt.Errorf("tell the kernel what the new rules need: %w", err)
+	}
+	h.matcher.Store(m)
+	return nil
+}

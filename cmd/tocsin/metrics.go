@@ -1,0 +1,82 @@
+package main
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// collector turns the counters that the hot half keeps into metrics when they are asked for, so that
+// an event pays for an addition and not for a label look-up.
+type collector struct{ app *app }
+
+func newCollector(a *app) collector { return collector{a} }
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("tocsin_"+name, help, labels, nil)
+}
+
+var (
+	buildInfo    = desc("build_info", "1, with the version.", "version")
+	samples      = desc("samples_total", "Records read from the kernel.")
+	events       = desc("events_total", "Records by what became of them: event (the rules saw it), state (process table only), failed.", "outcome")
+	losses       = desc("losses_total", "Events lost or shortened, by cause.", "cause")
+	processes    = desc("processes", "Processes in the process table.")
+	ruleFired    = desc("rule_alerts_total", "Alerts a rule has fired.", "rule")
+	ruleBypassed = desc("rule_bypassed_total", "Times a rule matched but the whitelist let it pass.", "rule")
+	entryHits    = desc("whitelist_hits_total", "Bypasses by whitelist entry.", "entry")
+	queued       = desc("alerts_queued", "Alerts found that are not durable yet.")
+	deduped      = desc("dedupe_alerts_total", "Alerts by what dedupe did with them: passed, repeat.", "outcome")
+	degradedSeen = desc("dedupe_degraded_total", "Alerts judged by a stand-in window because the store was away.")
+)
+
+// Describe sends nothing: which metrics there are depends on the role.
+func (c collector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect reads the counters.
+func (c collector) Collect(ch chan<- prometheus.Metric) {
+	count := func(d *prometheus.Desc, v uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	gauge := func(d *prometheus.Desc, v int, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v), labels...)
+	}
+	gauge(buildInfo, 1, version)
+	gauge(queued, c.app.batcher.Waiting())
+	if d := c.app.durable; d != nil {
+		s := d.dedupe.Load().Stats()
+		count(deduped, s.Passed, "passed")
+		count(deduped, s.Repeats, "repeat")
+		count(degradedSeen, s.Degraded)
+	}
+	if c.app.hot != nil {
+		c.collectHot(c.app.hot, count, gauge)
+	}
+}
+
+func (c collector) collectHot(h *hot, count func(*prometheus.Desc, uint64, ...string), gauge func(*prometheus.Desc, int, ...string)) {
+	count(samples, h.received.Load())
+	count(events, h.events.Load(), "event")
+	count(events, h.state.Load(), "state")
+	count(events, h.failed.Load(), "failed")
+	gauge(processes, h.decoder.Processes())
+
+	kernel, err := h.sensor.Losses()
+	if err != nil {
+		c.app.log.Warn("the kernel's loss counters could not be read", "err", err)
+	}
+	for cause, n := range kernel {
+		count(losses, n, pipeline.Loss(cause).String())
+	}
+	count(losses, h.failed.Load(), pipeline.LossDecode.String())
+	count(losses, h.decoder.TableFull(), pipeline.LossProcessTableFull.String())
+
+	matcher := h.matcher.Load()
+	for _, r := range matcher.Stats().Rules {
+		count(ruleFired, r.Fired, r.Rule)
+		count(ruleBypassed, r.Bypassed, r.Rule)
+	}
+	for _, e := range c.app.active.Load().whitelist.Stats() {
+		count(entryHits, e.Hits, e.ID)
+	}
+}

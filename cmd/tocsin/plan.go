@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/tocsin-security/tocsin/configs"
+	"github.com/tocsin-security/tocsin/notifiers/stdout"
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/router"
+	"github.com/tocsin-security/tocsin/rules"
+	"github.com/tocsin-security/tocsin/stages/match"
+	"github.com/tocsin-security/tocsin/stages/render"
+	"github.com/tocsin-security/tocsin/stages/route"
+	"github.com/tocsin-security/tocsin/stages/whitelist"
+)
+
+// plan is everything a configuration decides that a reload exchanges. It is built whole, without
+// touching what runs: a mistake anywhere means that nothing changes.
+type plan struct {
+	cfg       *configs.Loaded
+	host      string
+	rules     *rules.Set
+	whitelist *whitelist.List
+	problems  []rules.Problem // none of them an error
+	matcher   *match.Matcher
+	tree      *route.Tree
+	deliver   map[string]router.DeliverFunc           // by integration
+	show      func(context.Context, []pipeline.Alert) // prints what passed dedupe; nil when a receiver does
+}
+
+// options are the flags of run, sensor and router that a plan depends on.
+type options struct {
+	config  string // file; "" for the embedded one
+	dataDir string // overrides data_dir
+	output  string // auto, text or json: how alerts are printed
+}
+
+// rulesRunning counts the rules that take part in matching.
+func (p *plan) rulesRunning() int {
+	n := 0
+	for _, r := range p.rules.Rules {
+		if r.Runs() {
+			n++
+		}
+	}
+	return n
+}
+
+// newPlan loads the configuration, the rules and the whitelist, and builds all that follows from them.
+// Alerts for people at the terminal go to out.
+func newPlan(opts options, out io.Writer, log *slog.Logger) (*plan, error) {
+	cfg, err := configs.Load(opts.config)
+	if err != nil {
+		return nil, err
+	}
+	if opts.dataDir != "" {
+		cfg.DataDir = opts.dataDir
+	}
+	if cfg.DataDir, err = filepath.Abs(cfg.DataDir); err != nil {
+		return nil, fmt.Errorf("data_dir: %w", err)
+	}
+	p := &plan{cfg: cfg}
+	if p.host, err = os.Hostname(); err != nil {
+		return nil, fmt.Errorf("ask for the host name: %w", err)
+	}
+	if err := p.loadRules(log); err != nil {
+		return nil, err
+	}
+	return p, p.buildDelivery(opts, out, log)
+}
+
+// loadRules reads rules and whitelist and compiles them. What is wrong but not fatal is logged.
+func (p *plan) loadRules(log *slog.Logger) (err error) {
+	if p.rules, p.whitelist, p.problems, err = p.cfg.LoadRules(); err != nil {
+		return err
+	}
+	for _, problem := range p.problems {
+		if problem.Severity != rules.Info {
+			log.Warn("rules", "reason", problem.String())
+		}
+	}
+	p.matcher, err = p.newMatcher(p.host)
+	return err
+}
+
+// newMatcher compiles the rules for events of host.
+func (p *plan) newMatcher(host string) (*match.Matcher, error) {
+	return match.New(match.Config{
+		Host:       host,
+		IdentityBy: p.cfg.Dedupe.By,
+		Whitelist:  p.whitelist,
+	}, p.rules)
+}
+
+// buildDelivery makes the routing tree, the renderer and a notifier for every entry of every receiver.
+func (p *plan) buildDelivery(opts options, out io.Writer, log *slog.Logger) error {
+	cfg := p.cfg.Render
+	cfg.Files = append(append([]string{}, cfg.Files...), p.cfg.Templates...)
+	renderer, err := render.New(cfg, p.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	p.deliver = map[string]router.DeliverFunc{}
+	var receivers []route.Receiver
+	var errs error
+	prints := false
+	for _, r := range p.cfg.Receivers {
+		integrations, err := integrationsOf(r, p.cfg.Global, opts.output, out, log)
+		errs = errors.Join(errs, err)
+		receiver := route.Receiver{Name: r.Name}
+		for _, i := range integrations {
+			if err := renderer.Check(i.spec); err != nil {
+				errs = errors.Join(errs, fmt.Errorf("receiver %q: %w", r.Name, err))
+			}
+			name := r.Name + "." + i.notifier.ID()
+			receiver.Integrations = append(receiver.Integrations, name)
+			p.deliver[name] = deliverer(renderer, i)
+			prints = prints || i.spec.Kind == "stdout"
+		}
+		receivers = append(receivers, receiver)
+	}
+	if errs != nil {
+		return errs
+	}
+	if p.tree, err = route.NewTree(&p.cfg.Route, receivers); err != nil {
+		return err
+	}
+	if !prints {
+		p.show, err = printer(opts.output, out, log)
+	}
+	return err
+}
+
+// deliverer is the way of a notification through render to its channel.
+func deliverer(renderer *render.Renderer, i integration) router.DeliverFunc {
+	return func(ctx context.Context, n pipeline.Notification) error {
+		m, err := renderer.Render(n, i.spec)
+		if err != nil {
+			return &pipeline.DeliveryError{Class: pipeline.BadMessage, Receiver: n.Receiver, Err: err}
+		}
+		return i.notifier.Notify(ctx, m)
+	}
+}
+
+// printer shows alerts at the terminal, for configurations whose receivers do not.
+func printer(format string, out io.Writer, log *slog.Logger) (func(context.Context, []pipeline.Alert), error) {
+	stream, err := newStream(format, "terminal", out)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, alerts []pipeline.Alert) {
+		if err := stream.Notify(ctx, pipeline.Message{Alerts: alerts}); err != nil {
+			log.Warn("alerts could not be printed; their receivers get them all the same", "err", err)
+		}
+	}, nil
+}
+
+func newStream(format, receiver string, out io.Writer) (*stdout.Stream, error) {
+	cfg := stdout.DefaultConfig()
+	if format != "" {
+		cfg.Format = format
+	}
+	return stdout.New(cfg, receiver, out)
+}

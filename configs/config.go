@@ -1,0 +1,68 @@
+package configs
+
+import (
+	"github.com/tocsin-security/tocsin/api"
+	"github.com/tocsin-security/tocsin/notifiers/dingtalk"
+	"github.com/tocsin-security/tocsin/notifiers/email"
+	"github.com/tocsin-security/tocsin/notifiers/stdout"
+	"github.com/tocsin-security/tocsin/notifiers/webhook"
+	"github.com/tocsin-security/tocsin/notifiers/wecom"
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/rules"
+	"github.com/tocsin-security/tocsin/sensor"
+	"github.com/tocsin-security/tocsin/stages/dedupe"
+	"github.com/tocsin-security/tocsin/stages/enrich"
+	"github.com/tocsin-security/tocsin/stages/render"
+	"github.com/tocsin-security/tocsin/stages/route"
+	"github.com/tocsin-security/tocsin/stages/whitelist"
+)
+
+// Config is a whole configuration file. Each block belongs to the package that uses it.
+type Config struct {
+	DataDir   string           `yaml:"data_dir"` // embedded bus and store; created 0700
+	Sensor    sensor.Config    `yaml:"sensor"`
+	Rules     rules.Config     `yaml:"rules"`
+	Whitelist whitelist.Config `yaml:"whitelist"`
+	Enrich    enrich.Config    `yaml:"enrich"`
+	Dedupe    dedupe.Config    `yaml:"dedupe"`
+	Bus       pipeline.Secret  `yaml:"bus"`   // a URL, which may hold a password; or embedded
+	Store     pipeline.Secret  `yaml:"store"` // likewise
+	HTTP      api.Config       `yaml:"http"`
+	Render    render.Config    `yaml:"render"`
+
+	Global        Global       `yaml:"global"`
+	Route         route.Config `yaml:"route"`
+	Receivers     []Receiver   `yaml:"receivers"`
+	InhibitRules  []any        `yaml:"inhibit_rules"`
+	TimeIntervals []any        `yaml:"time_intervals"`
+	Templates     []string     `yaml:"templates"` // template files, globs
+}
+
+// Global holds defaults for receivers.
+type Global struct {
+	email.Global   `yaml:",inline"`
+	ResolveTimeout pipeline.Duration `yaml:"resolve_timeout"` // accepted; events do not resolve by themselves
+}
+
+// Receiver is a named list of channels.
+type Receiver struct {
+	Name     string            `yaml:"name"`
+	WeCom    []wecom.Config    `yaml:"wecom_configs"`
+	DingTalk []dingtalk.Config `yaml:"dingtalk_configs"`
+	Email    []email.Config    `yaml:"email_configs"`
+	Webhook  []webhook.Config  `yaml:"webhook_configs"`
+	Stdout   []stdout.Config   `yaml:"stdout_configs"`
+}
+
+// Defaults is what every key has that a file does not set.
+func Defaults() Config {
+	return Config{
+		DataDir: "data",
+		Sensor:  sensor.DefaultConfig(),
+		Rules:   rules.DefaultConfig(),
+		Enrich:  enrich.DefaultConfig(),
+		Bus:     "embedded",
+		Store:   "embedded",
+		HTTP:    api.DefaultConfig(),
+	}
+}

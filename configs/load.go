@@ -1,0 +1,160 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/tocsin-security/tocsin/pipeline/bus"
+	"github.com/tocsin-security/tocsin/stages/route"
+	"github.com/tocsin-security/tocsin/stages/window"
+)
+
+// Loaded is a valid configuration and where it came from.
+type Loaded struct {
+	Config
+	Name string // for messages: the file, or EmbeddedName
+	Dir  string // what relative paths start from; "" for the embedded one
+	FS   fs.FS  // the embedded files, or nil: then Dir is on disk
+}
+
+// Load reads and validates a configuration file; an empty name means the embedded one. The error joins
+// every Problem found.
+func Load(name string) (*Loaded, error) {
+	if name == "" {
+		data, err := Embedded.ReadFile("tocsin.yaml")
+		if err != nil {
+			return nil, err
+		}
+		return parse(EmbeddedName, data, "", Embedded)
+	}
+	data, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, Problem{File: name, Message: "no such file", Hint: "without --config, the embedded configuration is used"}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return parse(name, data, filepath.Dir(name), nil)
+}
+
+func parse(name string, data []byte, dir string, embedded fs.FS) (*Loaded, error) {
+	l := &Loaded{Config: Defaults(), Name: name, Dir: dir, FS: embedded}
+	f := &file{name: name, dir: dir}
+	body := f.decode(data, &l.Config)
+	if len(f.problems) == 0 {
+		f.validate(body, &l.Config)
+	}
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	if embedded == nil && !filepath.IsAbs(l.DataDir) {
+		l.DataDir = filepath.Join(dir, l.DataDir)
+	}
+	return l, nil
+}
+
+// validate asks every block, and then what only the whole can know: whether names match.
+func (f *file) validate(body ast.Node, c *Config) {
+	if c.DataDir == "" {
+		f.invalid(body, "data_dir", errors.New("must not be empty: the bus and the store need a folder"))
+	}
+	f.invalid(body, "sensor", c.Sensor.Validate())
+	f.invalid(body, "http", c.HTTP.Validate())
+	f.invalid(body, "store", window.Validate(string(c.Store)))
+	if !strings.HasPrefix(string(c.Bus), "http") {
+		f.invalid(body, "bus", bus.Config{URL: string(c.Bus)}.Validate())
+	}
+	if _, err := time.LoadLocation(c.Render.TimeZone); err != nil {
+		f.invalid(body, "render.time_zone", fmt.Errorf("unknown time zone %q: use a name like Asia/Shanghai, UTC or Local", c.Render.TimeZone))
+	}
+	names := f.validateReceivers(body, c)
+	f.validateRoute(body, c, names)
+}
+
+func (f *file) validateReceivers(body ast.Node, c *Config) []string {
+	var names []string
+	seen := map[string]bool{}
+	for i, r := range c.Receivers {
+		path := fmt.Sprintf("receivers[%d]", i)
+		switch {
+		case r.Name == "":
+			f.invalid(body, path, errors.New("a receiver needs a name"))
+		case seen[r.Name]:
+			f.invalid(body, path+".name", fmt.Errorf("receiver %q is there twice", r.Name))
+		}
+		seen[r.Name] = true
+		names = append(names, r.Name)
+		for _, channel := range r.channels() {
+			f.invalid(body, path+"."+channel.path, channel.validate(c.Global))
+		}
+	}
+	return names
+}
+
+func (f *file) validateRoute(body ast.Node, c *Config, receivers []string) {
+	err := route.Validate(&c.Route, receivers)
+	for _, e := range flatten(err) {
+		path := "route"
+		var at *route.ConfigError
+		if errors.As(e, &at) {
+			path, e = "route"+at.Path, at.Err
+		}
+		f.invalid(body, path, e)
+	}
+}
+
+// flatten lists the errors that errors.Join put together.
+func flatten(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, e := range joined.Unwrap() {
+			all = append(all, flatten(e)...)
+		}
+		return all
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
+}
+
+// leadingPath is a YAML path that an error begins with, as the blocks' Validate methods write it.
+var leadingPath = regexp.MustCompile(`^([a-z_]+(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)*): `)
+
+// invalid reports errors of the value at path, at the most exact place that can be found: the path, or
+// one below it that the error begins with.
+func (f *file) invalid(body ast.Node, path string, err error) {
+	for _, e := range flatten(err) {
+		at := path
+		if m := leadingPath.FindStringSubmatch(e.Error()); m != nil {
+			field := m[1]
+			if !strings.HasPrefix(field, path) {
+				field = path + "." + field
+			}
+			at = field
+		}
+		f.problem(nodeAt(body, at), e.Error(), "")
+	}
+}
+
+// nodeAt finds the node at a YAML path, or at the longest part of it that exists.
+func nodeAt(body ast.Node, path string) ast.Node {
+	for path != "" {
+		if p, err := yaml.PathString("$." + path); err == nil {
+			if node, err := p.FilterNode(body); err == nil && node != nil {
+				return node
+			}
+		}
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
+	}
+	return body
+}

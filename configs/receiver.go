@@ -1,0 +1,36 @@
+package configs
+
+import "fmt"
+
+// channel is one entry of a receiver, for validation.
+type channel struct {
+	path     string // below the receiver: wecom_configs[0]
+	validate func(Global) error
+}
+
+// channels lists a receiver's entries in the order of their keys.
+func (r Receiver) channels() []channel {
+	var all []channel
+	all = append(all, entriesOf("wecom_configs", r.WeCom)...)
+	all = append(all, entriesOf("dingtalk_configs", r.DingTalk)...)
+	for i, c := range r.Email {
+		all = append(all, channel{
+			path:     fmt.Sprintf("email_configs[%d]", i),
+			validate: func(g Global) error { return c.Merge(g.Global).Validate() },
+		})
+	}
+	all = append(all, entriesOf("webhook_configs", r.Webhook)...)
+	all = append(all, entriesOf("stdout_configs", r.Stdout)...)
+	return all
+}
+
+func entriesOf[T interface{ Validate() error }](key string, configs []T) []channel {
+	var all []channel
+	for i, c := range configs {
+		all = append(all, channel{
+			path:     fmt.Sprintf("%s[%d]", key, i),
+			validate: func(Global) error { return c.Validate() },
+		})
+	}
+	return all
+}

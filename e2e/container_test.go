@@ -1,0 +1,82 @@
+package e2e
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// container is a runc bundle with a busybox root file system.
+type container struct {
+	id     string // 64 hex digits, as container engines name theirs
+	bundle string
+}
+
+// newContainer lays out a bundle; nothing runs yet.
+func newContainer(t *testing.T) *container {
+	t.Helper()
+	needRoot(t)
+	needTool(t, "runc")
+	needTool(t, "busybox")
+	random := make([]byte, 32)
+	if _, err := rand.Read(random); err != nil {
+		t.Fatal(err)
+	}
+	c := &container{id: hex.EncodeToString(random), bundle: t.TempDir()}
+	root := filepath.Join(c.bundle, "rootfs")
+	for _, dir := range []string{"bin", "etc", "proc", "dev", "tmp", "sys"} {
+		must(t, os.MkdirAll(filepath.Join(root, dir), 0o755))
+	}
+	busybox, err := exec.LookPath("busybox")
+	must(t, err)
+	binary, err := os.ReadFile(busybox)
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(root, "bin/busybox"), binary, 0o755))
+	for _, applet := range []string{"sh", "cat", "sleep", "nc", "true"} {
+		must(t, os.Symlink("busybox", filepath.Join(root, "bin", applet)))
+	}
+	must(t, os.WriteFile(filepath.Join(root, "etc/passwd"), []byte("root:x:0:0::/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n"), 0o644))
+	must(t, os.WriteFile(filepath.Join(root, "etc/shadow"), []byte("root:*:1::::::\n"), 0o644))
+	return c
+}
+
+// run runs argv in the container as uid and returns what it printed; the container is gone afterwards.
+func (c *container) run(t *testing.T, uid int, argv ...string) string {
+	t.Helper()
+	namespaces := []map[string]string{}
+	for _, ns := range []string{"pid", "mount", "ipc", "uts", "network"} {
+		namespaces = append(namespaces, map[string]string{"type": ns})
+	}
+	spec := map[string]any{
+		"ociVersion": "1.0.2",
+		"process": map[string]any{
+			"args": argv, "cwd": "/", "user": map[string]int{"uid": uid, "gid": uid},
+			"env": []string{"PATH=/bin"}, "noNewPrivileges": true,
+		},
+		"root":   map[string]any{"path": "rootfs"},
+		"mounts": []map[string]any{{"destination": "/proc", "type": "proc", "source": "proc"}},
+		"linux":  map[string]any{"namespaces": namespaces, "cgroupsPath": "/" + c.id},
+	}
+	text, err := json.Marshal(spec)
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(c.bundle, "config.json"), text, 0o644))
+	out, err := exec.Command("runc", "run", "--bundle", c.bundle, c.id).CombinedOutput()
+	if err != nil {
+		t.Fatalf("runc run %v: %v\n%s", argv, err, out)
+	}
+	return string(out)
+}
+
+// shortID is what alerts show.
+func (c *container) shortID() string { return c.id[:12] }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

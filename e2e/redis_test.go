@@ -1,0 +1,99 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// redisServer is a real Redis on a free loopback port.
+type redisServer struct {
+	cmd  *exec.Cmd
+	addr string
+	done chan struct{}
+}
+
+func startRedis(t *testing.T) *redisServer {
+	t.Helper()
+	needTool(t, "redis-server")
+	addr := freeAddr(t)
+	_, port, err := net.SplitHostPort(addr)
+	must(t, err)
+	r := &redisServer{addr: addr, done: make(chan struct{})}
+	r.cmd = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	must(t, r.cmd.Start())
+	go func() {
+		r.cmd.Wait()
+		close(r.done)
+	}()
+	t.Cleanup(r.stop)
+	eventually(t, "redis-server listens", func() error {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			conn.Close()
+		}
+		return err
+	})
+	return r
+}
+
+func (r *redisServer) stop() {
+	r.cmd.Process.Signal(syscall.SIGKILL) // an error means that it is gone already
+	<-r.done
+}
+
+func TestRedisHoldsTheWindows(t *testing.T) {
+	redis := startRedis(t)
+	sink := newWebhookSink(t)
+	config := func(l layout) string {
+		return l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}", "store: redis://"+redis.addr)
+	}
+	// Two routers that share a Redis know each other's alerts.
+	first, second := newLayout(t, shadowRules), newLayout(t, shadowRules)
+	a := start(t, first.dir, "router", config(first))
+	b := start(t, second.dir, "router", config(second))
+	post(t, a, falcoAlert("/shared"))
+	sink.waitFor(t, 1)
+	post(t, b, falcoAlert("/shared"), falcoAlert("/new"))
+	eventually(t, "the new alert has arrived", func() error {
+		if got := objects(sink.received()); !slices.Contains(got, "/new") {
+			return fmt.Errorf("delivered %v", got)
+		}
+		return nil
+	})
+	if got := objects(sink.received()); !slices.Equal(got, []string{"/shared", "/new"}) {
+		t.Errorf("delivered %v, want /shared once although both routers saw it", got)
+	}
+}
+
+// With Redis gone alerts are delivered all the same, at once, and the metric says why they may repeat.
+func TestRedisGoneDeliversAnyway(t *testing.T) {
+	redis := startRedis(t)
+	l, sink := newLayout(t, shadowRules), newWebhookSink(t)
+	p := start(t, l.dir, "router", l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}", "store: redis://"+redis.addr))
+	post(t, p, falcoAlert("/before"))
+	sink.waitFor(t, 1)
+	if v := p.metric(t, "tocsin_store_degraded"); v != 0 {
+		t.Errorf("tocsin_store_degraded = %v while Redis answers, want 0", v)
+	}
+	redis.stop()
+	begun := time.Now()
+	post(t, p, falcoAlert("/after"))
+	got := objects(sink.waitFor(t, 2))
+	if !slices.Contains(got, "/after") {
+		t.Errorf("delivered %v, want /after", got)
+	}
+	t.Logf("delivered %v after Redis went away", time.Since(begun))
+	if v := p.metric(t, "tocsin_store_degraded"); v != 1 {
+		t.Errorf("tocsin_store_degraded = %v while Redis is gone, want 1", v)
+	}
+	if !strings.Contains(p.stderr.String(), "level=WARN") {
+		t.Error("the log has no warning that Redis is gone")
+	}
+	p.stop(t)
+}
