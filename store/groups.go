@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -18,47 +17,65 @@ const (
 	maxAlerts = 4096
 )
 
-// Groups tells which of the keys name a group that is there.
-func (s *Store) Groups(ctx context.Context, keys []string) (map[string]bool, error) {
-	there := make(map[string]bool, len(keys))
-	err := s.inTx(ctx, "look up groups", func(tx *sql.Tx) error {
-		find, err := tx.PrepareContext(ctx, "SELECT 1 FROM groups WHERE key = ?")
+// groupStatements are prepared once: compiling one costs more than running it.
+type groupStatements struct {
+	find, upsert, insert, due, read, trim, update, remove, next *sql.Stmt
+}
+
+func (g *groupStatements) prepare(ctx context.Context, db *sql.DB) error {
+	for to, text := range map[**sql.Stmt]string{
+		&g.find: "SELECT key FROM groups WHERE key IN (SELECT value FROM json_each(?))",
+		&g.upsert: `INSERT INTO groups (key, receiver, labels, interval, due, told) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT (key) DO UPDATE SET
+				receiver = excluded.receiver, labels = excluded.labels, interval = excluded.interval
+			RETURNING due`,
+		&g.insert: "INSERT INTO pending (group_key, alerts) VALUES (?, ?)",
+		&g.due: `SELECT key, receiver, labels, interval, due, told FROM groups
+			WHERE due <= ? ORDER BY due LIMIT ?`,
+		&g.read:   "SELECT id, alerts FROM pending WHERE group_key = ? ORDER BY id LIMIT ?",
+		&g.trim:   "DELETE FROM pending WHERE group_key = ? AND id <= ?",
+		&g.update: "UPDATE groups SET due = ?, told = ? WHERE key = ?",
+		&g.remove: `DELETE FROM groups WHERE key = ?1
+			AND NOT EXISTS (SELECT 1 FROM pending WHERE group_key = ?1)`,
+		&g.next: "SELECT min(due) FROM groups",
+	} {
+		stmt, err := db.PrepareContext(ctx, text)
 		if err != nil {
 			return err
 		}
-		defer find.Close()
-		for _, key := range keys {
-			var one int
-			switch err := find.QueryRowContext(ctx, key).Scan(&one); {
-			case err == nil:
-				there[key] = true
-			case !errors.Is(err, sql.ErrNoRows):
-				return err
-			}
+		*to = stmt // closed with the database
+	}
+	return nil
+}
+
+// Groups tells which of the keys name a group that is there.
+func (s *Store) Groups(ctx context.Context, keys []string) (map[string]bool, error) {
+	const doing = "look up groups"
+	list, err := json.Marshal(keys)
+	if err != nil {
+		return nil, s.explain(doing, err)
+	}
+	rows, err := s.groups.find.QueryContext(ctx, string(list))
+	if err != nil {
+		return nil, s.explain(doing, err)
+	}
+	defer rows.Close()
+	there := make(map[string]bool, len(keys))
+	for rows.Next() {
+		var key string
+		if err := rows.Scan(&key); err != nil {
+			return nil, s.explain(doing, err)
 		}
-		return nil
-	})
-	return there, err
+		there[key] = true
+	}
+	return there, s.explain(doing, rows.Err())
 }
 
 // Put adds alerts to groups. A group that is not there is made as given; one that is keeps its Due and
 // Told and takes over receiver, labels and interval. It returns the earliest Due of these groups.
 func (s *Store) Put(ctx context.Context, groups []pipeline.Pending) (next time.Time, err error) {
 	err = s.inTx(ctx, "store alerts", func(tx *sql.Tx) error {
-		upsert, err := tx.PrepareContext(ctx, `
-			INSERT INTO groups (key, receiver, labels, interval, due, told) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT (key) DO UPDATE SET
-				receiver = excluded.receiver, labels = excluded.labels, interval = excluded.interval
-			RETURNING due`)
-		if err != nil {
-			return err
-		}
-		defer upsert.Close()
-		insert, err := tx.PrepareContext(ctx, "INSERT INTO pending (group_key, alerts) VALUES (?, ?)")
-		if err != nil {
-			return err
-		}
-		defer insert.Close()
+		upsert, insert := tx.StmtContext(ctx, s.groups.upsert), tx.StmtContext(ctx, s.groups.insert)
 		for i := range groups {
 			due, err := putGroup(ctx, upsert, insert, &groups[i])
 			if err != nil {
@@ -98,16 +115,16 @@ func putGroup(ctx context.Context, upsert, insert *sql.Stmt, g *pipeline.Pending
 // Due returns at most limit groups whose time has come, longest due first, with their alerts.
 func (s *Store) Due(ctx context.Context, now time.Time, limit int) (due []pipeline.Pending, err error) {
 	err = s.inTx(ctx, "read due groups", func(tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, `SELECT key, receiver, labels, interval, due, told FROM groups
-			WHERE due <= ? ORDER BY due LIMIT ?`, now.UnixNano(), limit)
+		rows, err := tx.StmtContext(ctx, s.groups.due).QueryContext(ctx, now.UnixNano(), limit)
 		if err != nil {
 			return err
 		}
 		if due, err = scanGroups(rows); err != nil {
 			return err
 		}
+		read := tx.StmtContext(ctx, s.groups.read)
 		for i := range due {
-			if err := readPending(ctx, tx, &due[i]); err != nil {
+			if err := readPending(ctx, read, &due[i]); err != nil {
 				return fmt.Errorf("group %s: %w", due[i].Key, err)
 			}
 		}
@@ -135,8 +152,8 @@ func scanGroups(rows *sql.Rows) (groups []pipeline.Pending, err error) {
 }
 
 // readPending reads the group's alerts, oldest first, up to the bounds above.
-func readPending(ctx context.Context, tx *sql.Tx, g *pipeline.Pending) error {
-	rows, err := tx.QueryContext(ctx, "SELECT id, alerts FROM pending WHERE group_key = ? ORDER BY id LIMIT ?", g.Key, maxRows+1)
+func readPending(ctx context.Context, read *sql.Stmt, g *pipeline.Pending) error {
+	rows, err := read.QueryContext(ctx, g.Key, maxRows+1)
 	if err != nil {
 		return err
 	}
@@ -163,33 +180,28 @@ func readPending(ctx context.Context, tx *sql.Tx, g *pipeline.Pending) error {
 // without alerts and has none now is removed.
 func (s *Store) Flushed(ctx context.Context, groups []pipeline.Pending) error {
 	return s.inTx(ctx, "note flushed groups", func(tx *sql.Tx) error {
+		trim, update := tx.StmtContext(ctx, s.groups.trim), tx.StmtContext(ctx, s.groups.update)
+		remove := tx.StmtContext(ctx, s.groups.remove)
 		for i := range groups {
-			if err := flushed(ctx, tx, &groups[i]); err != nil {
-				return fmt.Errorf("group %s: %w", groups[i].Key, err)
+			g := &groups[i]
+			var err error
+			if g.Upto == 0 {
+				_, err = remove.ExecContext(ctx, g.Key) // if alerts have come meanwhile it stays, and stays due
+			} else if _, err = trim.ExecContext(ctx, g.Key, g.Upto); err == nil {
+				_, err = update.ExecContext(ctx, g.Due.UnixNano(), g.Told, g.Key)
+			}
+			if err != nil {
+				return fmt.Errorf("group %s: %w", g.Key, err)
 			}
 		}
 		return nil
 	})
 }
 
-func flushed(ctx context.Context, tx *sql.Tx, g *pipeline.Pending) error {
-	if g.Upto == 0 {
-		// If alerts have come meanwhile it stays, and stays due.
-		_, err := tx.ExecContext(ctx, `DELETE FROM groups WHERE key = ?1
-			AND NOT EXISTS (SELECT 1 FROM pending WHERE group_key = ?1)`, g.Key)
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, "DELETE FROM pending WHERE group_key = ? AND id <= ?", g.Key, g.Upto); err != nil {
-		return err
-	}
-	_, err := tx.ExecContext(ctx, "UPDATE groups SET due = ?, told = ? WHERE key = ?", g.Due.UnixNano(), g.Told, g.Key)
-	return err
-}
-
 // NextDue is the earliest Due of all groups; zero when there is none.
 func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
 	var ns sql.NullInt64
-	if err := s.db.QueryRowContext(ctx, "SELECT min(due) FROM groups").Scan(&ns); err != nil {
+	if err := s.groups.next.QueryRowContext(ctx).Scan(&ns); err != nil {
 		return time.Time{}, s.explain("look for the next due group", err)
 	}
 	if !ns.Valid {

@@ -23,8 +23,9 @@ import (
 // Store is an open database. It is safe for concurrent use; there is one connection, since SQLite has
 // one writer anyway and all that happens here writes.
 type Store struct {
-	path string
-	db   *sql.DB
+	path   string
+	db     *sql.DB
+	groups groupStatements
 }
 
 // Open opens the file at path, making it and its folder (0700) if needed.
@@ -54,6 +55,9 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	s := &Store{path: path, db: db}
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
+	}
+	if err := s.groups.prepare(ctx, db); err != nil {
+		return nil, errors.Join(s.explain("prepare statements", err), db.Close())
 	}
 	return s, nil
 }

@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/bus"
 	"github.com/tocsin-security/tocsin/pipeline/router"
 	"github.com/tocsin-security/tocsin/stages/route"
 )
@@ -63,6 +65,30 @@ func benchmarkAlerts(b *testing.B, cfg route.Config, distinct bool) {
 		time.Sleep(time.Millisecond)
 	}
 	b.ReportMetric(float64(sent)/b.Elapsed().Seconds(), "alerts/s")
+}
+
+// BenchmarkDurableIngest is the intake alone: alerts made durable, in batches of 100. Nothing handles
+// them meanwhile. An op is a batch.
+func BenchmarkDurableIngest(b *testing.B) {
+	ctx := b.Context()
+	bs, err := bus.Open(ctx, bus.Config{Dir: b.TempDir(), MaxBytes: 64 << 30}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer bs.Close()
+	r, err := router.New(router.Config{}, bs, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	batch := alertsOf(100)
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		batch[0].ID = strconv.Itoa(n) // the same ids would be the same batch, stored once
+		if err := r.PublishAlerts(ctx, batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N*len(batch))/b.Elapsed().Seconds(), "alerts/s")
 }
 
 // BenchmarkDurableLatency is the way of a single alert that does not wait for a group, from Batcher to

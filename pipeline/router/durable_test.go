@@ -40,6 +40,7 @@ type options struct {
 	receiver []route.Receiver              // default: one, "ops", of all of deliver
 	retry    router.RetryConfig
 	quiet    time.Duration
+	maxBytes int64 // of a topic
 	wrap     func(router.AlertsFunc) router.AlertsFunc
 }
 
@@ -63,7 +64,7 @@ func start(tb testing.TB, o options) *durable {
 func open(o options) (*durable, error) {
 	ctx := context.Background()
 	log := slog.New(slog.DiscardHandler)
-	b, err := bus.Open(ctx, bus.Config{Dir: filepath.Join(o.dir, "bus"), AckWait: time.Second}, log)
+	b, err := bus.Open(ctx, bus.Config{Dir: filepath.Join(o.dir, "bus"), AckWait: time.Second, MaxBytes: o.maxBytes}, log)
 	if err != nil {
 		return nil, err
 	}

@@ -363,3 +363,26 @@ func TestCleanStopSendsNothingTwice(t *testing.T) {
 		t.Errorf("%d deliveries, want 1", n)
 	}
 }
+
+// The topic of a channel that has been away for long is full: what is new for it is parked, and the
+// group's other integrations get theirs.
+func TestFullTopicParksAndGoesOn(t *testing.T) {
+	release := make(chan struct{})
+	hangs := func(context.Context, pipeline.Notification) error { <-release; return nil }
+	out := make(sink, 1000)
+	d := start(t, options{
+		dir: t.TempDir(), route: atOnce, quiet: time.Hour, maxBytes: 64 << 10,
+		deliver: map[string]router.DeliverFunc{"hangs": hangs, "works": out.deliver},
+	})
+	defer close(release)
+	for i := 0; d.metric(t, "tocsin_dead_letters_total", "stage=publish") == 0; i++ {
+		if i == 1000 {
+			t.Fatal("1000 notifications fit into 64 KiB")
+		}
+		publish(t, d, newAlert(fmt.Sprint("/etc/shadow-", i)))
+		out.next(t)
+	}
+	if l := deadLetters(t, d, 1)[0]; l.Topic != "notify.hangs" || !strings.Contains(l.Reason, "full") {
+		t.Errorf("dead letter of %s: %s; want notify.hangs and that its topic is full", l.Topic, l.Reason)
+	}
+}
