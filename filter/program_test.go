@@ -61,8 +61,10 @@ func TestAnswersAreForgottenBetweenEvents(t *testing.T) {
 	p := NewProgram()
 	c := compile(t, p, "proc.name = a")
 	e := NewEvaluator(p)
-	e.epoch = ^uint32(1) // the next Reset wraps
-	for i, name := range []string{"a", "b", "a"} {
+	for i, name := range []string{"a", "b", "a", "b"} {
+		if i == 1 {
+			e.epoch = ^uint32(1) // the next Reset wraps to the epoch of the first event
+		}
 		e.Reset(named(name))
 		if got, want := e.Match(c), name == "a"; got != want {
 			t.Errorf("event %d: Match = %v, want %v", i, got, want)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/tocsin-security/tocsin/filter/syntax"
@@ -120,7 +119,7 @@ func (c *collector) file(src Source) {
 	c.docs[src.Name] = doc
 	if err != nil {
 		code := ErrYAMLValidate
-		if strings.HasPrefix(syntax.AsError(err).Msg, "not YAML") {
+		if syntax.AsError(err).Cause != nil {
 			code = ErrYAMLParse
 		}
 		c.problems.err(Error, code, "", syntax.Pos{File: src.Name}, err)
@@ -148,6 +147,7 @@ func (c *collector) element(it *Item) {
 		case "required_engine_version":
 			err = checkEngine(name.String())
 		case "required_plugin_versions":
+			err = checkPlugins(it)
 		case "list":
 			err = c.list(it, name.String())
 		case "macro":
@@ -167,8 +167,8 @@ func required(it *Item, key string) (syntax.Text, error) {
 	if !ok {
 		return syntax.Text{}, syntax.Errorf(it.At, "%s is missing", key)
 	}
-	if key == "required_plugin_versions" {
-		return syntax.Text{}, nil
+	if !k.IsScalar() && key == "required_plugin_versions" {
+		return syntax.Text{}, nil // a list; checkPlugins reads it
 	}
 	t, err := k.Text()
 	if err == nil && strings.TrimSpace(t.String()) == "" {
@@ -177,7 +177,7 @@ func required(it *Item, key string) (syntax.Text, error) {
 	return t, err
 }
 
-// notYetKeys change what an element means; ignoring them would be worse than refusing it.
+// refuseNotYet refuses an element with keys that change what it means: to ignore them would be worse.
 func refuseNotYet(it *Item, keys ...string) error {
 	for _, name := range keys {
 		if k, ok := it.Get(name); ok {
@@ -243,23 +243,5 @@ func (c *collector) rule(it *Item, name string) error {
 		return err
 	}
 	c.rules.put(name, &definition{name: name, item: it})
-	return nil
-}
-
-// engineVersion is the version of Falco's rule engine whose language this is.
-var engineVersion = [3]int{0, 57, 0}
-
-// checkEngine compares a version, or a bare number N that stands for 0.N.0, with ours.
-func checkEngine(version string) error {
-	want := [3]int{}
-	if n, err := strconv.ParseUint(version, 10, 31); err == nil {
-		want[1] = int(n)
-	} else if n, err := fmt.Sscanf(version, "%d.%d.%d", &want[0], &want[1], &want[2]); n != 3 || err != nil {
-		return fmt.Errorf("required_engine_version: %q is no version such as 0.57.0", version)
-	}
-	if want[0] != engineVersion[0] || slices.Compare(want[1:], engineVersion[1:]) > 0 {
-		return fmt.Errorf("required_engine_version: the file wants %s, this engine speaks %d.%d.%d", version,
-			engineVersion[0], engineVersion[1], engineVersion[2])
-	}
 	return nil
 }

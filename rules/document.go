@@ -1,7 +1,7 @@
 package rules
 
 import (
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 
@@ -47,7 +47,9 @@ func ParseDocument(name string, data []byte) (*Document, []Item, error) {
 	for _, part := range d.parts() {
 		file, err := parser.ParseBytes([]byte(part), 0)
 		if err != nil {
-			return d, items, d.yamlError(err)
+			e := d.located(err)
+			e.Msg = "not YAML: " + e.Msg
+			return d, items, e
 		}
 		for _, doc := range file.Docs {
 			if doc.Body == nil || doc.Body.Type() == ast.NullType || doc.Body.Type() == ast.CommentType {
@@ -94,11 +96,11 @@ func (d *Document) add(items []Item, body ast.Node) ([]Item, error) {
 	return items, nil
 }
 
-// yamlError gives the parser's complaint a place of our form.
-func (d *Document) yamlError(err error) error {
-	e := &syntax.Error{At: syntax.Pos{File: d.Name}, Msg: "not YAML: " + err.Error()}
-	if y, ok := err.(yaml.Error); ok {
-		e.Msg = "not YAML: " + y.GetMessage()
+// located gives the YAML package's complaint a place of our form.
+func (d *Document) located(err error) *syntax.Error {
+	e := &syntax.Error{At: syntax.Pos{File: d.Name}, Msg: err.Error(), Cause: err}
+	if y, ok := errors.AsType[yaml.Error](err); ok {
+		e.Msg = y.GetMessage()
 		if t := y.GetToken(); t != nil {
 			e.At.Line, e.At.Col = t.Position.Line, t.Position.Column
 		}
@@ -171,15 +173,12 @@ func (it *Item) Has(name string) bool {
 
 // Decode reads the key's value into v as YAML would.
 func (k Key) Decode(v any) error {
-	if err := yaml.NodeToValue(k.node, v, yaml.Strict()); err != nil {
-		return k.asError(err)
+	err := yaml.NodeToValue(k.node, v, yaml.Strict())
+	if err == nil {
+		return nil
 	}
-	return nil
-}
-
-func (k Key) asError(err error) error {
-	e := syntax.AsError(k.doc.yamlError(err))
-	e.Msg = fmt.Sprintf("%s: %s", k.Name, strings.TrimPrefix(e.Msg, "not YAML: "))
+	e := k.doc.located(err)
+	e.Msg = k.Name + ": " + e.Msg
 	if e.At.Line == 0 {
 		e.At = k.At
 	}

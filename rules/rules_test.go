@@ -96,6 +96,8 @@ func TestProblems(t *testing.T) {
 		"a source nobody has":         {rule("r", "proc.pid = 1", "source: cloud"), `a.yaml:6:3: warning: LOAD_UNKNOWN_SOURCE: r: unknown source "cloud"`},
 		"a newer engine":              {"- required_engine_version: 0.99.0\n", "the file wants 0.99.0"},
 		"a newer engine as number":    {"- required_engine_version: 99\n", "the file wants 99"},
+		"a plugin that is not there":  {"- required_plugin_versions:\n  - name: k8saudit\n    version: 0.7.0\n", `a.yaml:1:3: error: LOAD_ERR_YAML_VALIDATE: required_plugin_versions: there is no plugin "k8saudit"`},
+		"not YAML, further down":      {"- list: l\n  items: []\n---\n\n- rule: [\n", "a.yaml:5:9: error: LOAD_ERR_YAML_PARSE: not YAML: "},
 		"a list nobody uses":          {"- list: l\n  items: [a]\n", `a.yaml:1:3: warning: LOAD_UNUSED_LIST: list "l" is not used`},
 		"a macro nobody uses":         {"- macro: m\n  condition: proc.pid = 1\n", `a.yaml:1:3: warning: LOAD_UNUSED_MACRO: macro "m" is not used`},
 		"an unused macro with errors": {"- macro: m\n  condition: proc.pid =\n", "error: LOAD_ERR_COMPILE_CONDITION: m: "},
@@ -125,6 +127,13 @@ func TestProblemShowsItsLine(t *testing.T) {
 	s := parse(t, rule("r", "proc.nmae = 1"))
 	if got, want := s.Problems[0].Snippet, "  condition: proc.nmae = 1"; got != want {
 		t.Errorf("Snippet = %q, want %q", got, want)
+	}
+}
+
+func TestABlindSpotIsReportedOnce(t *testing.T) {
+	s := parse(t, rule("r", "evt.type = connect and (fd.sip.name = x or fd.sip.name = y)"))
+	if len(s.Problems) != 1 {
+		t.Errorf("problems = %v, want one", s.Problems)
 	}
 }
 
@@ -193,7 +202,7 @@ func TestMatchName(t *testing.T) {
 	for _, c := range []struct {
 		pattern, name string
 		want          bool
-	}{{"a", "a", true}, {"a", "ab", false}, {"a*", "ab", true}, {"*b", "ab", true}, {"a*c*e", "abcde", true}, {"*", "", true}, {"ab*ba", "aba", false}} {
+	}{{"a", "a", true}, {"a", "ab", false}, {"a*", "ab", true}, {"*b", "ab", true}, {"a*c*e", "abcde", true}, {"*", "", true}, {"ab*ba", "aba", false}, {"*a*a*", "a", false}} {
 		if got := MatchName(c.pattern, c.name); got != c.want {
 			t.Errorf("MatchName(%q, %q) = %v, want %v", c.pattern, c.name, got, c.want)
 		}

@@ -133,7 +133,7 @@ func processArguments(set setArguments) {
 	set(exec, pipeline.EventExecve, pipeline.EventExecveFailed)
 	set(append([]argument{{"dirfd", handle(0)}}, exec...), pipeline.EventExecveatFailed)
 	set([]argument{res, {"exe", ofOwn(exe)}, {"args", ofOwn(args)}, {"tid", threadID}, {"pid", processID}, {"ptid", parentID},
-		{"comm", ofOwn(comm)}, {"flags", flags(0, cloneFlags)}, {"uid", effectiveUser}}, pipeline.EventClone)
+		{"comm", ofOwn(comm)}, {"uid", effectiveUser}}, pipeline.EventClone)
 	set([]argument{res, {"uid", userID(0)}}, pipeline.EventSetuid)
 	set([]argument{res, {"ruid", userID(0)}, {"euid", userID(1)}}, pipeline.EventSetreuid)
 	set([]argument{res, {"ruid", userID(0)}, {"euid", userID(1)}, {"suid", userID(2)}}, pipeline.EventSetresuid)

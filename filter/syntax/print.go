@@ -20,10 +20,19 @@ func text(n Node) string {
 	return p.Builder.String()
 }
 
-func (n *And) String() string   { return text(n) }
-func (n *Or) String() string    { return text(n) }
-func (n *Not) String() string   { return text(n) }
+// String is the canonical text.
+func (n *And) String() string { return text(n) }
+
+// String is the canonical text.
+func (n *Or) String() string { return text(n) }
+
+// String is the canonical text.
+func (n *Not) String() string { return text(n) }
+
+// String is the macro's name.
 func (n *Macro) String() string { return n.Name }
+
+// String is the canonical text. Two checks with the same one ask the same question.
 func (n *Check) String() string { return text(n) }
 
 // String is the operand as a condition writes it.

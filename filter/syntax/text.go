@@ -32,8 +32,13 @@ type Error struct {
 	Hint string // what to write instead, or ""
 	// Unknown says that a field or event type does not exist: rules may ask to be skipped then.
 	Unknown bool
+	Cause   error // what another parser said, or nil
 }
 
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Error is the place, what is wrong there, and the hint in parentheses.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if at := e.At.String(); at != "" {

@@ -78,6 +78,7 @@ func TestBypass(t *testing.T) {
 		"a negated and, one side unknown":        {entry("not (proc.pname = sh and proc.name = sh)"), backup(), true},
 		"not yet expired":                        {entry("{proc.name: backup}", "expires: 2026-06-02"), backup(), true},
 		"expired as its day begins":              {entry("{proc.name: backup}", "expires: 2026-06-01"), backup(), false},
+		"expired to the second":                  {entry("{proc.name: backup}", "expires: 2026-06-01T12:00:00Z"), backup(), false},
 		"expired by the time of the event":       {entry("{proc.name: backup}", "expires: 2026-06-01T13:00:00Z"), at(14), false},
 		"within the schedule, in its time zone":  {entry("{proc.name: backup}", "schedule: [{times: [{start_time: '20:00', end_time: '21:00'}], location: Asia/Shanghai}]"), at(12), true},
 		"outside the schedule, in its time zone": {entry("{proc.name: backup}", "schedule: [{times: [{start_time: '12:00', end_time: '13:00'}], location: Asia/Shanghai}]"), at(12), false},
@@ -94,6 +95,17 @@ func TestBypass(t *testing.T) {
 				t.Errorf("Bypass = %q, %v, want %v for\n%s", id, ok, c.want, c.entry)
 			}
 		})
+	}
+}
+
+// TestSchedulesAreUTC runs where local time is another day.
+func TestSchedulesAreUTC(t *testing.T) {
+	local := time.Local
+	t.Cleanup(func() { time.Local = local })
+	time.Local = time.FixedZone("far east", 14*3600)
+	l, _ := parse(entry("{proc.name: backup}", "schedule: [{weekdays: [monday]}]"))
+	if _, ok := l.Bypass("R", backup()); !ok {
+		t.Error("Bypass = false on Monday noon UTC, want true: a schedule without a location is in UTC")
 	}
 }
 
