@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -137,7 +138,7 @@ func (f *file) expand(node ast.Node) {
 	if !ok || !strings.Contains(s.Value, "${") {
 		return
 	}
-	s.Value = variable.ReplaceAllStringFunc(s.Value, func(m string) string {
+	setString(s, variable.ReplaceAllStringFunc(s.Value, func(m string) string {
 		if strings.HasPrefix(m, "$$") {
 			return m[1:]
 		}
@@ -147,7 +148,12 @@ func (f *file) expand(node ast.Node) {
 			f.problem(node, "environment variable "+name+" is not set", "set it, or write $${"+name+"} for the text itself")
 		}
 		return value
-	})
+	}))
+}
+
+// setString changes a string node, and the source text that goccy gives to types which read themselves.
+func setString(s *ast.StringNode, value string) {
+	s.Value, s.Token.Value, s.Token.Origin = value, value, strconv.Quote(value)
 }
 
 // locate makes the relative path of a *_file key start from the configuration's folder, wherever in the
@@ -158,7 +164,7 @@ func (f *file) locate(node ast.Node) {
 		return
 	}
 	if s, ok := entry.Value.(*ast.StringNode); ok && s.Value != "" && !filepath.IsAbs(s.Value) {
-		s.Value = filepath.Join(f.dir, s.Value)
+		setString(s, filepath.Join(f.dir, s.Value))
 	}
 }
 

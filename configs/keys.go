@@ -17,7 +17,14 @@ func (f *file) checkKeys(node ast.Node, typ reflect.Type) {
 	for typ.Kind() == reflect.Pointer {
 		typ = typ.Elem()
 	}
-	if node == nil || decodesItself(typ) {
+	if node == nil {
+		return
+	}
+	if text, ok := reflect.New(typ).Interface().(encoding.TextUnmarshaler); ok {
+		f.checkText(node, text)
+		return
+	}
+	if decodesItself(typ) {
 		return
 	}
 	switch typ.Kind() {
@@ -33,6 +40,17 @@ func (f *file) checkKeys(node ast.Node, typ reflect.Type) {
 		for _, entry := range entries(node) {
 			f.checkKeys(entry.Value, typ.Elem())
 		}
+	}
+}
+
+// checkText reads a scalar as its type will, because goccy forgets where an error of UnmarshalText was.
+func (f *file) checkText(node ast.Node, into encoding.TextUnmarshaler) {
+	scalar, ok := unwrap(node).(ast.ScalarNode)
+	if !ok || strings.Contains(scalar.GetToken().Value, "${") {
+		return // the decoder says what belongs there; a variable's value is not known yet
+	}
+	if err := into.UnmarshalText([]byte(scalar.GetToken().Value)); err != nil {
+		f.problem(node, err.Error(), "")
 	}
 }
 
@@ -65,7 +83,7 @@ func hintFor(key string, fields map[string]reflect.Type) string {
 // keys that merely fills in defaults while it decodes has not.
 func decodesItself(typ reflect.Type) bool {
 	p := reflect.PointerTo(typ)
-	if p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) || p.Implements(reflect.TypeFor[yaml.BytesUnmarshaler]()) {
+	if p.Implements(reflect.TypeFor[yaml.BytesUnmarshaler]()) {
 		return true
 	}
 	custom := p.Implements(reflect.TypeFor[yaml.InterfaceUnmarshaler]()) || p.Implements(reflect.TypeFor[yaml.NodeUnmarshaler]())

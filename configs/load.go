@@ -68,6 +68,8 @@ func (f *file) validate(body ast.Node, c *Config) {
 		f.invalid(body, "data_dir", errors.New("must not be empty: the bus and the store need a folder"))
 	}
 	f.invalid(body, "sensor", c.Sensor.Validate())
+	f.invalid(body, "rules", c.Rules.Validate())
+	f.invalid(body, "enrich", c.Enrich.Validate())
 	f.invalid(body, "http", c.HTTP.Validate())
 	f.invalid(body, "store", window.Validate(string(c.Store)))
 	if !strings.HasPrefix(string(c.Bus), "http") {

@@ -20,6 +20,7 @@ import (
 	"github.com/tocsin-security/tocsin/configs"
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/router"
+	"github.com/tocsin-security/tocsin/sensor"
 	"github.com/tocsin-security/tocsin/stages/enrich"
 )
 
@@ -62,39 +63,47 @@ type app struct {
 }
 
 // newApp opens everything the role needs. What it opened is closed again when something fails.
-func newApp(ctx context.Context, r role, opts options, out io.Writer, log *slog.Logger) (a *app, err error) {
-	a = &app{role: r, opts: opts, out: out, log: log, reg: prometheus.NewRegistry()}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, a.close())
-		}
-	}()
+func newApp(ctx context.Context, r role, opts options, out io.Writer, log *slog.Logger) (*app, error) {
 	p, err := newPlan(opts, out, log)
 	if err != nil {
 		return nil, err
 	}
-	a.active.Store(p)
-	if err = prepareDataDir(p.cfg.DataDir); err != nil {
-		return nil, err
-	}
-	publish, err := a.openDownstream(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	if a.batcher, err = router.NewBatcher(router.BatcherConfig{}, publish, log); err != nil {
-		return nil, err
-	}
 	if r.hot && p.cfg.Sensor.Enabled {
-		a.enricher = enrich.New(p.cfg.Enrich, p.host, log)
-		if a.hot, err = openHot(p, a.enricher, log); err != nil {
+		if err := sensor.Check(); err != nil {
 			return nil, err
 		}
 	}
-	if err = a.reg.Register(newCollector(a)); err != nil {
-		return nil, fmt.Errorf("register metrics: %w", err)
+	a := &app{role: r, opts: opts, out: out, log: log, reg: prometheus.NewRegistry()}
+	a.active.Store(p)
+	if err := a.open(ctx, p); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+// open opens what the role needs, consumers first.
+func (a *app) open(ctx context.Context, p *plan) error {
+	if err := prepareDataDir(p.cfg.DataDir); err != nil {
+		return err
+	}
+	publish, err := a.openDownstream(ctx, p)
+	if err != nil {
+		return err
+	}
+	if a.batcher, err = router.NewBatcher(router.BatcherConfig{}, publish, a.log); err != nil {
+		return err
+	}
+	if a.role.hot && p.cfg.Sensor.Enabled {
+		a.enricher = enrich.New(p.cfg.Enrich, p.host, a.log)
+		if a.hot, err = openHot(p, a.enricher, a.log); err != nil {
+			return err
+		}
+	}
+	if err := a.reg.Register(newCollector(a)); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
 	}
 	a.server, err = a.openServer(p)
-	return a, err
+	return err
 }
 
 // openDownstream opens what takes the hot half's alerts: the durable half, or a sender to one.
@@ -187,16 +196,19 @@ func (a *app) reloadOnSignal(ctx context.Context) error {
 	}
 }
 
-// close releases what newApp opened and run did not hand to a part.
+// close releases what open opened, producers first. Closing twice is harmless.
 func (a *app) close() error {
-	switch {
-	case a.durable != nil:
-		return a.durable.close()
-	case a.sender != nil:
-		return a.sender.bus.Close()
-	default:
-		return nil
+	var errs []error
+	if a.hot != nil {
+		errs = append(errs, a.hot.sensor.Close())
 	}
+	if a.durable != nil {
+		errs = append(errs, a.durable.close())
+	}
+	if a.sender != nil {
+		errs = append(errs, a.sender.bus.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // forwards reports whether the bus is a router's address.

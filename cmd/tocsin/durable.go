@@ -42,33 +42,34 @@ func openBus(ctx context.Context, cfg *configs.Loaded, log *slog.Logger) (*bus.B
 	return bus.Open(ctx, bus.Config{URL: url, Dir: filepath.Join(cfg.DataDir, "bus")}, log)
 }
 
-func openDurable(ctx context.Context, p *plan, reg prometheus.Registerer, log *slog.Logger) (d *durable, err error) {
-	d = &durable{log: log, show: p.show}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, d.close())
-		}
-	}()
-	if d.bus, err = openBus(ctx, p.cfg, log); err != nil {
-		return nil, err
-	}
-	if d.store, err = store.Open(ctx, filepath.Join(p.cfg.DataDir, "tocsin.db")); err != nil {
-		return nil, err
-	}
-	if d.window, err = window.Open(ctx, string(p.cfg.Store), reg, log); err != nil {
-		return nil, err
-	}
-	if d.router, err = router.New(router.Config{}, d.bus, reg, log); err != nil {
-		return nil, err
-	}
-	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.window))
-	d.grouper = route.NewGrouper(p.tree, d.store, d.window, d.router.PublishNotifications, log)
-	d.router.HandleAlerts(d.handleAlerts)
-	d.router.HandleEvents(d.handleEvent)
-	if err = d.router.SetNotificationHandlers(ctx, p.deliver); err != nil {
-		return nil, err
+func openDurable(ctx context.Context, p *plan, reg prometheus.Registerer, log *slog.Logger) (*durable, error) {
+	d := &durable{log: log, show: p.show}
+	if err := d.open(ctx, p, reg); err != nil {
+		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
+}
+
+func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) (err error) {
+	if d.bus, err = openBus(ctx, p.cfg, d.log); err != nil {
+		return err
+	}
+	if d.store, err = store.Open(ctx, filepath.Join(p.cfg.DataDir, "tocsin.db")); err != nil {
+		return err
+	}
+	if d.window, err = window.Open(ctx, string(p.cfg.Store), reg, d.log); err != nil {
+		return err
+	}
+	if d.router, err = router.New(router.Config{}, d.bus, reg, d.log); err != nil {
+		return err
+	}
+	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.window))
+	d.grouper = route.NewGrouper(p.tree, d.store, d.window, d.router.PublishNotifications, d.log)
+	d.router.HandleAlerts(d.handleAlerts)
+	if err := d.router.HandleEvents(d.handleEvent); err != nil {
+		return err
+	}
+	return d.router.SetNotificationHandlers(ctx, p.deliver)
 }
 
 // handleAlerts is what happens to a batch between the bus and the groups. nil acknowledges it.

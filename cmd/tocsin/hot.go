@@ -51,8 +51,7 @@ func openHot(p *plan, enricher *enrich.Enricher, log *slog.Logger) (*hot, error)
 
 // run hands each alert to emit until ctx ends.
 func (h *hot) run(ctx context.Context, emit func(pipeline.Alert) error) error {
-	err := h.sensor.Run(ctx, func(s pipeline.Sample) error { return h.handle(s, emit) })
-	return errors.Join(err, h.sensor.Close())
+	return h.sensor.Run(ctx, func(s pipeline.Sample) error { return h.handle(s, emit) })
 }
 
 // handle takes one record all the way. A record that cannot be decoded is counted, not fatal.

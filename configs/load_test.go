@@ -1,0 +1,162 @@
+package configs
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// minimal is a valid configuration; cases add to it from line 3 on.
+const minimal = `route: {receiver: r}
+receivers: [{name: r, stdout_configs: [{}]}]
+`
+
+func load(t *testing.T, text string) (*Loaded, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "t.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Load(file)
+}
+
+func TestMistakesAreReportedWithPlaceAndHint(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want []string // each must be in the error
+	}{
+		"an unknown key at the top":        {minimal + "sensr: {}\n", []string{`t.yaml:3:1: unknown key "sensr"`, `did you mean "sensor"?`}},
+		"an unknown key inside a block":    {minimal + "sensor:\n  ring_bufer: 8MiB\n", []string{`t.yaml:4:3: unknown key "ring_bufer"`, `"ring_buffer"`}},
+		"an unknown key of a receiver":     {"route: {receiver: r}\nreceivers:\n  - name: r\n    wecom_configs: [{url: 'http://h/?key=k', msgtyp: text}]\n", []string{"t.yaml:4:46", `"msgtype"`}},
+		"an unknown key far from any":      {minimal + "http: {xyzzyxyzzy: 1}\n", []string{"t.yaml:3:8", "known here: auth"}},
+		"every unknown key at once":        {minimal + "aaa: 1\nbbb: 2\n", []string{"t.yaml:3:1", "t.yaml:4:1"}},
+		"a word where a number belongs":    {minimal + "http: {max_requests: many}\n", []string{"t.yaml:3:22", "a number"}},
+		"a list where a mapping belongs":   {minimal + "sensor: [1]\n", []string{"t.yaml:3:"}},
+		"a size without sense":             {minimal + "sensor: {ring_buffer: 8 potatoes}\n", []string{"t.yaml:3:23", "8MiB"}},
+		"a duration without a unit":        {"route: {receiver: r, group_wait: 5}\nreceivers: [{name: r}]\n", []string{"t.yaml:1:", "500ms"}},
+		"a ring buffer of no power of two": {minimal + "sensor: {ring_buffer: 100KiB}\n", []string{"t.yaml:3:23", "ring_buffer"}},
+		"YAML that is none":                {"route: {receiver: r\n", []string{"t.yaml:1:"}},
+		"a key that is there twice":        {minimal + "http: {}\nhttp: {}\n", []string{"t.yaml:4:1"}},
+		"an empty file":                    {"", []string{"t.yaml: the file is empty"}},
+		"a second document":                {minimal + "---\nhttp: {}\n", []string{"one YAML document"}},
+		"a receiver that is not there":     {"route: {receiver: other}\nreceivers: [{name: r}]\n", []string{"t.yaml:1:19", `"other"`}},
+		"a receiver without a name":        {"route: {receiver: r}\nreceivers:\n  - name: r\n  - stdout_configs: [{}]\n", []string{"t.yaml:4:", "needs a name"}},
+		"two receivers of one name":        {"route: {receiver: r}\nreceivers:\n  - name: r\n  - name: r\n", []string{"t.yaml:4:11", "twice"}},
+		"a matcher that cannot be read":    {"route:\n  receiver: r\n  routes:\n    - matchers: ['a =~ \"(\"']\n      receiver: r\nreceivers: [{name: r}]\n", []string{"t.yaml:4:"}},
+		"an unknown bus":                   {minimal + "bus: rabbit://x\n", []string{"t.yaml:3:6", "rabbit"}},
+		"an unknown store":                 {minimal + "store: mysql://x\n", []string{"t.yaml:3:8", "mysql"}},
+		"an unknown time zone":             {minimal + "render: {time_zone: Mars/Base}\n", []string{"t.yaml:3:21", "Mars/Base"}},
+		"an open listener":                 {minimal + "http: {listen: ':8686'}\n", []string{"t.yaml:3:16", "allow_anonymous"}},
+		"an unset variable":                {minimal + "store: redis://${TOCSIN_TEST_UNSET}\n", []string{"t.yaml:3:8", "TOCSIN_TEST_UNSET is not set"}},
+		"a robot without its address":      {"route: {receiver: r}\nreceivers:\n  - name: r\n    dingtalk_configs: [{secret: x}]\n", []string{"t.yaml:4:", "url"}},
+		"a bad priority":                   {minimal + "rules: {priority: enormous}\n", []string{"t.yaml:3:19", "emergency"}},
+		"disabling neither rule nor tag":   {minimal + "rules: {disable: [{}]}\n", []string{"t.yaml:3:", "rule or tag"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := load(t, c.text)
+			if err == nil {
+				t.Fatalf("Load accepts it: %+v\n%s", got, c.text)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q lacks %q\n%s", err, want, c.text)
+				}
+			}
+		})
+	}
+}
+
+func TestDefaultsStayWhereAFileSaysNothing(t *testing.T) {
+	l, err := load(t, minimal+"sensor: {ring_buffer: 1MiB}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !l.Sensor.Enabled || l.Sensor.RingBuffer != 1<<20 || l.HTTP.Listen != "127.0.0.1:8686" || l.Bus != "embedded" || l.Rules.Priority != pipeline.Debug {
+		t.Errorf("loaded %+v", l.Config)
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	t.Setenv("TOCSIN_TEST_URL", "http://h/?key=a:{b}")
+	l, err := load(t, "route: {receiver: r}\nreceivers:\n  - name: r\n    webhook_configs: [{url: \"${TOCSIN_TEST_URL}\"}]\ndata_dir: /x/$${HOME}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(l.Receivers[0].Webhook[0].URL); got != "http://h/?key=a:{b}" {
+		t.Errorf("url = %q, want the variable's value as text", got)
+	}
+	if l.DataDir != "/x/${HOME}" {
+		t.Errorf("data_dir = %q, want the escaped text itself", l.DataDir)
+	}
+}
+
+func TestRelativePathsStartFromTheFile(t *testing.T) {
+	l, err := load(t, minimal+"data_dir: ./state\nhttp: {auth: {tokens_file: tokens}}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := filepath.Join(l.Dir, "state"); l.DataDir != want {
+		t.Errorf("data_dir = %q, want %q", l.DataDir, want)
+	}
+	if want := filepath.Join(l.Dir, "tokens"); l.HTTP.Auth.TokensFile != want {
+		t.Errorf("tokens_file = %q, want %q", l.HTTP.Auth.TokensFile, want)
+	}
+}
+
+func TestEmbeddedConfigurationIsValid(t *testing.T) {
+	l, err := Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, list, problems, err := l.LoadRules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("what ships has a problem: %s", p)
+	}
+	if len(set.Rules) < 5 || list == nil {
+		t.Errorf("%d rules ship, want a useful number", len(set.Rules))
+	}
+	if got := time.Duration(*l.Dedupe.For); got != 10*time.Minute {
+		t.Errorf("dedupe.for = %v, want 10m", got)
+	}
+}
+
+func TestContractIsAccepted(t *testing.T) {
+	const name = "../../shared/contract/tocsin.yaml"
+	if _, err := os.Stat(name); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	l, err := Load(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, list, problems, err := l.LoadRules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(set.Rules) != 4 || len(list.Stats()) != 1 || len(l.Receivers) != 2 || len(problems) != 2 {
+		t.Errorf("%d rules, %d entries, %d receivers, problems %v; want 4, 1, 2 and two rules not evaluated yet",
+			len(set.Rules), len(list.Stats()), len(l.Receivers), problems)
+	}
+	if notes := l.NotYet(); len(notes) != 1 || !strings.Contains(notes[0], "enrich.owners") {
+		t.Errorf("NotYet() = %v, want owners", notes)
+	}
+}
+
+func TestNearest(t *testing.T) {
+	known := []string{"receiver", "routes", "matchers", "group_by"}
+	for word, want := range map[string]string{"reciever": "receiver", "route": "routes", "grup_by": "group_by", "zzz": ""} {
+		if got := nearest(word, known); got != want {
+			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
+		}
+	}
+}
