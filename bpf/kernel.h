@@ -26,11 +26,17 @@ typedef _Bool bool;
 #define true 1
 #define false 0
 
-/* The map types we use and the flag of libbpf's declarations (include/uapi/linux/bpf.h). */
+/* The map types we use (include/uapi/linux/bpf.h). */
 enum bpf_map_type {
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_RINGBUF = 27,
+};
+
+/* Flags of bpf_ringbuf_output (include/uapi/linux/bpf.h). */
+enum {
+	BPF_RB_NO_WAKEUP = 1 << 0,
+	BPF_RB_FORCE_WAKEUP = 1 << 1,
 };
 
 #include <bpf/bpf_helpers.h>

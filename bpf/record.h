@@ -48,6 +48,12 @@ struct {
 	__type(value, __u64);
 } losses SEC(".maps");
 
+/* Set by user space when it is about to wait for the first record after a quiet while, cleared when it
+ * is woken. Waking costs more than all the rest of a record, so while user space reads on its own
+ * accord nobody does. It is no lock: a record sent in the instant before the flag is set waits until
+ * the next one, or until user space looks by itself (sensor/run.go). */
+volatile __u32 reader_waits;
+
 /* How much of a chunk of this kind was lost is not said, only that something was. */
 static __always_inline void lose(__u32 cause)
 {
@@ -129,7 +135,7 @@ static __always_inline void close_chunk(struct scratch *s, __u16 kind, __u8 inde
 static __always_inline void send(struct scratch *s)
 {
 	struct event_header *header = (struct event_header *)s->data;
-	__u64 len = s->len;
+	__u64 len = s->len, wake = BPF_RB_NO_WAKEUP;
 
 	barrier_var(len);
 	if (len < sizeof(*header) || len > sizeof(s->data))
@@ -137,7 +143,11 @@ static __always_inline void send(struct scratch *s)
 	header->size = len;
 	header->chunks = s->chunks;
 	header->flags |= s->flags;
-	if (bpf_ringbuf_output(&events, s->data, len, 0))
+	if (reader_waits) {
+		reader_waits = 0;
+		wake = BPF_RB_FORCE_WAKEUP;
+	}
+	if (bpf_ringbuf_output(&events, s->data, len, wake))
 		lose(LOSS_RING_FULL);
 }
 

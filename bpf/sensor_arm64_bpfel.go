@@ -211,6 +211,7 @@ const (
 	SensorProgSchedProcessExit = "sched_process_exit"
 	SensorProgSchedProcessFork = "sched_process_fork"
 	SensorProgSysExit          = "sys_exit"
+	SensorVarReaderWaits       = "reader_waits"
 	SensorVarSelfTgid          = "self_tgid"
 	SensorVarWanted            = "wanted"
 	SensorVarWire              = "wire"
@@ -278,9 +279,10 @@ type SensorMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SensorVariableSpecs struct {
-	SelfTgid *ebpf.VariableSpec `ebpf:"self_tgid"`
-	Wanted   *ebpf.VariableSpec `ebpf:"wanted"`
-	Wire     *ebpf.VariableSpec `ebpf:"wire"`
+	ReaderWaits *ebpf.VariableSpec `ebpf:"reader_waits"`
+	SelfTgid    *ebpf.VariableSpec `ebpf:"self_tgid"`
+	Wanted      *ebpf.VariableSpec `ebpf:"wanted"`
+	Wire        *ebpf.VariableSpec `ebpf:"wire"`
 }
 
 // SensorObjects contains all objects after they have been loaded into the kernel.
@@ -322,9 +324,10 @@ func (m *SensorMaps) Close() error {
 //
 // It can be passed to LoadSensorObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SensorVariables struct {
-	SelfTgid *ebpf.Variable `ebpf:"self_tgid"`
-	Wanted   *ebpf.Variable `ebpf:"wanted"`
-	Wire     *ebpf.Variable `ebpf:"wire"`
+	ReaderWaits *ebpf.Variable `ebpf:"reader_waits"`
+	SelfTgid    *ebpf.Variable `ebpf:"self_tgid"`
+	Wanted      *ebpf.Variable `ebpf:"wanted"`
+	Wire        *ebpf.Variable `ebpf:"wire"`
 }
 
 // SensorPrograms contains all programs after they have been loaded into the kernel.

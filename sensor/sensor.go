@@ -1,12 +1,10 @@
 package sensor
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"sync/atomic"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -110,36 +108,6 @@ func (s *Sensor) start(want []pipeline.EventType) error {
 			return fmt.Errorf("attach the sensor's program %s: %w", program, err)
 		}
 		s.links = append(s.links, l)
-	}
-	return nil
-}
-
-// Run reads records and hands each to handle until ctx ends; what the ring holds then is still
-// handed over. A record is valid only during the call. An error of handle ends Run with that error.
-func (s *Sensor) Run(ctx context.Context, handle func(pipeline.Sample) error) error {
-	var stopping atomic.Bool
-	stop := context.AfterFunc(ctx, func() {
-		stopping.Store(true)
-		// It fails only on a closed reader, which ends the loop below by itself.
-		_ = s.reader.Flush()
-	})
-	defer stop()
-
-	var record ringbuf.Record
-	drained := 0 // bytes handed over since ctx ended: a busy machine fills the ring as fast as we read
-	for drained <= s.reader.BufferSize() {
-		if err := s.reader.ReadInto(&record); err != nil {
-			if errors.Is(err, ringbuf.ErrFlushed) || errors.Is(err, ringbuf.ErrClosed) {
-				return nil
-			}
-			return fmt.Errorf("read the sensor's ring buffer: %w", err)
-		}
-		if err := handle(record.RawSample); err != nil {
-			return err
-		}
-		if stopping.Load() {
-			drained += len(record.RawSample)
-		}
 	}
 	return nil
 }
