@@ -102,10 +102,8 @@ func (b *builder) alert(r *rule, v *field.View) pipeline.Alert {
 	if p := ev.Proc; p.ContainerID != "" && (p.Container == nil || !p.Container.Complete) {
 		a.Enrichment = "partial"
 	}
-	object := own(Object(ev))
-	a.Labels = b.alertLabels(r, v, &a, object)
+	b.label(r, v, &a)
 	a.Annotations = annotations(r, &a)
-	a.Fingerprint = b.fingerprint(r, v, &a, object)
 	return a
 }
 
@@ -160,27 +158,29 @@ func own(s string) string { return clean(strings.Clone(s)) }
 // clean makes s valid UTF-8, so that JSON gives back what it was given.
 func clean(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-func (b *builder) alertLabels(r *rule, v *field.View, a *pipeline.Alert, object string) map[string]string {
-	labels := map[string]string{
-		"alertname": r.Name,
-		"rule":      r.Name,
-		"priority":  r.Priority.String(),
-		"severity":  r.Priority.Severity(),
-		"source":    a.Source,
-		"hostname":  a.Hostname,
-		"object":    object,
+// label gives the alert its identity, the standard labels and the rule's own.
+func (b *builder) label(r *rule, v *field.View, a *pipeline.Alert) {
+	object := own(Object(v.Ev))
+	identity := make(map[string]string, len(r.identity)+1)
+	for _, f := range r.identity {
+		identity[pipeline.LabelName(f.Text)] = b.value(f, v)
 	}
+	if r.object {
+		identity[objectIdentity] = object
+	}
+	a.SetIdentity(identity)
+	a.SetLabel(objectIdentity, object)
 	for _, f := range b.labels {
-		labels[underscored(f.Text)] = b.value(f, v)
+		a.SetLabel(pipeline.LabelName(f.Text), b.value(f, v))
 	}
 	image := b.value(b.image, v)
 	if tag := b.value(b.tag, v); image != "" && tag != "" {
 		image += ":" + tag
 	}
-	labels["container_image"] = image
-	maps.Copy(labels, r.Labels)
-	maps.DeleteFunc(labels, func(_, value string) bool { return value == "" })
-	return labels
+	a.SetLabel("container_image", image)
+	for name, value := range r.Labels {
+		a.SetLabel(name, value)
+	}
 }
 
 // annotations are what templates print: the rule's words, and each output field under a name that a
@@ -189,7 +189,7 @@ func annotations(r *rule, a *pipeline.Alert) map[string]string {
 	texts := make(map[string]string, len(a.OutputFields)+6+len(r.Annotations))
 	for name, value := range a.OutputFields {
 		if s := valueText(value); s != "" {
-			texts[underscored(name)] = s
+			texts[pipeline.LabelName(name)] = s
 		}
 	}
 	texts["summary"] = r.Name
@@ -200,26 +200,4 @@ func annotations(r *rule, a *pipeline.Alert) map[string]string {
 	maps.Copy(texts, r.Annotations)
 	maps.DeleteFunc(texts, func(_, value string) bool { return value == "" })
 	return texts
-}
-
-// fingerprint hashes what makes two alerts the same. A null field counts as empty.
-func (b *builder) fingerprint(r *rule, v *field.View, a *pipeline.Alert, object string) pipeline.Fingerprint {
-	identity := map[string]string{"alertname": r.Name, "hostname": a.Hostname}
-	for _, f := range r.identity {
-		identity[f.Text] = b.value(f, v)
-	}
-	if r.object {
-		identity[objectIdentity] = object
-	}
-	return pipeline.FingerprintOf(identity)
-}
-
-// underscored is a field's name as a label: proc.aname[2] becomes proc_aname_2.
-func underscored(name string) string {
-	return strings.TrimRight(strings.Map(func(c rune) rune {
-		if strings.ContainsRune(".[]/-", c) {
-			return '_'
-		}
-		return c
-	}, name), "_")
 }
