@@ -1,6 +1,7 @@
 package notifiers
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -55,6 +56,29 @@ func TestRedactor(t *testing.T) {
 		if got := r.Text(in); got != want {
 			t.Errorf("Text(%q) = %q, want %q", in, got, want)
 		}
+	}
+}
+
+func TestErrorsHideTheAddress(t *testing.T) {
+	u, err := ParseURL("http://user:pass-word@127.0.0.1:1/services/0123456789abcdef?key=planted")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewClient("oncall", u, ClientConfig{Secrets: []string{"signing-key"}})
+	_, err = c.Post(t.Context(), u, nil, nil)
+	if err == nil || strings.Contains(err.Error(), "Post \"") {
+		t.Errorf("Post = %v, want an error without Go's own address in it", err)
+	}
+	cause := errors.New("planted, pass-word, 0123456789abcdef, signing-key, " + u.String())
+	for _, e := range []error{err, c.Fail(pipeline.Retry, cause)} {
+		for _, secret := range []string{"planted", "pass-word", "0123456789abcdef", "signing-key"} {
+			if strings.Contains(e.Error(), secret) {
+				t.Errorf("%v shows %q", e, secret)
+			}
+		}
+	}
+	if !errors.Is(c.Fail(pipeline.Retry, cause), cause) {
+		t.Error("errors.Is does not see the cause")
 	}
 }
 

@@ -1,6 +1,7 @@
 package email
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -202,19 +203,23 @@ func TestNotifyEndsWithItsContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	accepted := make(chan net.Conn, 1)
-	go func() {
-		if c, err := l.Accept(); err == nil {
-			accepted <- c // and never a greeting
-		}
-	}()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	m := newMailer(t, &server{addr: l.Addr().String()}, func(c *Config) { c.TLSConfig = nil })
 	done := make(chan error, 1)
 	go func() { done <- m.Notify(ctx, notifiertest.Message()) }()
-	conn := <-accepted
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer conn.Close()
+	if _, err := io.WriteString(conn, "220 hello\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	// EHLO is here, so the mailer waits for an answer, which never comes.
+	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.HasPrefix(line, "EHLO ") {
+		t.Fatalf("the mailer says %q, %v, want EHLO", line, err)
+	}
 	cancel()
 	if e := notifiertest.Failure(t, <-done, nil); e.Class != pipeline.Retry {
 		t.Errorf("Notify cut off = %v, want retry", e)

@@ -78,6 +78,7 @@ func startServer(t *testing.T, o serverOptions) *server {
 	}()
 	t.Cleanup(func() {
 		_ = srv.Close()
+		_ = l.Close() // Serve may not have got as far as to tell srv of it
 		<-done
 	})
 	return s

@@ -62,6 +62,8 @@ func TestAppendLine(t *testing.T) {
 	host.Labels, host.Priority = map[string]string{"container_id": "host"}, pipeline.Notice
 	hostile := alert()
 	hostile.Output = "a\x1b[2Jb\nc\u202ed\xffe\x9b1m"
+	raw := alert()
+	raw.Output = "a\x9b2J" // CSI of eight bits, and nothing else to replace
 	for name, c := range map[string]struct {
 		alert pipeline.Alert
 		color bool
@@ -72,6 +74,7 @@ func TestAppendLine(t *testing.T) {
 		"a pod":                        {pod, false, "03:04:05 CRITICAL  Shadow file read payments/api-7c9  shadow read <影子> 🔴"},
 		"the host":                     {host, false, "03:04:05 NOTICE    Shadow file read node-1  shadow read <影子> 🔴"},
 		"no control sequence survives": {hostile, false, `03:04:05 CRITICAL  Shadow file read node-1/api  a\x1b[2Jb\nc\u202ed` + "\uFFFDe\uFFFD1m"},
+		"no raw C1 control survives":   {raw, false, "03:04:05 CRITICAL  Shadow file read node-1/api  a\uFFFD2J"},
 		"colours":                      {alert(), true, "\x1b[2m03:04:05\x1b[0m \x1b[1;31mCRITICAL \x1b[0m \x1b[1;31mShadow file read\x1b[0m \x1b[2mnode-1/api\x1b[0m  shadow read <影子> 🔴"},
 	} {
 		t.Run(name, func(t *testing.T) {

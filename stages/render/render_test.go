@@ -67,6 +67,9 @@ func TestRenderFallsBackWithANote(t *testing.T) {
 			if !strings.Contains(m.Body, "自定义模板出错") || !strings.Contains(m.Body, "/etc/shadow") || m.Title == "" {
 				t.Errorf("Render = %q, %q, want the built-in text with a note", m.Title, m.Body)
 			}
+			if strings.Contains(m.Body, "<index") {
+				t.Errorf("the note holds a tag: %s", m.Body)
+			}
 			if spec.Kind == templates.Email && !strings.Contains(m.HTML, "自定义模板出错") {
 				t.Errorf("the HTML part has no note: %s", m.HTML)
 			}
