@@ -61,6 +61,33 @@ func TestForkCopiesAndExecReplaces(t *testing.T) {
 	}
 }
 
+func TestWhatEnrichFoundOutLastsAsLongAsItHolds(t *testing.T) {
+	d := New(Config{}, "h", 0)
+	c := &pipeline.Container{ID: "c"}
+	decode(t, d, execed(10, 1, "runc", 11, path(kindCgroup, 0, "/user.slice/x.scope")))
+	p := d.Lookup(10)
+	p.User, p.Group, p.Container = "li", "staff", c
+
+	decode(t, d, forked(20, 10, "runc", 20))
+	if child := d.Lookup(20); child.User != "li" || child.Group != "staff" || child.Container != c {
+		t.Errorf("a child = %q, %q, %v; want its parent's", child.User, child.Group, child.Container)
+	}
+	i := info(30, 10, "runc")
+	i.MntNs = 4026532111
+	decode(t, d, task(timed(30, pipeline.EventClone, 30), i))
+	if child := d.Lookup(30); child.User != "" || child.Group != "" || child.Container != c {
+		t.Errorf("a child with its own mounts = %q, %q, %v; want no names, and its parent's container", child.User, child.Group, child.Container)
+	}
+	decode(t, d, execed(10, 1, "sh", 31, path(kindCgroup, 0, "/user.slice/x.scope")))
+	if p.User != "" || p.Group != "" || p.Container != c {
+		t.Errorf("a new image = %q, %q, %v; want no names, and the container it was in", p.User, p.Group, p.Container)
+	}
+	decode(t, d, execed(10, 1, "sh", 32, path(kindCgroup, 0, "/docker/"+strings.Repeat("ab", 32))))
+	if p.Container != nil {
+		t.Errorf("in another container = %v, want it to be found out", p.Container)
+	}
+}
+
 func TestExecWithoutCgroupsIsTheHost(t *testing.T) {
 	d := New(Config{}, "h", 0)
 	decode(t, d, execed(10, 1, "a", 11, path(kindCgroup, 0, "/docker/"+strings.Repeat("ab", 32))))

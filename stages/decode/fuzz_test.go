@@ -1,7 +1,9 @@
 package decode
 
 import (
+	"slices"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -25,7 +27,11 @@ func seeds() []pipeline.Sample {
 func FuzzDecode(f *testing.F) {
 	for _, s := range seeds() {
 		f.Add([]byte(s))
-		f.Add([]byte(s[:len(s)-9]))
+		cut := slices.Clone(s[:len(s)-9])
+		if h := view[eventHeader](cut); h != nil {
+			h.Size = uint32(len(cut))
+		}
+		f.Add([]byte(cut))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		// Exactly as much memory as the sample has: reading on is a fault under -race and checkptr.
@@ -55,6 +61,16 @@ func TestDecodeRefusesWhatIsCut(t *testing.T) {
 			ev := pipeline.Event{Num: 4711}
 			if ok, err := newDecoder(t).Decode(s[:n:n], &ev); ok || err == nil || ev.Num != 4711 {
 				t.Fatalf("Decode of %d of the %d bytes of a %s = %v, %v", n, len(s), pipeline.EventType(view[eventHeader](s).Type), ok, err)
+			}
+		}
+	}
+	for _, s := range seeds() {
+		for n := int(unsafe.Sizeof(eventHeader{})); n < len(s); n++ {
+			cut := append(make(pipeline.Sample, 0, n), s[:n]...)
+			view[eventHeader](cut).Size = uint32(n) // a record that lies about itself
+			ok, err := newDecoder(t).Decode(cut, &pipeline.Event{})
+			if padding := len(s) - n; err == nil && (padding >= 8 || !ok) {
+				t.Fatalf("Decode of %d of the %d bytes of a %s = %v, no error", n, len(s), pipeline.EventType(view[eventHeader](s).Type), ok)
 			}
 		}
 	}

@@ -125,6 +125,10 @@ func TestPaths(t *testing.T) {
 			sample: call(pipeline.EventUnlink, 0, [6]uint64{}, str(0, "/../../../etc//./x/..")),
 			want:   [2]string{"/etc"},
 		},
+		"an absolute path with dots": {
+			sample: call(pipeline.EventRename, 0, [6]uint64{}, str(0, "/a/./b"), str(1, "/a/b/../c")),
+			want:   [2]string{"/a/b", "/a/c"},
+		},
 		"the empty path is its base": {
 			sample: call(pipeline.EventFchownat, 0, [6]uint64{5}, str(1, ""), path(kindBase, 1, "/srv")),
 			want:   [2]string{"/srv"},

@@ -77,6 +77,7 @@ func TestNamesComeFromTheProcessesOwnFiles(t *testing.T) {
 		"root needs no file":                          {pipeline.Process{PID: 8, MntNS: 80, ContainerID: "d", LoginUID: pipeline.UnsetUID}, "root root <NA>"},
 		"a process that is gone, its parent is not":   {pipeline.Process{PID: 9, EUID: 1000, GID: 50, MntNS: 70, ContainerID: "e", Parent: &pipeline.Process{PID: 7, MntNS: 70}}, "app app root"},
 		"a parent outside the container says nothing": {pipeline.Process{PID: 9, EUID: 1000, GID: 50, MntNS: 71, ContainerID: "f", Parent: &pipeline.Process{PID: 1, MntNS: 1}}, "<NA> <NA> root"},
+		"nor does it to a process of unknown mounts":  {pipeline.Process{PID: 9, EUID: 1000, GID: 50, ContainerID: "h", Parent: &pipeline.Process{PID: 1, MntNS: 1}}, "<NA> <NA> root"},
 		"a pid with a new owner says nothing":         {pipeline.Process{PID: 7, EUID: 1000, GID: 50, MntNS: 72, ContainerID: "g"}, "<NA> <NA> root"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,6 +108,17 @@ func TestFilesAreReadAgainWhenTheyChange(t *testing.T) {
 	}
 	w.now = w.now.Add(recheck)
 	check("with nobody left to ask", "newer")
+}
+
+func TestNamesOfOneContainerAreNotTheNexts(t *testing.T) {
+	w, a := newWorld(t)
+	w.process(7, 70, map[string]string{"etc/passwd": "old:x:1000:1000::/:\n"})
+	names(a, pipeline.Process{PID: 7, EUID: 1000, MntNS: 70, ContainerID: "first"})
+	w.process(8, 70, map[string]string{"etc/passwd": "new:x:1000:1000::/:\n"}) // the kernel gave the number again
+	got := names(a, pipeline.Process{PID: 8, EUID: 1000, MntNS: 70, ContainerID: "second"})
+	if !strings.HasPrefix(got, "new ") {
+		t.Errorf("names in the second container = %q, want user new", got)
+	}
 }
 
 func TestContainersFilesAreNotTrusted(t *testing.T) {
