@@ -2,7 +2,6 @@ package decode
 
 import (
 	"fmt"
-	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -110,10 +109,4 @@ func BootOffset() (int64, error) {
 		return 0, fmt.Errorf("read the wall clock: %w", err)
 	}
 	return wall.Nano() - boot.Nano(), nil
-}
-
-// counters of the table that other goroutines read.
-type counters struct {
-	size atomic.Int64
-	full atomic.Uint64
 }

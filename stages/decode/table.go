@@ -1,6 +1,10 @@
 package decode
 
-import "github.com/tocsin-security/tocsin/pipeline"
+import (
+	"sync/atomic"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
 
 // entry is a process and its place in the family tree. The tree is intrusive so that an exit costs the
 // number of its children, not of all processes.
@@ -16,12 +20,15 @@ type entry struct {
 // table holds one entry a process. Exited ones stay a short while: the last events of a dying process
 // may come after its exit.
 type table struct {
-	counters
 	limit     int
 	byPID     map[int32]*entry
 	dead      []*entry // in the order they died
 	procfs    string   // "" means: never look there
 	lastSweep uint64   // ns CLOCK_BOOTTIME
+
+	// What other goroutines read.
+	size atomic.Int64  // of byPID
+	full atomic.Uint64 // processes that found no room
 }
 
 const (
