@@ -3,14 +3,9 @@ package email
 import (
 	"bufio"
 	"context"
-	"errors"
 	"io"
 	"log/slog"
-	"mime"
-	"mime/multipart"
-	"mime/quotedprintable"
 	"net"
-	netmail "net/mail"
 	"strings"
 	"testing"
 
@@ -227,147 +222,6 @@ func TestNotifyEndsWithItsContext(t *testing.T) {
 	l.Close()
 	if e := notifiertest.Failure(t, m.Notify(t.Context(), notifiertest.Message()), nil); e.Class != pipeline.Retry {
 		t.Errorf("Notify with nobody listening = %v, want retry", e)
-	}
-}
-
-func TestMailAsReceived(t *testing.T) {
-	s := startServer(t, serverOptions{})
-	msg := notifiertest.Message()
-	msg.Body = "第一行\n.点开头\n" + strings.Repeat("长", 600)
-	if err := newMailer(t, s, func(c *Config) { c.Headers = map[string]string{"X-Team": "安全"} }).Notify(t.Context(), msg); err != nil {
-		t.Fatal(err)
-	}
-	got := s.taken()[0]
-	for line := range strings.SplitSeq(strings.ReplaceAll(got.data, "\r\n", "\n"), "\n") {
-		if len(line) > 998 {
-			t.Errorf("a line has %d octets: %.60s…", len(line), line)
-		}
-	}
-	parsed, err := netmail.ReadMessage(strings.NewReader(got.data))
-	if err != nil {
-		t.Fatalf("the mail cannot be parsed: %v\n%s", err, got.data)
-	}
-	header := func(name string) string {
-		v, err := new(mime.WordDecoder).DecodeHeader(parsed.Header.Get(name))
-		if err != nil {
-			t.Errorf("header %s: %v", name, err)
-		}
-		return v
-	}
-	for name, want := range map[string]string{
-		"Subject": msg.Title, "Auto-Submitted": "auto-generated", "X-Team": "安全", "Mime-Version": "1.0",
-		"From": `tocsin 告警 <tocsin@example.org>`, "Message-Id": "<" + messageID(msg.ID, "a@example.org") + ">",
-	} {
-		if h := strings.ReplaceAll(header(name), `"`, ""); h != want {
-			t.Errorf("%s = %q, want %q", name, h, want)
-		}
-	}
-	if to, err := parsed.Header.AddressList("To"); err != nil || len(to) != 2 {
-		t.Errorf("To = %v, %v, want two addresses", to, err)
-	}
-	types, bodies := parts(t, parsed)
-	if diff := cmp.Diff([]string{"text/plain", "text/html"}, types); diff != "" {
-		t.Errorf("alternatives (-want +got):\n%s", diff)
-	}
-	if text := strings.ReplaceAll(bodies[0], "\r\n", "\n"); strings.TrimSpace(text) != msg.Body {
-		t.Errorf("text part = %q, want %q", text, msg.Body)
-	}
-	if !strings.Contains(bodies[1], msg.HTML) {
-		t.Errorf("HTML part = %q, want %q", bodies[1], msg.HTML)
-	}
-}
-
-// parts decodes the alternatives of a mail.
-func parts(t *testing.T, m *netmail.Message) (types, bodies []string) {
-	t.Helper()
-	kind, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
-	if err != nil || kind != "multipart/alternative" {
-		t.Fatalf("Content-Type = %q, %v, want multipart/alternative", kind, err)
-	}
-	for r := multipart.NewReader(m.Body, params["boundary"]); ; {
-		p, err := r.NextRawPart()
-		if errors.Is(err, io.EOF) {
-			return types, bodies
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		kind, params, err := mime.ParseMediaType(p.Header.Get("Content-Type"))
-		if err != nil || !strings.EqualFold(params["charset"], "utf-8") {
-			t.Errorf("part's Content-Type %q: %v, want UTF-8", p.Header.Get("Content-Type"), err)
-		}
-		body, err := io.ReadAll(quotedprintable.NewReader(p))
-		if err != nil {
-			t.Fatal(err)
-		}
-		types, bodies = append(types, kind), append(bodies, string(body))
-	}
-}
-
-func TestNotifyRefusesAHeaderInjection(t *testing.T) {
-	s := startServer(t, serverOptions{})
-	m := notifiertest.Message()
-	m.Title = "alarm\r\nBcc: thief@example.net"
-	if e := notifiertest.Failure(t, newMailer(t, s, nil).Notify(t.Context(), m), nil); e.Class != pipeline.BadMessage {
-		t.Errorf("Notify = %v, want bad_message", e)
-	}
-	if got := s.taken(); len(got) != 0 {
-		t.Errorf("the mail was sent: %s", got[0].data)
-	}
-}
-
-func TestMessageIDIsStable(t *testing.T) {
-	if a, b := messageID("d1", "x@example.org"), messageID("d1", "y@example.org"); a != b || !strings.HasSuffix(a, "@example.org") {
-		t.Errorf("messageID = %q and %q, want the same at example.org", a, b)
-	}
-	if messageID("d1", "x@a") == messageID("d2", "x@a") {
-		t.Error("two deliveries share a Message-ID")
-	}
-}
-
-func TestMerge(t *testing.T) {
-	global := Global{
-		Smarthost: "smtp.example.org:587", From: "a@example.org", AuthUsername: "u", AuthPasswordFile: "f", RequireTLS: no(),
-	}
-	merged := Config{To: "b@example.org", AuthPassword: "own"}.Merge(global)
-	if err := merged.Validate(); err != nil {
-		t.Errorf("Validate after Merge = %v", err)
-	}
-	if merged.requireTLS() || merged.AuthPassword != "own" || merged.AuthPasswordFile != "" || merged.Smarthost != global.Smarthost {
-		t.Errorf("Merge = %+v, want the entry's own password and the rest from global", merged)
-	}
-	if !(Config{}).requireTLS() {
-		t.Error("TLS is not required by default")
-	}
-}
-
-func TestValidate(t *testing.T) {
-	good := Config{To: "a@example.org", From: "b@example.org", Smarthost: "h:25"}
-	for name, c := range map[string]struct {
-		change func(*Config)
-		want   string
-	}{
-		"no recipient":         {func(c *Config) { c.To = "" }, "to is missing"},
-		"a broken recipient":   {func(c *Config) { c.To = "nobody" }, "to "},
-		"an injection":         {func(c *Config) { c.To = "a@example.org\r\nBcc: x@example.org" }, "to "},
-		"no sender":            {func(c *Config) { c.From = "" }, "from is missing"},
-		"no server":            {func(c *Config) { c.Smarthost = "" }, "smarthost is missing"},
-		"no port":              {func(c *Config) { c.Smarthost = "smtp.example.org" }, "host:port"},
-		"an unknown mechanism": {func(c *Config) { c.AuthMechanism = "cram-md5" }, "auth_mechanism"},
-		"a line break":         {func(c *Config) { c.Headers = map[string]string{"X-A": "a\nb"} }, "line break"},
-		"a header of ours":     {func(c *Config) { c.Headers = map[string]string{"Message-ID": "a"} }, "set by tocsin"},
-		"no header's name":     {func(c *Config) { c.Headers = map[string]string{"X A": "a"} }, "not a header's name"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			cfg := good
-			c.change(&cfg)
-			if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("Validate = %v, want an error with %q", err, c.want)
-			}
-		})
-	}
-	if err := good.Validate(); err != nil {
-		t.Errorf("Validate = %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -82,77 +83,77 @@ func RunHTTP(t *testing.T, h HTTP) {
 	t.Run("concurrent messages all arrive", func(t *testing.T) { h.concurrent(t) })
 }
 
+// outcome is an answer and what a sender must make of it.
+type outcome struct {
+	status     int
+	retryAfter string // header
+	body       string
+	taken      bool
+	class      pipeline.DeliveryClass
+	after      time.Duration
+}
+
+var statuses = map[string]outcome{
+	"301 needs a human":               {status: 301, class: pipeline.ChannelDown},
+	"400 will never be taken":         {status: 400, body: "bad", class: pipeline.BadMessage},
+	"401 needs a human":               {status: 401, class: pipeline.ChannelDown},
+	"403 needs a human":               {status: 403, class: pipeline.ChannelDown},
+	"404 needs a human":               {status: 404, class: pipeline.ChannelDown},
+	"408 is tried again":              {status: 408, class: pipeline.Retry},
+	"410 needs a human":               {status: 410, class: pipeline.ChannelDown},
+	"413 will never be taken":         {status: 413, class: pipeline.BadMessage},
+	"422 will never be taken":         {status: 422, class: pipeline.BadMessage},
+	"429 waits as asked":              {status: 429, retryAfter: "7", class: pipeline.Retry, after: 7 * time.Second},
+	"429 without a time is retried":   {status: 429, class: pipeline.Retry},
+	"500 is tried again":              {status: 500, body: "oops", class: pipeline.Retry},
+	"503 waits as asked, but bounded": {status: 503, retryAfter: "999999", class: pipeline.Retry, after: time.Hour},
+	"503 with nonsense is retried":    {status: 503, retryAfter: "soon", class: pipeline.Retry},
+}
+
+// robotAnswers come with status 200 and are no success: whether the robot took the message is unknown.
+var robotAnswers = map[string]outcome{
+	"200 with an empty body":         {status: 200, body: ""},
+	"200 with a page":                {status: 200, body: "<html><body>log in</body></html>"},
+	"200 with cut JSON":              {status: 200, body: `{"errcode":0,"errm`},
+	"200 without a code":             {status: 200, body: `{}`},
+	"200 with a null code":           {status: 200, body: `{"errcode":null}`},
+	"200 with the code as text":      {status: 200, body: `{"errcode":"0"}`},
+	"200 with something after the 0": {status: 200, body: `{"errcode":0}{`},
+}
+
 func (h HTTP) outcomes(t *testing.T) {
-	type answer struct {
-		status int
-		header map[string]string
-		body   string
-	}
-	type want struct {
-		class pipeline.DeliveryClass
-		after time.Duration
-	}
-	cases := map[string]struct {
-		answer answer
-		want   *want // nil: delivered
-	}{
-		"taken":                           {answer{200, nil, h.Success}, nil},
-		"301 needs a human":               {answer{301, nil, ""}, &want{pipeline.ChannelDown, 0}},
-		"400 will never be taken":         {answer{400, nil, "bad"}, &want{pipeline.BadMessage, 0}},
-		"401 needs a human":               {answer{401, nil, ""}, &want{pipeline.ChannelDown, 0}},
-		"403 needs a human":               {answer{403, nil, ""}, &want{pipeline.ChannelDown, 0}},
-		"404 needs a human":               {answer{404, nil, ""}, &want{pipeline.ChannelDown, 0}},
-		"408 is tried again":              {answer{408, nil, ""}, &want{pipeline.Retry, 0}},
-		"410 needs a human":               {answer{410, nil, ""}, &want{pipeline.ChannelDown, 0}},
-		"413 will never be taken":         {answer{413, nil, ""}, &want{pipeline.BadMessage, 0}},
-		"422 will never be taken":         {answer{422, nil, ""}, &want{pipeline.BadMessage, 0}},
-		"429 waits as asked":              {answer{429, map[string]string{"Retry-After": "7"}, ""}, &want{pipeline.Retry, 7 * time.Second}},
-		"429 without a time is retried":   {answer{429, nil, ""}, &want{pipeline.Retry, 0}},
-		"500 is tried again":              {answer{500, nil, "oops"}, &want{pipeline.Retry, 0}},
-		"503 waits as asked, but bounded": {answer{503, map[string]string{"Retry-After": "999999"}, ""}, &want{pipeline.Retry, time.Hour}},
-		"503 with nonsense is retried":    {answer{503, map[string]string{"Retry-After": "soon"}, ""}, &want{pipeline.Retry, 0}},
-	}
+	cases := map[string]outcome{"the vendor's success": {status: 200, body: h.Success, taken: true}}
+	maps.Copy(cases, statuses)
 	if h.Robot {
-		for name, body := range map[string]string{
-			"200 with an empty body is not success":    "",
-			"200 with a page is not success":           "<html><body>log in</body></html>",
-			"200 with cut JSON is not success":         `{"errcode":0,"errm`,
-			"200 without a code is not success":        `{}`,
-			"200 with a null code is not success":      `{"errcode":null}`,
-			"200 with the code as text is not success": `{"errcode":"0"}`,
-		} {
-			cases[name] = struct {
-				answer answer
-				want   *want
-			}{answer{200, nil, body}, &want{pipeline.Retry, 0}}
-		}
+		maps.Copy(cases, robotAnswers)
 	}
 	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			s := newServer(t, func(w http.ResponseWriter, r *http.Request) {
-				for k, v := range c.answer.header {
-					w.Header().Set(k, v)
-				}
-				w.WriteHeader(c.answer.status)
-				// Some proxies print the address they were asked for: it must not reach our errors.
-				_, _ = fmt.Fprintf(w, "%s", c.answer.body)
-				if c.want != nil {
-					_, _ = fmt.Fprintf(w, " %s", r.URL)
-				}
-			})
-			err := h.New(t, s.URL).Notify(t.Context(), Message())
-			if c.want == nil {
-				if err != nil {
-					t.Errorf("Notify with answer %d %q = %v, want nil", c.answer.status, c.answer.body, err)
-				}
-				return
-			}
-			e := h.failure(t, err)
-			if e.Class != c.want.class || e.RetryAfter != c.want.after {
-				t.Errorf("Notify with answer %d %q = %v after %v, want %v after %v",
-					c.answer.status, c.answer.body, e.Class, e.RetryAfter, c.want.class, c.want.after)
-			}
-		})
+		t.Run(name, func(t *testing.T) { h.outcome(t, c) })
+	}
+}
+
+func (h HTTP) outcome(t *testing.T, c outcome) {
+	s := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if c.retryAfter != "" {
+			w.Header().Set("Retry-After", c.retryAfter)
+		}
+		w.WriteHeader(c.status)
+		_, _ = io.WriteString(w, c.body)
+		if c.status != 200 {
+			// Some proxies print the address they were asked for: it must not reach our errors.
+			_, _ = io.WriteString(w, " "+r.URL.String())
+		}
+	})
+	err := h.New(t, s.URL).Notify(t.Context(), Message())
+	if c.taken {
+		if err != nil {
+			t.Errorf("Notify with answer %d %q = %v, want nil", c.status, c.body, err)
+		}
+		return
+	}
+	if e := h.failure(t, err); e.Class != c.class || e.RetryAfter != c.after {
+		t.Errorf("Notify with answer %d %q = %v after %v, want %v after %v",
+			c.status, c.body, e.Class, e.RetryAfter, c.class, c.after)
 	}
 }
 

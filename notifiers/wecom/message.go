@@ -12,7 +12,7 @@ const (
 	maxText     = 2048
 )
 
-// cut marks a shortened message. It names the loss in both languages' common sign.
+// cut marks a shortened message.
 const cut = "\n……"
 
 type request struct {

@@ -29,16 +29,19 @@ var _ pipeline.Notifier = (*Robot)(nil)
 
 // New returns a robot for one entry of receiver's wecom_configs.
 func New(cfg Config, receiver string, log *slog.Logger) (*Robot, error) {
-	if err := cfg.Validate(); err != nil {
+	fail := func(err error) (*Robot, error) {
 		return nil, fmt.Errorf("wecom_configs of receiver %q: %w", receiver, err)
+	}
+	if err := cfg.Validate(); err != nil {
+		return fail(err)
 	}
 	address, err := notifiers.ReadSecret("url", cfg.URL, cfg.URLFile)
 	if err != nil {
-		return nil, fmt.Errorf("wecom_configs of receiver %q: %w", receiver, err)
+		return fail(err)
 	}
 	u, err := notifiers.ParseURL(address)
 	if err != nil {
-		return nil, fmt.Errorf("wecom_configs of receiver %q: %w", receiver, err)
+		return fail(err)
 	}
 	identity := u.Query().Get("key") // the robot, whatever proxy leads to it
 	if identity == "" {
@@ -55,12 +58,6 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Robot, error) {
 
 // ID names the robot: the same for every entry that uses it.
 func (r *Robot) ID() string { return r.id }
-
-// Parts of a message, each a post of its own.
-const (
-	partMain    = "main"
-	partMention = "mention"
-)
 
 // Notify posts the message, and a second one for mentions that markdown cannot carry. When only the
 // second fails, the next attempt sends only that.

@@ -21,6 +21,29 @@ type Config struct {
 	Files       []string `yaml:"files"`        // template files, globs; relative to the configuration file
 }
 
+// Validate checks the settings without reading files.
+func (c Config) Validate() error {
+	if c.Language != "" && c.Language != "zh" && c.Language != "en" {
+		return fmt.Errorf("language %q: use zh or en", c.Language)
+	}
+	if u, err := url.Parse(c.ExternalURL); err != nil || c.ExternalURL != "" && (u.Scheme == "" || u.Host == "") {
+		return fmt.Errorf("external_url %q: use an absolute URL, as in https://tocsin.example.org", c.ExternalURL)
+	}
+	_, err := c.zone()
+	return err
+}
+
+func (c Config) zone() (*time.Location, error) {
+	if c.TimeZone == "" {
+		return time.Local, nil
+	}
+	zone, err := time.LoadLocation(c.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("time_zone %q: use a name of the IANA database, as in Asia/Shanghai: %w", c.TimeZone, err)
+	}
+	return zone, nil
+}
+
 // Spec is what one receiver wants its messages made of. Empty texts mean the built-in ones.
 type Spec struct {
 	Kind  string // one of the kinds of package templates: wecom, dingtalk, …
@@ -48,25 +71,17 @@ type compiledKey struct {
 // New parses the built-in templates and cfg.Files, found from dir, and runs every built-in block over
 // sample alerts, as the files may have replaced some.
 func New(cfg Config, dir string) (*Renderer, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
 	r := &Renderer{language: cfg.Language, externalURL: cfg.ExternalURL, compiled: map[compiledKey]*texts{}}
-	switch cfg.Language {
-	case "":
+	if r.language == "" {
 		r.language = "zh"
-	case "zh", "en":
-	default:
-		return nil, fmt.Errorf("language %q: use zh or en", cfg.Language)
 	}
-	zone := time.Local
-	if cfg.TimeZone != "" {
-		var err error
-		if zone, err = time.LoadLocation(cfg.TimeZone); err != nil {
-			return nil, fmt.Errorf("time_zone %q: use a name of the IANA database, as in Asia/Shanghai: %w", cfg.TimeZone, err)
-		}
+	zone, err := cfg.zone()
+	if err != nil {
+		return nil, err
 	}
-	if u, err := url.Parse(cfg.ExternalURL); err != nil || cfg.ExternalURL != "" && (u.Scheme == "" || u.Host == "") {
-		return nil, fmt.Errorf("external_url %q: use an absolute URL, as in https://tocsin.example.org", cfg.ExternalURL)
-	}
-	var err error
 	if r.builtin, err = templates.Parse(nil, zone); err != nil {
 		return nil, err
 	}
