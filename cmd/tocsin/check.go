@@ -63,7 +63,7 @@ func checkRules(out io.Writer, files []string) error {
 	if err != nil {
 		return err
 	}
-	printProblems(out, set.Problems)
+	printProblems(out, append(set.Problems, unseenEvents(set)...))
 	if set.Err() != nil {
 		return errors.New("check found errors")
 	}

@@ -80,6 +80,7 @@ func (p *plan) loadRules(log *slog.Logger) (err error) {
 	if p.rules, p.whitelist, p.problems, err = p.cfg.LoadRules(); err != nil {
 		return err
 	}
+	p.problems = append(p.problems, unseenEvents(p.rules)...)
 	for _, problem := range p.problems {
 		if problem.Severity != rules.Info {
 			log.Warn("rules", "reason", problem.String())
