@@ -75,7 +75,9 @@ func (t *texts) render(d *templates.Data) (m pipeline.Message, err error) {
 		}
 		// A title is one short line wherever it goes; in a mail's header a line break would be an injection.
 		m.Title = templates.Clean(strings.Join(strings.Fields(m.Title), " "))
-		m.Title = templates.TruncateBytes(m.Title, maxTitle, "…")
+		if m.Title = templates.TruncateBytes(m.Title, maxTitle, "…"); m.Title == "" {
+			return m, errEmpty
+		}
 	}
 	if t.body != nil {
 		if m.Body, err = t.body.Execute(d); err != nil {

@@ -57,6 +57,7 @@ func TestRenderFallsBackWithANote(t *testing.T) {
 		"a template that panics":            {Kind: templates.DingTalk, Body: `{{ reReplaceAll "(" "" "x" }}`},
 		"a template without a text":         {Kind: templates.WeComText, Body: "{{ if false }}x{{ end }}"},
 		"a template that is none":           {Kind: templates.Email, Body: "{{ if }}"},
+		"a title without a text":            {Kind: templates.DingTalk, Title: "{{ if false }}x{{ end }}"},
 		"a title that fails":                {Kind: templates.DingTalk, Title: "{{ .NoSuchField }}"},
 	} {
 		t.Run(name, func(t *testing.T) {
