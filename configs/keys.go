@@ -8,6 +8,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/tocsin-security/tocsin/filter/syntax"
 )
 
 // checkKeys walks a YAML node beside the Go type it will be decoded into and reports every key the
@@ -73,8 +75,8 @@ func hintFor(key string, fields map[string]reflect.Type) string {
 		known = append(known, name)
 	}
 	slices.Sort(known)
-	if near := nearest(key, known); near != "" {
-		return "did you mean " + quote(near) + "?"
+	if near := syntax.DidYouMean(key, known); near != "" {
+		return near
 	}
 	return "known here: " + strings.Join(known, ", ")
 }

@@ -151,12 +151,3 @@ func TestContractIsAccepted(t *testing.T) {
 		t.Errorf("NotYet() = %v, want owners", notes)
 	}
 }
-
-func TestNearest(t *testing.T) {
-	known := []string{"receiver", "routes", "matchers", "group_by"}
-	for word, want := range map[string]string{"reciever": "receiver", "route": "routes", "grup_by": "group_by", "zzz": ""} {
-		if got := nearest(word, known); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
-		}
-	}
-}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,12 +9,10 @@ import (
 	"path/filepath"
 
 	"github.com/tocsin-security/tocsin/configs"
-	"github.com/tocsin-security/tocsin/notifiers/stdout"
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/router"
 	"github.com/tocsin-security/tocsin/rules"
 	"github.com/tocsin-security/tocsin/stages/match"
-	"github.com/tocsin-security/tocsin/stages/render"
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/stages/whitelist"
 )
@@ -97,75 +94,4 @@ func (p *plan) newMatcher(host string) (*match.Matcher, error) {
 		IdentityBy: p.cfg.Dedupe.By,
 		Whitelist:  p.whitelist,
 	}, p.rules)
-}
-
-// buildDelivery makes the routing tree, the renderer and a notifier for every entry of every receiver.
-func (p *plan) buildDelivery(opts options, out io.Writer, log *slog.Logger) error {
-	cfg := p.cfg.Render
-	cfg.Files = append(append([]string{}, cfg.Files...), p.cfg.Templates...)
-	renderer, err := render.New(cfg, p.cfg.Dir)
-	if err != nil {
-		return err
-	}
-	p.deliver = map[string]router.DeliverFunc{}
-	var receivers []route.Receiver
-	var errs error
-	prints := false
-	for _, r := range p.cfg.Receivers {
-		integrations, err := integrationsOf(r, p.cfg.Global, opts.output, out, log)
-		errs = errors.Join(errs, err)
-		receiver := route.Receiver{Name: r.Name}
-		for _, i := range integrations {
-			if err := renderer.Check(i.spec); err != nil {
-				errs = errors.Join(errs, fmt.Errorf("receiver %q: %w", r.Name, err))
-			}
-			name := r.Name + "." + i.notifier.ID()
-			receiver.Integrations = append(receiver.Integrations, name)
-			p.deliver[name] = deliverer(renderer, i)
-			prints = prints || i.spec.Kind == "stdout"
-		}
-		receivers = append(receivers, receiver)
-	}
-	if errs != nil {
-		return errs
-	}
-	if p.tree, err = route.NewTree(&p.cfg.Route, receivers); err != nil {
-		return err
-	}
-	if !prints {
-		p.show, err = printer(opts.output, out, log)
-	}
-	return err
-}
-
-// deliverer is the way of a notification through render to its channel.
-func deliverer(renderer *render.Renderer, i integration) router.DeliverFunc {
-	return func(ctx context.Context, n pipeline.Notification) error {
-		m, err := renderer.Render(n, i.spec)
-		if err != nil {
-			return &pipeline.DeliveryError{Class: pipeline.BadMessage, Receiver: n.Receiver, Err: err}
-		}
-		return i.notifier.Notify(ctx, m)
-	}
-}
-
-// printer shows alerts at the terminal, for configurations whose receivers do not.
-func printer(format string, out io.Writer, log *slog.Logger) (func(context.Context, []pipeline.Alert), error) {
-	stream, err := newStream(format, "terminal", out)
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context, alerts []pipeline.Alert) {
-		if err := stream.Notify(ctx, pipeline.Message{Alerts: alerts}); err != nil {
-			log.Warn("alerts could not be printed; their receivers get them all the same", "err", err)
-		}
-	}, nil
-}
-
-func newStream(format, receiver string, out io.Writer) (*stdout.Stream, error) {
-	cfg := stdout.DefaultConfig()
-	if format != "" {
-		cfg.Format = format
-	}
-	return stdout.New(cfg, receiver, out)
 }

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/tocsin-security/tocsin/notifiers/stdout"
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/router"
+	"github.com/tocsin-security/tocsin/stages/render"
+	"github.com/tocsin-security/tocsin/stages/route"
+)
+
+// buildDelivery makes the routing tree, the renderer and a notifier for every entry of every receiver.
+func (p *plan) buildDelivery(opts options, out io.Writer, log *slog.Logger) error {
+	cfg := p.cfg.Render
+	cfg.Files = append(append([]string{}, cfg.Files...), p.cfg.Templates...)
+	renderer, err := render.New(cfg, p.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	p.deliver = map[string]router.DeliverFunc{}
+	var receivers []route.Receiver
+	var errs error
+	prints := false
+	for _, r := range p.cfg.Receivers {
+		integrations, err := integrationsOf(r, p.cfg.Global, opts.output, out, log)
+		names, err2 := p.addReceiver(r.Name, integrations, renderer)
+		errs = errors.Join(errs, err, err2)
+		receivers = append(receivers, route.Receiver{Name: r.Name, Integrations: names})
+		prints = prints || len(r.Stdout) > 0
+	}
+	if errs != nil {
+		return errs
+	}
+	if p.tree, err = route.NewTree(&p.cfg.Route, receivers); err != nil {
+		return err
+	}
+	if !prints {
+		p.show, err = printer(opts.output, out, log)
+	}
+	return err
+}
+
+// addReceiver checks the texts of a receiver's integrations and gives each a name of its own, which is
+// that of its queue on the bus.
+func (p *plan) addReceiver(receiver string, integrations []integration, renderer *render.Renderer) (names []string, errs error) {
+	for _, i := range integrations {
+		if err := renderer.Check(i.spec); err != nil {
+			errs = errors.Join(errs, fmt.Errorf("receiver %q: %w", receiver, err))
+		}
+		name := receiver + "." + i.notifier.ID()
+		if p.deliver[name] != nil {
+			errs = errors.Join(errs, fmt.Errorf("receiver %q: two %s entries with one address: remove one, or make it a receiver of its own", receiver, i.spec.Kind))
+		}
+		p.deliver[name] = deliverer(renderer, i)
+		names = append(names, name)
+	}
+	return names, errs
+}
+
+// deliverer is the way of a notification through render to its channel.
+func deliverer(renderer *render.Renderer, i integration) router.DeliverFunc {
+	return func(ctx context.Context, n pipeline.Notification) error {
+		m, err := renderer.Render(n, i.spec)
+		if err != nil {
+			return &pipeline.DeliveryError{Class: pipeline.BadMessage, Receiver: n.Receiver, Err: err}
+		}
+		return i.notifier.Notify(ctx, m)
+	}
+}
+
+// printer shows alerts at the terminal, for configurations whose receivers do not.
+func printer(format string, out io.Writer, log *slog.Logger) (func(context.Context, []pipeline.Alert), error) {
+	stream, err := newStream(format, "terminal", out)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, alerts []pipeline.Alert) {
+		if err := stream.Notify(ctx, pipeline.Message{Alerts: alerts}); err != nil {
+			log.Warn("alerts could not be printed; their receivers get them all the same", "err", err)
+		}
+	}, nil
+}
+
+func newStream(format, receiver string, out io.Writer) (*stdout.Stream, error) {
+	cfg := stdout.DefaultConfig()
+	if format != "" {
+		cfg.Format = format
+	}
+	return stdout.New(cfg, receiver, out)
+}
