@@ -30,7 +30,7 @@ email_configs: [{to: audit@example.org, from: tocsin@example.org, smarthost: %q,
 webhook_configs: [{url: %q}]`, wecomURL, dingtalkURL, mail.addr, hook.URL), "render: {language: en, time_zone: Asia/Shanghai}"))
 
 	// The shell outlives cat, so that the container's passwd can be read whatever else this machine does.
-	c.run(t, 1000, "sh", "-c", "cat /etc/shadow; sleep 1")
+	c.run(t, 1000, "sh", "-c", "/bin/cat /etc/shadow; sleep 1")
 
 	eventually(t, "every channel has the message", func() error {
 		if w, d, m, h := len(wecom.Posts()), len(dingtalk.Posts()), len(mail.received()), len(hook.received()); min(w, d, m, h) == 0 {
