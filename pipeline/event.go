@@ -68,6 +68,16 @@ const (
 	FDPipe
 	FDMemfd
 	FDOther
+	FDBpf
+	FDEvent
+	FDEpoll
+	FDInotify
+	FDIoUring
+	FDNetlink
+	FDPidfd
+	FDSignal
+	FDTimer
+	FDUserfault
 )
 
 // FD is the descriptor an event creates or uses.
@@ -86,6 +96,10 @@ type FD struct {
 	Mode   uint32 // inode mode
 	// Created says that the call made the file (FMODE_CREATED).
 	Created bool
+	// Changed says that the call gave the descriptor another name: opened a file, bound or connected a socket.
+	Changed bool
+	// Connected says that a socket has, or is about to have, a peer.
+	Connected bool
 }
 
 // Failed reports whether the event is a system call that returned an error.

@@ -25,12 +25,13 @@ type option func(*bpf.SensorSyscallSpec)
 func collect(event pipeline.EventType, options ...option) bpf.SensorSyscallSpec {
 	s := bpf.SensorSyscallSpec{
 		Type:     uint16(event),
-		Flags:    uint16(bpf.SensorSpecFlagSPEC_ENABLED),
+		Flags:    uint32(bpf.SensorSpecFlagSPEC_ENABLED),
 		Path:     [2]uint8{noArg, noArg},
 		Dirfd:    [2]uint8{noArg, noArg},
 		Fd:       noArg,
 		Sockaddr: noArg,
 		String:   noArg,
+		Data:     noArg,
 	}
 	for _, o := range options {
 		o(&s)
@@ -59,7 +60,7 @@ func text(arg uint8) option { return func(s *bpf.SensorSyscallSpec) { s.String =
 func address(arg uint8) option {
 	return func(s *bpf.SensorSyscallSpec) {
 		s.Sockaddr = arg
-		s.Flags |= uint16(bpf.SensorSpecFlagSPEC_SOCKADDR)
+		s.Flags |= uint32(bpf.SensorSpecFlagSPEC_SOCKADDR)
 	}
 }
 
@@ -67,12 +68,12 @@ func address(arg uint8) option {
 func on(arg uint8, flag bpf.SensorSpecFlag) option {
 	return func(s *bpf.SensorSyscallSpec) {
 		s.Fd = arg
-		s.Flags |= uint16(flag)
+		s.Flags |= uint32(flag)
 	}
 }
 
 func with(flag bpf.SensorSpecFlag) option {
-	return func(s *bpf.SensorSyscallSpec) { s.Flags |= uint16(flag) }
+	return func(s *bpf.SensorSyscallSpec) { s.Flags |= uint32(flag) }
 }
 
 // table says what to collect of every system call the sensor covers.
