@@ -182,7 +182,7 @@ struct sock_info {
 	__u64 peer;       /* AF_UNIX: address of the connected struct sock, or 0 */
 	__u32 backlog;    /* sk_ack_backlog: connections that wait for accept */
 	__u32 max_backlog;/* sk_max_ack_backlog */
-	__u16 local_len;  /* AF_UNIX: bytes of sun_path of this socket that follow; an abstract name begins with NUL */
+	__u16 local_len;  /* AF_UNIX: bytes of this socket's sun_path that follow: a path and its NUL, or a NUL and an abstract name */
 	__u16 remote_len; /* and of its peer */
 	__u32 pad;
 };
@@ -193,7 +193,7 @@ enum spec_flag {
 	SPEC_FD_RESULT = 1 << 1,   /* on success the result is a descriptor: CHUNK_FILE of it */
 	SPEC_SOCKADDR = 1 << 2,    /* argument .sockaddr points at a sockaddr, its length in the next argument */
 	SPEC_SOCK = 1 << 3,        /* argument .fd is a socket: CHUNK_SOCK */
-	SPEC_FD = 1 << 4,          /* argument .fd is a descriptor: CHUNK_FILE, and CHUNK_SOCK when it is a socket */
+	SPEC_FD = 1 << 4,          /* argument .fd is a file: CHUNK_FILE */
 	SPEC_ONLY_SUCCESS = 1 << 5,
 	SPEC_ONLY_FAILURE = 1 << 6, /* execve: success is reported by sched_process_exec */
 	SPEC_OPEN_HOW = 1 << 7,     /* argument 2 points at struct open_how: CHUNK_DATA */
@@ -208,7 +208,6 @@ enum spec_flag {
 	SPEC_CWD = 1 << 16,         /* CHUNK_CWD */
 	SPEC_ROOT = 1 << 17,        /* CHUNK_ROOT */
 	SPEC_BPF = 1 << 18,         /* like SPEC_FD_RESULT for those of bpf's commands that return a descriptor */
-	SPEC_SOCKETCALL = 1 << 19,  /* i386's socketcall: argument 0 says which call, argument 1 points at its arguments */
 };
 
 #define SPEC_NO_ARG 0xff

@@ -192,7 +192,6 @@ const (
 	SensorSpecFlagSPEC_CWD          SensorSpecFlag = 65536
 	SensorSpecFlagSPEC_ROOT         SensorSpecFlag = 131072
 	SensorSpecFlagSPEC_BPF          SensorSpecFlag = 262144
-	SensorSpecFlagSPEC_SOCKETCALL   SensorSpecFlag = 524288
 )
 
 type SensorSyscallEvent struct {
