@@ -58,7 +58,7 @@ struct {
  * the next one, or until user space looks by itself (sensor/run.go). */
 volatile __u32 reader_waits;
 
-/* How much of a chunk of this kind was lost is not said, only that something was. */
+/* lose counts one loss; the record that was cut, if there is one, says so in its flags. */
 static __always_inline void lose(__u32 cause)
 {
 	__u64 *count = bpf_map_lookup_elem(&losses, &cause);

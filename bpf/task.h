@@ -58,6 +58,8 @@ static __always_inline __u64 nanoseconds(struct timespec64 *time)
 	return time->tv_sec * 1000000000ull + time->tv_nsec;
 }
 
+#define CTIME_QUERIED (1u << 31) /* since 6.13 a flag in i_ctime_nsec: I_CTIME_QUERIED of include/linux/fs.h */
+
 static __always_inline void fill_times(struct task_info *info, struct inode *inode)
 {
 	struct inode___underscored *middle = (void *)inode;
@@ -66,7 +68,8 @@ static __always_inline void fill_times(struct task_info *info, struct inode *ino
 
 	if (bpf_core_field_exists(inode->i_mtime_sec)) {
 		info->exe_mtime = BPF_CORE_READ(inode, i_mtime_sec) * 1000000000ull + BPF_CORE_READ(inode, i_mtime_nsec);
-		info->exe_ctime = BPF_CORE_READ(inode, i_ctime_sec) * 1000000000ull + BPF_CORE_READ(inode, i_ctime_nsec);
+		info->exe_ctime = BPF_CORE_READ(inode, i_ctime_sec) * 1000000000ull +
+				  (BPF_CORE_READ(inode, i_ctime_nsec) & ~CTIME_QUERIED);
 		return;
 	}
 	if (bpf_core_field_exists(middle->__i_mtime))

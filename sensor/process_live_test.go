@@ -95,6 +95,17 @@ func become(act, exe string) error {
 var processActs = map[string]func() error{
 	"facts":  printFacts,
 	"exit 3": func() error { os.Exit(3); return nil },
+	"leader goes first": func() error {
+		// The first thread ends alone, with a code of its own; the process goes on without it.
+		go func() {
+			for !isZombie(os.Getpid()) {
+				runtime.Gosched()
+			}
+			os.Exit(3)
+		}()
+		_, _, err := unix.Syscall(unix.SYS_EXIT, 5, 0, 0)
+		return err
+	},
 	"killed": func() error { return unix.Kill(os.Getpid(), unix.SIGKILL) },
 	"exec":   func() error { return become("facts", "/proc/self/exe") },
 	"exec from a thread": func() error {
@@ -129,6 +140,12 @@ var processActs = map[string]func() error{
 		}
 		return become("facts", "/proc/self/exe")
 	},
+}
+
+// isZombie reports whether a thread of this process has ended and nobody has noticed yet.
+func isZombie(tid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/stat", tid))
+	return err != nil || bytes.Contains(stat, []byte(") Z "))
 }
 
 // cgroupEnv carries the cgroup.procs files to enter.
@@ -291,7 +308,7 @@ func TestTricksWithTheImageAreSeen(t *testing.T) {
 func TestForkAndExitFrameAProcess(t *testing.T) {
 	l := watch(t, nil)
 	subreaper(t)
-	for name, code := range map[string]int32{"facts": 0, "exit 3": 3 << 8, "killed": int32(unix.SIGKILL)} {
+	for name, code := range map[string]int32{"facts": 0, "exit 3": 3 << 8, "leader goes first": 3 << 8, "killed": int32(unix.SIGKILL)} {
 		t.Run(name, func(t *testing.T) {
 			records := l.act(name, t.TempDir())
 			first, end := records[0], records[len(records)-1]
@@ -394,18 +411,39 @@ func TestCgroupPathsAreTheKernels(t *testing.T) {
 	}
 }
 
+func TestAForkIntoAnotherCgroupSaysSo(t *testing.T) {
+	l := watch(t, nil)
+	procs := makeCgroups(t)
+	i := slices.IndexFunc(procs, func(p string) bool { return strings.Contains(p, "-v2/") })
+	if i < 0 {
+		t.Skip("clone3 knows the default hierarchy alone, and it is not mounted here")
+	}
+	dir, err := os.Open(filepath.Dir(procs[i]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	fork := l.act("exit 3", t.TempDir(), func(c *exec.Cmd) {
+		c.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
+	})[0]
+	c, found := fork.find(bpf.SensorChunkKindCHUNK_CGROUP)
+	if want := "inner"; !found || c.Index != 0 || filepath.Base(c.joined(c.data)) != want {
+		t.Errorf("fork's cgroup is %q (found: %v), want one that ends in %s", c.joined(c.data), found, want)
+	}
+}
+
 // makeCgroups makes a nested cgroup in the default hierarchy and, where there is one, in a v1
 // hierarchy that container runtimes use, and returns their cgroup.procs files.
 func makeCgroups(t *testing.T) (procs []string) {
 	t.Helper()
 	needKernel(t)
 	name := fmt.Sprintf("tocsin-test-%d", os.Getpid())
-	for _, hierarchies := range [][]string{{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}, {"/sys/fs/cgroup/memory"}} {
+	for kind, hierarchies := range map[string][]string{"v2": {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}, "v1": {"/sys/fs/cgroup/memory"}} {
 		for _, h := range hierarchies {
 			if _, err := os.Stat(h + "/cgroup.procs"); err != nil {
 				continue
 			}
-			outer := filepath.Join(h, name)
+			outer := filepath.Join(h, name+"-"+kind)
 			inner := filepath.Join(outer, "inner")
 			if err := os.MkdirAll(inner, 0o755); err != nil {
 				t.Fatal(err)

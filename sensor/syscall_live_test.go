@@ -55,8 +55,9 @@ func call(errno unix.Errno, nr uintptr, args ...any) func() error {
 }
 
 const (
-	ok  = unix.Errno(0)
-	cwd = unix.AT_FDCWD
+	ok     = unix.Errno(0)
+	cwd    = unix.AT_FDCWD
+	nobody = 1 << 30 // no process has this number: it is over the kernel's PID_MAX_LIMIT
 )
 
 // within opens a folder as descriptor 30 and then acts.
@@ -125,7 +126,7 @@ var syscallActs = map[string]func() error{
 	"fchownat":         call(ok, unix.SYS_FCHOWNAT, cwd, "file", 1, 2, 0),
 	"mount":            privateMounts(call(ok, unix.SYS_MOUNT, "none", "empty", "tmpfs", unix.MS_NOSUID, "size=1m")),
 	"mount of nothing": privateMounts(call(ok, unix.SYS_MOUNT, 0, "/", 0, unix.MS_REC|unix.MS_PRIVATE, 0)),
-	"ptrace":           call(ok, unix.SYS_PTRACE, unix.PTRACE_TRACEME, 0, 0, 0),
+	"ptrace":           call(unix.ESRCH, unix.SYS_PTRACE, unix.PTRACE_ATTACH, nobody, 0, 0),
 	"setuid":           call(ok, unix.SYS_SETUID, 65534),
 	"execve fails":     execMissing,
 	"execveat fails":   within("sub", call(unix.ENOENT, unix.SYS_EXECVEAT, 30, "missing", 0, 0, 0)),
@@ -264,7 +265,7 @@ func TestSystemCallsAreReported(t *testing.T) {
 		"fchownat":         {pipeline.EventFchownat, ok, []string{"string 1: file", "base 1: DIR"}},
 		"mount":            {pipeline.EventMount, ok, []string{"string 0: none", "base 0: DIR", "string 1: empty", "base 1: DIR", "string 2: tmpfs"}},
 		"mount of nothing": {pipeline.EventMount, ok, []string{"string 1: /"}},
-		"ptrace":           {pipeline.EventPtrace, ok, nil},
+		"ptrace":           {pipeline.EventPtrace, unix.ESRCH, nil},
 		"setuid":           {pipeline.EventSetuid, ok, []string{"cred: users 65534 65534 65534 65534 groups 0 0 0 0"}},
 		"execve fails":     {pipeline.EventExecveFailed, unix.ENOENT, []string{"string 0: missing", "base 0: DIR", "argv: missing -x ", "env: K=V "}},
 		"execveat fails":   {pipeline.EventExecveatFailed, unix.ENOENT, []string{"string 1: missing", "base 1: DIR/sub"}},
@@ -343,6 +344,10 @@ func TestRegistersAreReported(t *testing.T) {
 	setuid := last(t, l.act("setuid", dir), pipeline.EventSetuid)
 	if setuid.call.Args[0] != 65534 || setuid.Uid != 65534 {
 		t.Errorf("setuid(%d) by uid %d, want 65534 and the effective uid after it", setuid.call.Args[0], setuid.Uid)
+	}
+	ptrace := last(t, l.act("ptrace", dir), pipeline.EventPtrace)
+	if ptrace.call.Args[0] != unix.PTRACE_ATTACH || ptrace.call.Args[1] != nobody {
+		t.Errorf("ptrace(%d, %d), want PTRACE_ATTACH and %d", ptrace.call.Args[0], ptrace.call.Args[1], nobody)
 	}
 	mount := last(t, l.act("mount", dir), pipeline.EventMount)
 	if mount.call.Args[3] != unix.MS_NOSUID || mount.call.Args[4] == 0 || mount.call.Args[5] != 0 {

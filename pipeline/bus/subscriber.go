@@ -17,6 +17,16 @@ import (
 // one that cannot even do that from spinning.
 const nackDelay = time.Second
 
+// How messages are asked for. MaxAckPending alone bounds how many come; pullAhead is how far the request
+// reaches beyond that. nats.go asks again when a request is half used up, but not while the request
+// before is still being written, and then waits for a further message to remind it. With a request as
+// small as the messages in flight there is none: deliveries stop until the heartbeat (the server's sign
+// of life on an idle request) is missed twice, which is also why that is short.
+const (
+	pullAhead     = 512
+	pullHeartbeat = 5 * time.Second
+)
+
 // subscriber is ours rather than watermill-nats' because neither of its two can work on a message for
 // longer than AckWait (they give it up and the server hands it out a second time, to be worked on side
 // by side), nor on more than one at a time per consumer.
@@ -52,7 +62,7 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to bus topic %q: %w", topic, err)
 	}
-	incoming, err := consumer.Messages(jetstream.PullMaxMessages(s.bus.cfg.InFlight))
+	incoming, err := consumer.Messages(jetstream.PullMaxMessages(pullAhead+s.bus.cfg.InFlight), jetstream.PullHeartbeat(pullHeartbeat))
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to bus topic %q: %w", topic, err)
 	}
@@ -65,7 +75,7 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 		case <-s.closing:
 			stop()
 		}
-		incoming.Stop()
+		incoming.Drain()
 	}()
 	go func() {
 		defer s.running.Done()
@@ -93,27 +103,27 @@ type delivery struct {
 	working map[uint64]bool // stream sequences being worked on here
 }
 
+// run reads until the subscription has stopped and what the client had read ahead is given back.
 func (d *delivery) run(ctx context.Context, incoming jetstream.MessagesContext) {
 	for {
 		m, err := incoming.Next()
-		if errors.Is(err, jetstream.ErrMsgIteratorClosed) || ctx.Err() != nil {
-			if err == nil {
-				d.warn("refuse", m.Nak()) // read in the moment of stopping: at once to another member
-			}
-			break
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, jetstream.ErrMsgIteratorClosed):
+			d.trackers.Wait()
+			close(d.out)
+			return
+		case err != nil:
 			d.bus.log.Warn("bus: reading a topic failed, trying again", "topic", d.topic, "err", err)
 			select {
 			case <-ctx.Done():
 			case <-time.After(nackDelay):
 			}
-			continue
+		case ctx.Err() != nil:
+			d.warn("refuse", m.Nak()) // at once to another member, or to us after a restart
+		default:
+			d.trackers.Go(func() { d.track(ctx, m) })
 		}
-		d.trackers.Go(func() { d.track(ctx, m) })
 	}
-	d.trackers.Wait()
-	close(d.out)
 }
 
 // track hands a message out and stays with it until it is acknowledged or refused, telling the server

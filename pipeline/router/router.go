@@ -3,8 +3,9 @@
 // acknowledged only when its handler is done with it and everything that follows from it is durable.
 // The router knows no rule, no route and no channel.
 //
-// Topics: "alerts" (batches of alerts), "notify.<integration>" (one notification each, one consumer
-// each, so that a channel that hangs holds up no other), "dead" (what was parked, with stage and reason).
+// Topics: "events" (structured events, one each), "alerts" (batches of alerts), "notify.<integration>"
+// (one notification each, one consumer each, so that a channel that hangs holds up no other), "dead"
+// (what was parked, with stage and reason).
 //
 // Delivery is at least once. Duplicates come from kills and lost connections only, and carry the same
 // delivery id.

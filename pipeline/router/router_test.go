@@ -335,7 +335,7 @@ func TestCountsAddUp(t *testing.T) {
 // A clean stop lets the delivery under way finish, and nothing is sent twice afterwards.
 func TestCleanStopSendsNothingTwice(t *testing.T) {
 	dir := t.TempDir()
-	var deliveries atomic.Int64
+	var cutOff, deliveries atomic.Int64
 	begun := make(chan struct{}, 10)
 	slow := func(ctx context.Context, _ pipeline.Notification) error {
 		begun <- struct{}{}
@@ -344,6 +344,7 @@ func TestCleanStopSendsNothingTwice(t *testing.T) {
 			deliveries.Add(1)
 			return nil
 		case <-ctx.Done():
+			cutOff.Add(1)
 			return ctx.Err()
 		}
 	}
@@ -359,8 +360,8 @@ func TestCleanStopSendsNothingTwice(t *testing.T) {
 	}
 	d = start(t, o)
 	settled(t, d, "notify.w")
-	if n := deliveries.Load(); n != 1 {
-		t.Errorf("%d deliveries, want 1", n)
+	if n, cut := deliveries.Load(), cutOff.Load(); n != 1 || cut != 0 {
+		t.Errorf("%d deliveries and %d cut off, want 1 and 0", n, cut)
 	}
 }
 

@@ -54,30 +54,55 @@ func (e *ConfigError) Error() string { return fmt.Sprintf("route%s: %v", e.Path,
 // Unwrap returns the mistake itself.
 func (e *ConfigError) Unwrap() error { return e.Err }
 
-// check returns every mistake of the tree. known holds the receivers' names; nil: any will do.
+// check returns every mistake of the node at path and of those below it. known holds the receivers'
+// names; nil: any will do.
 func (c *Config) check(path string, root bool, known map[string]bool) []error {
 	var errs []error
 	bad := func(at, format string, args ...any) {
 		errs = append(errs, &ConfigError{Path: path + at, Err: fmt.Errorf(format, args...)})
 	}
-	switch {
-	case root && c.Receiver == "":
-		bad("", "the root route needs a receiver: it gets what no other route takes")
-	case c.Receiver != "" && known != nil && !known[c.Receiver]:
+	if root {
+		c.checkRoot(bad)
+	}
+	if c.Receiver != "" && known != nil && !known[c.Receiver] {
 		bad(".receiver", "there is no receiver %q under receivers", c.Receiver)
 	}
-	if root && len(c.Matchers)+len(c.Match)+len(c.MatchRE) > 0 {
+	c.checkGroups(bad)
+	if _, at, err := c.matchers(); err != nil {
+		bad(at, "%w", err)
+	}
+	for i, child := range c.Routes {
+		at := ".routes[" + strconv.Itoa(i) + "]"
+		if child == nil {
+			bad(at, "an empty route")
+			continue
+		}
+		errs = append(errs, child.check(path+at, false, known)...)
+	}
+	return errs
+}
+
+// mistake notes one at a place below the node.
+type mistake func(at, format string, args ...any)
+
+func (c *Config) checkRoot(bad mistake) {
+	if c.Receiver == "" {
+		bad("", "the root route needs a receiver: it gets what no other route takes")
+	}
+	if len(c.Matchers)+len(c.Match)+len(c.MatchRE) > 0 {
 		bad("", "the root route matches everything and may not have matchers: put them into a route under routes")
 	}
+}
+
+func (c *Config) checkGroups(bad mistake) {
 	for i, label := range c.GroupBy {
 		at := ".group_by[" + strconv.Itoa(i) + "]"
-		if label == "" {
+		switch {
+		case label == "":
 			bad(at, "a label name may not be empty")
-		}
-		if label == AllLabels && len(c.GroupBy) > 1 {
+		case label == AllLabels && len(c.GroupBy) > 1:
 			bad(at, "'...' stands for all labels and goes with no others")
-		}
-		if slices.Index(c.GroupBy, label) < i {
+		case slices.Index(c.GroupBy, label) < i:
 			bad(at, "%q is there twice", label)
 		}
 	}
@@ -87,16 +112,4 @@ func (c *Config) check(path string, root bool, known map[string]bool) []error {
 	if c.RepeatInterval != nil && *c.RepeatInterval == 0 {
 		bad(".repeat_interval", "may not be 0")
 	}
-	if _, at, err := c.matchers(); err != nil {
-		bad(at, "%w", err)
-	}
-	for i, child := range c.Routes {
-		at := path + ".routes[" + strconv.Itoa(i) + "]"
-		if child == nil {
-			errs = append(errs, &ConfigError{Path: at, Err: fmt.Errorf("an empty route")})
-			continue
-		}
-		errs = append(errs, child.check(at, false, known)...)
-	}
-	return errs
 }

@@ -412,7 +412,7 @@ func TestGroupKey(t *testing.T) {
 		t.Errorf("a named route that moved has key %s, want %s as before", moved, named)
 	}
 	// Values come from outside: none may read as another label.
-	forged := map[string]string{"rule": `x","p"="high`}
+	forged := map[string]string{"p": `high","rule"="x`}
 	b := &memStore{groups: map[string]*pipeline.Pending{}}
 	g := route.NewGrouper(tree(t, "{receiver: ops, group_by: [rule, p]}", "ops"), b, &memRepeats{}, nil, slog.New(slog.DiscardHandler))
 	for _, l := range []map[string]string{forged, labels(set)} {
