@@ -192,7 +192,6 @@ func TestOperators(t *testing.T) {
 		"an address in a list":                      {"fd.rip in (1.2.3.4, 93.184.216.34)", conn, true},
 		"an address of the other family":            {"fd.sip != ::1", conn, true},
 		"a mapped address is IPv4":                  {"fd.sip = 10.0.0.2 and fd.cnet = 10.0.0.0/8", mapped, true},
-		"in progress is connected":                  {"fd.connected = true", conn, true},
 		"a negative constant of an unsigned wraps":  {"user.uid = -1", of(pipeline.EventExecve, func(ev *pipeline.Event) { ev.Proc.EUID = pipeline.UnsetUID }), true},
 		"exactly one of":                            {"proc.name startswith oneof (ba, bas)", named("bash"), false},
 		"any of":                                    {"proc.name startswith anyof (x, bas)", named("bash"), true},
