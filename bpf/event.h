@@ -27,6 +27,7 @@ enum event_flag {
 	EVENT_TRUNCATED = 1 << 1, /* a chunk did not fit or could not be read whole */
 	EVENT_IO_URING = 1 << 2,  /* done by io_uring, not by a system call instruction */
 	EVENT_THREAD = 1 << 3,    /* EVENT_FORK: the child is a thread (CLONE_THREAD) */
+	EVENT_NO_RESULT = 1 << 4, /* io_uring: submitted, its result is not known; ret is 0 */
 };
 
 struct event_header {
@@ -70,8 +71,13 @@ struct task_info {
 	__u64 exe_ctime;  /* ns since the epoch */
 	__u64 exe_mtime;  /* ns since the epoch */
 	__u64 cgroup_id;  /* kernfs id of the default hierarchy's cgroup */
+	__u64 pid_ns_start; /* ns, CLOCK_BOOTTIME: start of the pid namespace's init */
 	__u32 mnt_ns;     /* inode number of the mount namespace */
 	__u32 pid_ns;     /* inode number of the pid namespace */
+	__u32 exe_dev;    /* super_block.s_dev of mm.exe_file, kernel encoding */
+	__u32 creator;    /* EVENT_FORK: tgid of the task that called clone; CLONE_PARENT makes ppid another */
+	__u32 creator_tid;
+	__u32 pad;
 	char comm[16];
 };
 
@@ -79,7 +85,7 @@ enum exe_flag {
 	EXE_UPPER_LAYER = 1 << 0, /* on overlayfs with an upper dentry */
 	EXE_MEMFD = 1 << 1,       /* an unlinked memfd: file */
 	EXE_DELETED = 1 << 2,     /* no link left */
-	EXE_WRITABLE = 1 << 3,    /* its inode mode lets the effective uid write */
+	EXE_WRITABLE = 1 << 3,    /* not immutable, its file system not read-only, and owner, mode or a capability allow writing */
 	EXE_LOWER_LAYER = 1 << 4, /* on overlayfs without an upper dentry */
 };
 
@@ -101,15 +107,23 @@ enum chunk_kind {
 	CHUNK_BASE = 2,     /* components: what a relative path of argument .index starts from (dirfd or cwd) */
 	CHUNK_FILE = 3,     /* file_info, then components: the struct file of a descriptor */
 	CHUNK_SOCKADDR = 4, /* user sockaddr of argument .index */
-	CHUNK_SOCK = 5,     /* sock_info: the kernel's socket of a descriptor */
+	CHUNK_SOCK = 5,     /* sock_info, then local_len and remote_len bytes of AF_UNIX names: a descriptor's socket */
 	CHUNK_ARGV = 6,     /* mm.arg_start..arg_end, NUL separated */
 	CHUNK_ENV = 7,      /* mm.env_start..env_end, NUL separated */
 	CHUNK_EXE = 8,      /* components: mm.exe_file in the process's root */
 	CHUNK_CWD = 9,      /* components: fs.pwd in the process's root */
 	CHUNK_CGROUP = 10,  /* components of a cgroup path; .index 0 the default hierarchy, 1 + n a v1 controller */
 	CHUNK_FILENAME = 11,/* bprm.filename as given to execve */
-	CHUNK_DATA = 12,    /* raw user memory of argument .index (struct open_how, …) */
+	CHUNK_DATA = 12,    /* raw user memory of argument .index: struct open_how, socketpair's two
+			     * descriptors, or the first DATA_MAX bytes of what was sent or received */
+	CHUNK_CRED = 13,    /* cred_info: the caller's credentials after the call */
+	CHUNK_COMM = 14,    /* char[16]: the caller's task name after the call */
+	CHUNK_ROOT = 15,    /* components: fs.root, up to the top of its mount namespace; empty where that is the root */
 };
+
+/* chunk_header.index of a CHUNK_FILE or CHUNK_SOCK whose descriptor is the call's result; else it is the
+ * number of the argument. */
+#define CHUNK_OF_RESULT 0xff
 
 /* chunk_header.flags */
 enum chunk_flag {
@@ -135,6 +149,22 @@ struct file_info {
 	__u32 f_mode;   /* file.f_mode: FMODE_READ 1, FMODE_WRITE 2, FMODE_CREATED 0x100000 */
 	__u32 nlink;
 	__u32 fd;       /* the descriptor this was read from */
+	__u32 flags;    /* enum file_flag */
+	__u32 pad;
+};
+
+enum file_flag {
+	FILE_UPPER_LAYER = 1 << 0, /* on overlayfs with an upper dentry */
+	FILE_LOWER_LAYER = 1 << 1, /* on overlayfs without an upper dentry */
+	FILE_CREATED = 1 << 2,     /* FMODE_CREATED: this open made the file */
+};
+
+/* Credentials, in the initial user namespace. */
+struct cred_info {
+	__u32 uid, gid, euid, egid, suid, sgid, fsuid, fsgid;
+	__u64 cap_effective;
+	__u64 cap_permitted;
+	__u64 cap_inheritable;
 };
 
 /* Addresses are in network byte order, IPv4 in the first four bytes; ports in host byte order. */
@@ -148,6 +178,13 @@ struct sock_info {
 	__u32 fd;
 	__u8 local[16];
 	__u8 remote[16];
+	__u64 sock;       /* AF_UNIX: address of the struct sock, which is all the name it may have; else 0 */
+	__u64 peer;       /* AF_UNIX: address of the connected struct sock, or 0 */
+	__u32 backlog;    /* sk_ack_backlog: connections that wait for accept */
+	__u32 max_backlog;/* sk_max_ack_backlog */
+	__u16 local_len;  /* AF_UNIX: bytes of this socket's sun_path that follow: a path and its NUL, or a NUL and an abstract name */
+	__u16 remote_len; /* and of its peer */
+	__u32 pad;
 };
 
 /* What to collect of one system call: a row of the syscall_specs map, written by user space. */
@@ -160,20 +197,34 @@ enum spec_flag {
 	SPEC_ONLY_SUCCESS = 1 << 5,
 	SPEC_ONLY_FAILURE = 1 << 6, /* execve: success is reported by sched_process_exec */
 	SPEC_OPEN_HOW = 1 << 7,     /* argument 2 points at struct open_how: CHUNK_DATA */
-	SPEC_ARGV = 1 << 8,         /* the caller's own image: nothing but the strings (failed execve) */
+	SPEC_ARGV = 1 << 8,         /* arguments after .path[0] are argv and envp (failed execve): CHUNK_ARGV, CHUNK_ENV */
+	SPEC_SOCK_RESULT = 1 << 9,  /* on success the result is a socket: CHUNK_SOCK */
+	SPEC_ADDRLEN = 1 << 10,     /* with SPEC_SOCKADDR: the next argument points at the length (accept, recvfrom) */
+	SPEC_MSGHDR = 1 << 11,      /* argument .sockaddr points at a struct user_msghdr that has the address and the data */
+	SPEC_DATA = 1 << 12,        /* argument .data points at a buffer, its length in the next argument: CHUNK_DATA */
+	SPEC_PAIR = 1 << 13,        /* argument .data points at two descriptors, both sockets: CHUNK_DATA, two CHUNK_SOCK */
+	SPEC_CRED = 1 << 14,        /* CHUNK_CRED */
+	SPEC_COMM = 1 << 15,        /* CHUNK_COMM */
+	SPEC_CWD = 1 << 16,         /* CHUNK_CWD */
+	SPEC_ROOT = 1 << 17,        /* CHUNK_ROOT */
+	SPEC_BPF = 1 << 18,         /* like SPEC_FD_RESULT for those of bpf's commands that return a descriptor */
 };
 
 #define SPEC_NO_ARG 0xff
 
+/* How much of what was sent or received is copied: what Falco copies (its snaplen). */
+#define DATA_MAX 80
+
 struct syscall_spec {
 	__u16 type;      /* pipeline.EventType */
-	__u16 flags;     /* enum spec_flag */
+	__u16 pad;
+	__u32 flags;     /* enum spec_flag */
 	__u8 path[2];    /* arguments that are path strings, or SPEC_NO_ARG */
 	__u8 dirfd[2];   /* the argument each starts from, or SPEC_NO_ARG for the working directory */
 	__u8 fd;         /* argument that is a descriptor, or SPEC_NO_ARG */
 	__u8 sockaddr;   /* argument that points at a sockaddr, or SPEC_NO_ARG */
 	__u8 string;     /* argument that is a plain string (mount's type, symlink's target), or SPEC_NO_ARG */
-	__u8 pad;
+	__u8 data;       /* argument that points at data, or SPEC_NO_ARG */
 };
 
 /* Losses, counted per CPU in the losses map; pipeline.Loss mirrors the order. */

@@ -47,9 +47,13 @@ enum {
 #define AT_FDCWD (-100)
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
-#define S_IWUSR 00200
 #define S_IWGRP 00020
 #define S_IWOTH 00002
+#define FMODE_CREATED 0x100000 /* include/linux/fs.h */
+#define SB_RDONLY 1            /* include/linux/fs.h */
+#define S_IMMUTABLE 8          /* include/linux/fs.h */
+#define CAP_DAC_OVERRIDE 1
+#define CAP_FOWNER 3
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
 #define SIGNAL_GROUP_EXIT 0x4 /* include/linux/sched/signal.h */
 
@@ -122,6 +126,7 @@ struct dentry {
 
 struct super_block {
 	__u32 s_dev;
+	unsigned long s_flags;
 	unsigned long s_magic;
 };
 
@@ -131,6 +136,7 @@ struct inode {
 	__u16 i_mode;
 	kuid_t i_uid;
 	kgid_t i_gid;
+	unsigned int i_flags;
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	unsigned int i_nlink;
@@ -210,6 +216,20 @@ struct sock_common {
 struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_protocol;
+	__u32 sk_ack_backlog;
+	__u32 sk_max_ack_backlog;
+};
+
+struct sockaddr_un;
+
+struct unix_address {
+	int len; /* of name, its family included */
+	struct sockaddr_un *name[0];
+};
+
+struct unix_sock {
+	struct unix_address *addr;
+	struct sock *peer;
 };
 
 struct socket {
@@ -283,13 +303,23 @@ enum cgroup_subsys_id {
 
 /* Tasks. */
 
+struct group_info {
+	int ngroups;
+	kgid_t gid[0];
+};
+
+struct user_namespace {
+	int level;
+};
+
 struct cred {
-	kuid_t uid;
-	kuid_t euid;
-	kgid_t egid;
+	kuid_t uid, suid, euid, fsuid;
+	kgid_t gid, sgid, egid, fsgid;
 	kernel_cap_t cap_inheritable;
 	kernel_cap_t cap_permitted;
 	kernel_cap_t cap_effective;
+	struct user_namespace *user_ns;
+	struct group_info *group_info;
 };
 
 struct tty_driver {

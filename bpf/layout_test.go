@@ -17,6 +17,7 @@ var wire = map[string]reflect.Type{
 	"chunk_header":  reflect.TypeFor[SensorChunkHeader](),
 	"file_info":     reflect.TypeFor[SensorFileInfo](),
 	"sock_info":     reflect.TypeFor[SensorSockInfo](),
+	"cred_info":     reflect.TypeFor[SensorCredInfo](),
 	"syscall_spec":  reflect.TypeFor[SensorSyscallSpec](),
 }
 

@@ -12,7 +12,10 @@
 
 #include "record.h"
 
-#define PATH_STEPS 144 /* 128 components and some mounts to cross */
+/* A path of STRING_MAX bytes can have half as many components. The verifier walks every step of a loop,
+ * so the steps go into a function that it looks at once. */
+#define PATH_STEPS 64
+#define PATH_WALKS 36 /* 2048 components, and mounts to cross */
 
 /* MNT_NS_INTERNAL, ERR_PTR(-EINVAL): a mount only the kernel knows (pipes, sockets, memfd). */
 #define MNT_NS_INTERNAL ((unsigned long)-22)
@@ -39,44 +42,30 @@ static __always_inline bool put_name(struct scratch *s, const void *name)
 	return true;
 }
 
-/* put_components appends the path of a dentry in a mount to the open chunk, up to the root of the
- * current process, and returns enum chunk_flag. */
-__attribute__((noinline)) int put_components(__u64 dentry_address, __u64 mnt_address)
+/* walk_on takes PATH_STEPS steps of the walk in the scratch buffer. True: it has arrived. */
+__attribute__((noinline)) int walk_on(__u64 root_dentry, __u64 root_mnt)
 {
-	struct dentry *dentry = (void *)dentry_address, *parent, *top;
-	struct vfsmount *mnt = (void *)mnt_address;
-	struct task_struct *task = (void *)bpf_get_current_task();
 	struct scratch *s = current_scratch();
-	struct path root = {};
+	struct dentry *dentry, *parent, *top;
+	struct vfsmount *mnt;
 	struct mount *mount;
-	struct fs_struct *fs;
-	__u32 limit;
-	int flags = 0;
 
-	if (!s || !dentry || !mnt)
-		return CHUNK_TRUNCATED;
-	limit = s->cursor + STRING_MAX;
-	fs = BPF_CORE_READ(task, fs);
-	bpf_core_read(&root.mnt, sizeof(root.mnt), &fs->root.mnt);
-	bpf_core_read(&root.dentry, sizeof(root.dentry), &fs->root.dentry);
-	mount = mount_of(mnt);
-	if ((unsigned long)BPF_CORE_READ(mount, mnt_ns) == MNT_NS_INTERNAL) {
-		put_name(s, BPF_CORE_READ(dentry, d_name.name));
-		return CHUNK_NO_PATH;
-	}
+	if (!s)
+		return true;
+	dentry = (void *)s->dentry;
+	mount = (void *)s->mount;
+	mnt = (void *)mount + bpf_core_field_offset(struct mount, mnt);
 	top = BPF_CORE_READ(mnt, mnt_root);
-	parent = BPF_CORE_READ(dentry, d_parent);
-	if (dentry != parent && !BPF_CORE_READ(dentry, d_hash.pprev))
-		flags |= CHUNK_DELETED; /* unhashed: d_unlinked() of include/linux/dcache.h */
-
 	for (int i = 0; i < PATH_STEPS; i++) {
-		if (dentry == root.dentry && mnt == root.mnt)
-			return flags;
+		if (dentry == (void *)root_dentry && mnt == (void *)root_mnt)
+			return true;
 		if (dentry == top) {
 			struct mount *up = BPF_CORE_READ(mount, mnt_parent);
 
-			if (up == mount || !up)
-				return flags | CHUNK_UNREACHABLE;
+			if (up == mount || !up) {
+				s->walked |= CHUNK_UNREACHABLE;
+				return true;
+			}
 			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
 			mount = up;
 			mnt = (void *)up + bpf_core_field_offset(struct mount, mnt);
@@ -84,14 +73,57 @@ __attribute__((noinline)) int put_components(__u64 dentry_address, __u64 mnt_add
 			continue;
 		}
 		parent = BPF_CORE_READ(dentry, d_parent);
-		if (parent == dentry || !parent)
-			return flags | CHUNK_UNREACHABLE; /* outside its mount, or torn down */
-		if (!put_name(s, BPF_CORE_READ(dentry, d_name.name)) || s->cursor > limit)
-			break;
+		if (parent == dentry || !parent) {
+			s->walked |= CHUNK_UNREACHABLE; /* outside its mount, or torn down */
+			return true;
+		}
+		if (!put_name(s, BPF_CORE_READ(dentry, d_name.name)) || s->cursor > s->limit) {
+			s->walked |= CHUNK_TRUNCATED;
+			lose(LOSS_PATH_TRUNCATED);
+			return true;
+		}
 		dentry = parent;
 	}
+	s->dentry = (__u64)dentry;
+	s->mount = (__u64)mount;
+	return false;
+}
+
+/* put_components appends the path of a dentry in a mount to the open chunk, up to the dentry and mount
+ * of a root (zero: as far as it goes), and returns enum chunk_flag. */
+__attribute__((noinline)) int put_components(__u64 dentry_address, __u64 mnt_address, __u64 root_dentry, __u64 root_mnt)
+{
+	struct dentry *dentry = (void *)dentry_address;
+	struct vfsmount *mnt = (void *)mnt_address;
+	struct scratch *s = current_scratch();
+
+	if (!s || !dentry || !mnt)
+		return CHUNK_TRUNCATED;
+	if ((unsigned long)BPF_CORE_READ(mount_of(mnt), mnt_ns) == MNT_NS_INTERNAL) {
+		put_name(s, BPF_CORE_READ(dentry, d_name.name));
+		return CHUNK_NO_PATH;
+	}
+	s->limit = s->cursor + STRING_MAX;
+	s->dentry = dentry_address;
+	s->mount = (__u64)mount_of(mnt);
+	s->walked = 0;
+	if (dentry != BPF_CORE_READ(dentry, d_parent) && !BPF_CORE_READ(dentry, d_hash.pprev))
+		s->walked = CHUNK_DELETED; /* unhashed: d_unlinked() of include/linux/dcache.h */
+	for (int i = 0; i < PATH_WALKS; i++)
+		if (walk_on(root_dentry, root_mnt))
+			return s->walked;
 	lose(LOSS_PATH_TRUNCATED);
-	return flags | CHUNK_TRUNCATED;
+	return s->walked | CHUNK_TRUNCATED;
+}
+
+/* put_seen appends the path of a struct path as the current process sees it, and returns enum chunk_flag. */
+static __always_inline int put_seen(const struct path *path)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+
+	return put_components((__u64)BPF_CORE_READ(path, dentry), (__u64)BPF_CORE_READ(path, mnt),
+			      (__u64)BPF_CORE_READ(fs, root.dentry), (__u64)BPF_CORE_READ(fs, root.mnt));
 }
 
 /* put_path adds a chunk with the path of a struct path. */
@@ -100,7 +132,19 @@ static __always_inline void put_path(struct scratch *s, struct path *path, __u16
 	struct dentry *dentry = BPF_CORE_READ(path, dentry);
 
 	if (dentry && open_chunk(s))
-		close_chunk(s, kind, index, put_components((__u64)dentry, (__u64)BPF_CORE_READ(path, mnt)));
+		close_chunk(s, kind, index, put_seen(path));
+}
+
+/* put_root adds CHUNK_ROOT: where the current process's root is in its mount namespace. */
+static __always_inline void put_root(struct scratch *s)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+
+	if (open_chunk(s))
+		close_chunk(s, CHUNK_ROOT, 0,
+			    put_components((__u64)BPF_CORE_READ(fs, root.dentry), (__u64)BPF_CORE_READ(fs, root.mnt), 0, 0) &
+				    ~CHUNK_UNREACHABLE);
 }
 
 /* file_of returns the current task's open file fd; NULL when there is none. */
@@ -117,8 +161,21 @@ static __always_inline struct file *file_of(int fd)
 	return file;
 }
 
-/* put_file adds CHUNK_FILE: what the descriptor fd refers to. */
-__attribute__((noinline)) int put_file(int fd)
+/* layer_of says which layer of an overlay an inode's data is in: enum file_flag, 0 elsewhere. */
+static __always_inline __u32 layer_of(struct inode *inode)
+{
+	void *upper = NULL;
+
+	if (BPF_CORE_READ(inode, i_sb, s_magic) != OVERLAYFS_SUPER_MAGIC)
+		return 0;
+	/* struct ovl_inode has __upperdentry right after vfs_inode (fs/overlayfs/ovl_entry.h). Where
+	 * overlayfs is a module, its types are not in the kernel's BTF, but inode's size is. */
+	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
+	return upper ? FILE_UPPER_LAYER : FILE_LOWER_LAYER;
+}
+
+/* put_file adds CHUNK_FILE: what the descriptor fd, argument index of the call, refers to. */
+__attribute__((noinline)) int put_file(int fd, __u32 index)
 {
 	struct scratch *s = current_scratch();
 	struct file *file = file_of(fd);
@@ -139,9 +196,12 @@ __attribute__((noinline)) int put_file(int fd)
 	info->f_mode = BPF_CORE_READ(file, f_mode);
 	info->nlink = BPF_CORE_READ(inode, i_nlink);
 	info->fd = fd;
+	info->flags = layer_of(inode);
+	if (info->f_mode & FMODE_CREATED)
+		info->flags |= FILE_CREATED;
+	info->pad = 0;
 	s->cursor += sizeof(*info);
-	close_chunk(s, CHUNK_FILE, 0,
-		    put_components((__u64)BPF_CORE_READ(file, f_path.dentry), (__u64)BPF_CORE_READ(file, f_path.mnt)));
+	close_chunk(s, CHUNK_FILE, index, put_seen(&file->f_path));
 	return 0;
 }
 

@@ -84,6 +84,7 @@ int sched_process_exec(__u64 *ctx)
 	if (exe)
 		put_path(s, &exe->f_path, CHUNK_EXE, 0);
 	put_path(s, &fs->pwd, CHUNK_CWD, 0);
+	put_root(s);
 	put_cgroups(task);
 	send(s);
 	return 0;
@@ -102,6 +103,8 @@ int sched_process_fork(__u64 *ctx)
 	event = (struct task_event *)s->data;
 	fill_header(&event->header, child, EVENT_FORK);
 	fill_task(&event->task, child);
+	event->task.creator = BPF_CORE_READ(creator, tgid);
+	event->task.creator_tid = BPF_CORE_READ(creator, pid);
 	if (event->header.pid != event->header.tid)
 		event->header.flags |= EVENT_THREAD;
 	else if (BPF_CORE_READ(child, cgroups) != BPF_CORE_READ(creator, cgroups))

@@ -26,6 +26,10 @@ struct scratch {
 	__u32 cursor; /* where the open chunk's data goes on */
 	__u16 chunks;
 	__u16 flags;  /* enum event_flag to add to the header */
+	__u64 dentry; /* where a walk up a tree stands: path.h */
+	__u64 mount;
+	__u32 limit;  /* cursor at which the path has its greatest length */
+	__u32 walked; /* enum chunk_flag of the walk */
 };
 
 /* User space sets max_entries of scratches to the number of possible CPUs, of events to ring_buffer. */

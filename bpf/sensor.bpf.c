@@ -23,6 +23,7 @@ struct wire {
 	enum chunk_kind chunk_kind;
 	enum chunk_flag chunk_flag;
 	enum spec_flag spec_flag;
+	enum file_flag file_flag;
 	enum loss loss;
 	struct syscall_event syscall_event;
 	struct task_event task_event;
@@ -30,4 +31,5 @@ struct wire {
 	struct chunk_header chunk_header;
 	struct file_info file_info;
 	struct sock_info sock_info;
+	struct cred_info cred_info;
 } *wire __attribute__((unused));

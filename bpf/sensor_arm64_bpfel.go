@@ -45,7 +45,25 @@ const (
 	SensorChunkKindCHUNK_CGROUP   SensorChunkKind = 10
 	SensorChunkKindCHUNK_FILENAME SensorChunkKind = 11
 	SensorChunkKindCHUNK_DATA     SensorChunkKind = 12
+	SensorChunkKindCHUNK_CRED     SensorChunkKind = 13
+	SensorChunkKindCHUNK_COMM     SensorChunkKind = 14
+	SensorChunkKindCHUNK_ROOT     SensorChunkKind = 15
 )
+
+type SensorCredInfo struct {
+	_              structs.HostLayout
+	Uid            uint32
+	Gid            uint32
+	Euid           uint32
+	Egid           uint32
+	Suid           uint32
+	Sgid           uint32
+	Fsuid          uint32
+	Fsgid          uint32
+	CapEffective   uint64
+	CapPermitted   uint64
+	CapInheritable uint64
+}
 
 type SensorEventFlag uint32
 
@@ -54,6 +72,7 @@ const (
 	SensorEventFlagEVENT_TRUNCATED SensorEventFlag = 2
 	SensorEventFlagEVENT_IO_URING  SensorEventFlag = 4
 	SensorEventFlagEVENT_THREAD    SensorEventFlag = 8
+	SensorEventFlagEVENT_NO_RESULT SensorEventFlag = 16
 )
 
 type SensorEventHeader struct {
@@ -97,6 +116,14 @@ type SensorExitEvent struct {
 	Reaper uint32
 }
 
+type SensorFileFlag uint32
+
+const (
+	SensorFileFlagFILE_UPPER_LAYER SensorFileFlag = 1
+	SensorFileFlagFILE_LOWER_LAYER SensorFileFlag = 2
+	SensorFileFlagFILE_CREATED     SensorFileFlag = 4
+)
+
 type SensorFileInfo struct {
 	_       structs.HostLayout
 	Ino     uint64
@@ -107,6 +134,8 @@ type SensorFileInfo struct {
 	F_mode  uint32
 	Nlink   uint32
 	Fd      uint32
+	Flags   uint32
+	Pad     uint32
 }
 
 type SensorLoss uint32
@@ -132,6 +161,13 @@ type SensorSockInfo struct {
 	Fd         uint32
 	Local      [16]uint8
 	Remote     [16]uint8
+	Sock       uint64
+	Peer       uint64
+	Backlog    uint32
+	MaxBacklog uint32
+	LocalLen   uint16
+	RemoteLen  uint16
+	Pad        uint32
 }
 
 type SensorSpecFlag uint32
@@ -146,6 +182,16 @@ const (
 	SensorSpecFlagSPEC_ONLY_FAILURE SensorSpecFlag = 64
 	SensorSpecFlagSPEC_OPEN_HOW     SensorSpecFlag = 128
 	SensorSpecFlagSPEC_ARGV         SensorSpecFlag = 256
+	SensorSpecFlagSPEC_SOCK_RESULT  SensorSpecFlag = 512
+	SensorSpecFlagSPEC_ADDRLEN      SensorSpecFlag = 1024
+	SensorSpecFlagSPEC_MSGHDR       SensorSpecFlag = 2048
+	SensorSpecFlagSPEC_DATA         SensorSpecFlag = 4096
+	SensorSpecFlagSPEC_PAIR         SensorSpecFlag = 8192
+	SensorSpecFlagSPEC_CRED         SensorSpecFlag = 16384
+	SensorSpecFlagSPEC_COMM         SensorSpecFlag = 32768
+	SensorSpecFlagSPEC_CWD          SensorSpecFlag = 65536
+	SensorSpecFlagSPEC_ROOT         SensorSpecFlag = 131072
+	SensorSpecFlagSPEC_BPF          SensorSpecFlag = 262144
 )
 
 type SensorSyscallEvent struct {
@@ -158,13 +204,14 @@ type SensorSyscallEvent struct {
 type SensorSyscallSpec struct {
 	_        structs.HostLayout
 	Type     uint16
-	Flags    uint16
+	Pad      uint16
+	Flags    uint32
 	Path     [2]uint8
 	Dirfd    [2]uint8
 	Fd       uint8
 	Sockaddr uint8
 	String   uint8
-	Pad      uint8
+	Data     uint8
 }
 
 type SensorTaskEvent struct {
@@ -194,8 +241,13 @@ type SensorTaskInfo struct {
 	ExeCtime       uint64
 	ExeMtime       uint64
 	CgroupId       uint64
+	PidNsStart     uint64
 	MntNs          uint32
 	PidNs          uint32
+	ExeDev         uint32
+	Creator        uint32
+	CreatorTid     uint32
+	Pad            uint32
 	Comm           [16]int8
 }
 

@@ -7,11 +7,44 @@
 
 #include "path.h"
 
+#define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
+#define SUN_PATH_MAX 108 /* sizeof(((struct sockaddr_un *)0)->sun_path) */
 
-/* put_socket adds CHUNK_SOCK for the descriptor fd, when it is a socket. */
-__attribute__((noinline)) int put_socket(int fd)
+/* put_unix_name appends the name a unix socket is bound to and returns its length: 0 when it has none. */
+static __always_inline __u16 put_unix_name(struct scratch *s, struct sock *sk)
+{
+	struct unix_address *address = BPF_CORE_READ((struct unix_sock *)sk, addr);
+	__u64 len = BPF_CORE_READ(address, len) - sizeof(__u16);
+	void *to = room(s);
+
+	barrier_var(len);
+	if (!sk || !address || !to || !len || len > SUN_PATH_MAX)
+		return 0;
+	if (bpf_probe_read_kernel(to, len, (void *)address + bpf_core_field_offset(struct unix_address, name) + sizeof(__u16))) {
+		lose(LOSS_READ_KERNEL);
+		return 0;
+	}
+	s->cursor += len;
+	return len;
+}
+
+static __always_inline void fill_inet(struct sock_info *info, struct sock *sk)
+{
+	info->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	info->remote_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	if (info->family == AF_INET) {
+		bpf_core_read(info->local, 4, &sk->__sk_common.skc_rcv_saddr);
+		bpf_core_read(info->remote, 4, &sk->__sk_common.skc_daddr);
+	} else if (bpf_core_field_exists(sk->__sk_common.skc_v6_daddr)) {
+		bpf_core_read(info->local, 16, &sk->__sk_common.skc_v6_rcv_saddr);
+		bpf_core_read(info->remote, 16, &sk->__sk_common.skc_v6_daddr);
+	}
+}
+
+/* put_socket adds CHUNK_SOCK for the descriptor fd, argument index of the call, when it is a socket. */
+__attribute__((noinline)) int put_socket(int fd, __u32 index)
 {
 	struct scratch *s = current_scratch();
 	struct file *file = file_of(fd);
@@ -25,26 +58,27 @@ __attribute__((noinline)) int put_socket(int fd)
 	if (!info)
 		return 0;
 	__builtin_memset(info, 0, sizeof(*info));
+	s->cursor += sizeof(*info);
 	socket = BPF_CORE_READ(file, private_data);
 	sk = BPF_CORE_READ(socket, sk);
 	info->type = BPF_CORE_READ(socket, type);
 	info->protocol = BPF_CORE_READ(sk, sk_protocol);
 	info->family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	info->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	info->backlog = BPF_CORE_READ(sk, sk_ack_backlog);
+	info->max_backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
 	info->fd = fd;
-	if (info->family == AF_INET || info->family == AF_INET6) {
-		info->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-		info->remote_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	if (info->family == AF_INET || info->family == AF_INET6)
+		fill_inet(info, sk);
+	if (info->family == AF_UNIX && bpf_core_type_exists(struct unix_sock)) {
+		struct sock *peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+
+		info->sock = (__u64)sk;
+		info->peer = (__u64)peer;
+		info->local_len = put_unix_name(s, sk);
+		info->remote_len = put_unix_name(s, peer);
 	}
-	if (info->family == AF_INET) {
-		bpf_core_read(info->local, 4, &sk->__sk_common.skc_rcv_saddr);
-		bpf_core_read(info->remote, 4, &sk->__sk_common.skc_daddr);
-	} else if (info->family == AF_INET6 && bpf_core_field_exists(sk->__sk_common.skc_v6_daddr)) {
-		bpf_core_read(info->local, 16, &sk->__sk_common.skc_v6_rcv_saddr);
-		bpf_core_read(info->remote, 16, &sk->__sk_common.skc_v6_daddr);
-	}
-	s->cursor += sizeof(*info);
-	close_chunk(s, CHUNK_SOCK, 0, 0);
+	close_chunk(s, CHUNK_SOCK, index, 0);
 	return 0;
 }
 

@@ -6,7 +6,7 @@
  * registers, the result is at hand, and the objects a successful call made can be looked up. One
  * program for all calls, driven by a table from user space; what nobody wants ends in a bit test.
  *
- * It does not see what io_uring does, calls through i386's socketcall(2), and x32's own numbers.
+ * It does not see what io_uring does, nor x32's own numbers.
  * Between a call's end and this hook another thread can replace a descriptor; the window is a few
  * hundred nanoseconds.
  */
@@ -18,7 +18,6 @@
 #include "user.h"
 
 #define SYSCALLS 512 /* numbers per ABI: the native ones, then as many 32-bit ones */
-#define SOCKADDR_MAX 128 /* sizeof(struct sockaddr_storage) */
 #define OPEN_HOW_SIZE 24
 #define X32_BIT 0x40000000 /* __X32_SYSCALL_BIT; other architectures have no such numbers */
 
@@ -82,6 +81,48 @@ static __always_inline void copy_args(__u64 *args, struct pt_regs *regs, bool co
 }
 #endif
 
+#if defined(__TARGET_ARCH_x86)
+#define SOCKETCALL 102 /* i386's one call for all that sockets do */
+
+/* direct_call returns the i386 number of the call that socketcall's first argument stands for
+ * (include/uapi/linux/net.h), or SOCKETCALL. There is no accept: accept4 without flags is the same. */
+static __always_inline __u32 direct_call(__u32 call)
+{
+	switch (call) {
+	case 1: return 359; /* SYS_SOCKET */
+	case 2: return 361; /* SYS_BIND */
+	case 3: return 362; /* SYS_CONNECT */
+	case 4: return 363; /* SYS_LISTEN */
+	case 5: case 18: return 364; /* SYS_ACCEPT, SYS_ACCEPT4 */
+	case 8: return 360; /* SYS_SOCKETPAIR */
+	case 9: case 11: return 369; /* SYS_SEND, SYS_SENDTO */
+	case 10: case 12: return 371; /* SYS_RECV, SYS_RECVFROM */
+	case 16: return 370; /* SYS_SENDMSG */
+	case 17: return 372; /* SYS_RECVMSG */
+	default: return SOCKETCALL;
+	}
+}
+
+/* copy_socketcall_args reads what socketcall's second argument points at: 32-bit words. What the call
+ * does not have stays 0. */
+static __always_inline void copy_socketcall_args(__u64 *args, struct pt_regs *regs)
+{
+	__u32 call = regs->bx, words[6] = {};
+	bool four = call == 9 || call == 10;
+
+	/* Not all callers have six words there; four is what the longest but two of them have. */
+	if (bpf_probe_read_user(words, sizeof(words), (void *)(unsigned long)(__u32)regs->cx) &&
+	    bpf_probe_read_user(words, 4 * sizeof(words[0]), (void *)(unsigned long)(__u32)regs->cx))
+		bpf_probe_read_user(words, 2 * sizeof(words[0]), (void *)(unsigned long)(__u32)regs->cx);
+	for (int i = 0; i < 6; i++)
+		args[i] = words[i];
+	if (four)
+		args[4] = args[5] = 0;
+	if (call == 5)
+		args[3] = 0;
+}
+#endif
+
 /* in_compat says whether the current system call is a 32-bit one. */
 static __always_inline bool in_compat(void)
 {
@@ -125,29 +166,108 @@ static __always_inline void put_paths(struct syscall_event *event, struct syscal
 	}
 }
 
+/* Commands of bpf(2) whose result is a descriptor (include/uapi/linux/bpf.h): MAP_CREATE, PROG_LOAD,
+ * OBJ_GET, {PROG,MAP,BTF,LINK}_GET_FD_BY_ID, RAW_TRACEPOINT_OPEN, BTF_LOAD, LINK_CREATE, ENABLE_STATS,
+ * ITER_CREATE, TOKEN_CREATE. */
+#define BPF_OPENS \
+	(1ull << 0 | 1ull << 5 | 1ull << 7 | 1ull << 13 | 1ull << 14 | 1ull << 17 | 1ull << 18 | 1ull << 19 | 1ull << 28 | \
+	 1ull << 30 | 1ull << 32 | 1ull << 33 | 1ull << 36)
+
+static __always_inline bool opens(struct syscall_event *event, struct syscall_spec *spec)
+{
+	if (spec->flags & SPEC_BPF)
+		return event->args[0] < 64 && BPF_OPENS >> event->args[0] & 1;
+	return spec->flags & SPEC_FD_RESULT;
+}
+
 /* put_objects adds the kernel's own view of what the call worked on. */
 static __always_inline void put_objects(struct syscall_event *event, struct syscall_spec *spec)
 {
 	__s64 ret = event->ret;
 
-	if (spec->flags & SPEC_FD_RESULT && ret >= 0)
-		put_file(ret);
+	if (opens(event, spec) && ret >= 0)
+		put_file(ret, CHUNK_OF_RESULT);
+	if (spec->flags & SPEC_SOCK_RESULT && ret >= 0)
+		put_socket(ret, CHUNK_OF_RESULT);
 	if (spec->flags & SPEC_FD && spec->fd != SPEC_NO_ARG)
-		put_file(argument(event, spec->fd));
+		put_file(argument(event, spec->fd), spec->fd);
 	/* A refused connection leaves an unconnected socket: only its user address says where to. */
 	if (spec->flags & SPEC_SOCK && (ret >= 0 || ret == -EINPROGRESS))
-		put_socket(argument(event, spec->fd));
+		put_socket(argument(event, spec->fd), spec->fd);
 }
 
-static __always_inline void put_memory(struct scratch *s, struct syscall_event *event, struct syscall_spec *spec)
+/* put_task adds what the call changed of its caller. */
+static __always_inline void put_task(struct scratch *s, struct syscall_event *event, struct syscall_spec *spec)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+
+	if (event->ret < 0)
+		return;
+	if (spec->flags & SPEC_CRED)
+		put_cred();
+	if (spec->flags & SPEC_COMM)
+		put_comm(s);
+	if (spec->flags & SPEC_CWD)
+		put_path(s, &fs->pwd, CHUNK_CWD, 0);
+	if (spec->flags & SPEC_ROOT)
+		put_root(s);
+}
+
+/* put_address adds the sockaddr a call was given or gave back. */
+static __always_inline void put_address(struct syscall_event *event, struct syscall_spec *spec)
+{
+	__u64 len = argument(event, spec->sockaddr + 1);
+	__u32 given = 0;
+
+	if (spec->flags & SPEC_ADDRLEN) {
+		if (!len || bpf_probe_read_user(&given, sizeof(given), (void *)len))
+			return;
+		len = given;
+	}
+	put_user_data(argument(event, spec->sockaddr), (__u32)len, SOCKADDR_MAX, CHUNK_SOCKADDR, spec->sockaddr);
+}
+
+static __always_inline void put_buffer(struct syscall_event *event, struct syscall_spec *spec)
+{
+	__u64 len = argument(event, spec->data + 1);
+
+	/* Of a transfer, what was transferred: the rest of a receiver's buffer is old. */
+	if (spec->flags & SPEC_SOCK && event->ret >= 0 && len > (__u64)event->ret)
+		len = event->ret;
+	put_user_data(argument(event, spec->data), len, DATA_MAX, CHUNK_DATA, spec->data);
+}
+
+static __always_inline void put_pair(struct syscall_event *event, struct syscall_spec *spec)
+{
+	__u64 address = argument(event, spec->data);
+	int fds[2];
+
+	put_user_data(address, sizeof(fds), DATA_MAX, CHUNK_DATA, spec->data);
+	if (event->ret < 0 || bpf_probe_read_user(fds, sizeof(fds), (void *)address))
+		return;
+	put_socket(fds[0], spec->data);
+	put_socket(fds[1], spec->data);
+}
+
+static __always_inline void put_memory(struct scratch *s, struct syscall_event *event, struct syscall_spec *spec, bool compat)
 {
 	if (spec->string != SPEC_NO_ARG)
 		put_string(s, argument(event, spec->string), spec->string);
 	if (spec->flags & SPEC_SOCKADDR)
-		put_user_data(s, CHUNK_SOCKADDR, spec->sockaddr, argument(event, spec->sockaddr),
-			      (__u32)argument(event, spec->sockaddr + 1), SOCKADDR_MAX);
+		put_address(event, spec);
+	if (spec->flags & SPEC_MSGHDR)
+		put_message(argument(event, spec->sockaddr), event->ret, compat, spec->sockaddr);
 	if (spec->flags & SPEC_OPEN_HOW)
-		put_user_data(s, CHUNK_DATA, 2, argument(event, 2), argument(event, 3), OPEN_HOW_SIZE);
+		put_user_data(argument(event, 2), argument(event, 3), OPEN_HOW_SIZE, CHUNK_DATA, 2);
+	if (spec->flags & SPEC_DATA)
+		put_buffer(event, spec);
+	if (spec->flags & SPEC_PAIR)
+		put_pair(event, spec);
+	if (spec->flags & SPEC_ARGV) {
+		put_user_strings(argument(event, spec->path[0] + 1), compat, CHUNK_ARGV);
+		put_user_strings(argument(event, spec->path[0] + 2), compat, CHUNK_ENV);
+	}
 }
 
 SEC("tp_btf/sys_exit")
@@ -168,6 +288,10 @@ int sys_exit(__u64 *ctx)
 	compat = in_compat();
 	if (compat)
 		row += SYSCALLS;
+#if defined(__TARGET_ARCH_x86)
+	if (compat && number == SOCKETCALL)
+		row = SYSCALLS + direct_call(regs->bx);
+#endif
 	if (!is_wanted(row) || bpf_get_current_pid_tgid() >> 32 == self_tgid)
 		return 0;
 	spec = bpf_map_lookup_elem(&syscall_specs, &row);
@@ -182,9 +306,14 @@ int sys_exit(__u64 *ctx)
 		event->header.flags |= EVENT_COMPAT;
 	event->ret = ret;
 	copy_args(event->args, regs, compat);
+#if defined(__TARGET_ARCH_x86)
+	if (compat && number == SOCKETCALL)
+		copy_socketcall_args(event->args, regs);
+#endif
 	put_paths(event, spec);
-	put_memory(s, event, spec);
+	put_memory(s, event, spec, compat);
 	put_objects(event, spec);
+	put_task(s, event, spec);
 	send(s);
 	return 0;
 }

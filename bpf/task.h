@@ -5,7 +5,7 @@
 #ifndef TOCSIN_TASK_H
 #define TOCSIN_TASK_H
 
-#include "record.h"
+#include "path.h"
 
 /* fill_header describes the thread that an event is about. */
 static __always_inline void fill_header(struct event_header *header, struct task_struct *task, __u16 type)
@@ -84,16 +84,42 @@ static __always_inline void fill_times(struct task_info *info, struct inode *ino
 	info->exe_ctime = nanoseconds(&time);
 }
 
-/* mode_allows_write asks the inode's mode and nothing else: no ACL, no capability. */
-static __always_inline bool mode_allows_write(struct inode *inode, struct task_info *info)
+#define GROUPS 32 /* supplementary groups that are looked at */
+
+/* in_group says whether a credential's groups have gid: in_group_p() of kernel/groups.c. */
+static __always_inline bool in_group(const struct cred *cred, __u32 gid)
+{
+	struct group_info *groups = BPF_CORE_READ(cred, group_info);
+	int count = BPF_CORE_READ(groups, ngroups);
+	kgid_t group;
+
+	if (BPF_CORE_READ(cred, fsgid.val) == gid)
+		return true;
+	for (int i = 0; i < GROUPS && i < count; i++) {
+		if (bpf_probe_read_kernel(&group, sizeof(group), (void *)groups + bpf_core_field_offset(struct group_info, gid) + i * sizeof(group)))
+			return false;
+		if (group.val == gid)
+			return true;
+	}
+	return false;
+}
+
+/* may_write says whether the credential could write the inode: as its owner, who can give himself the
+ * right, by its mode or by a capability. Capabilities of another user namespace than the initial one
+ * are not counted, nor are access control lists. */
+static __always_inline bool may_write(struct inode *inode, const struct cred *cred)
 {
 	__u16 mode = BPF_CORE_READ(inode, i_mode);
+	__u64 caps = 0;
 
-	if (BPF_CORE_READ(inode, i_uid.val) == info->euid)
-		return mode & S_IWUSR;
-	if (BPF_CORE_READ(inode, i_gid.val) == info->gid)
-		return mode & S_IWGRP;
-	return mode & S_IWOTH;
+	if (BPF_CORE_READ(inode, i_sb, s_flags) & SB_RDONLY || BPF_CORE_READ(inode, i_flags) & S_IMMUTABLE)
+		return false;
+	if (mode & S_IWOTH || BPF_CORE_READ(inode, i_uid.val) == BPF_CORE_READ(cred, fsuid.val))
+		return true;
+	bpf_core_read(&caps, sizeof(caps), &cred->cap_effective);
+	if (caps & (1 << CAP_DAC_OVERRIDE | 1 << CAP_FOWNER) && !BPF_CORE_READ(cred, user_ns, level))
+		return true;
+	return mode & S_IWGRP && in_group(cred, BPF_CORE_READ(inode, i_gid.val));
 }
 
 /* is_memfd: memfd_create names its file memfd:NAME and gives it no parent directory. */
@@ -113,25 +139,24 @@ static __always_inline bool is_memfd(struct file *file)
 	return true;
 }
 
-static __always_inline void fill_exe(struct task_info *info, struct file *file)
+static __always_inline void fill_exe(struct task_info *info, struct file *file, const struct cred *cred)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	void *upper = NULL;
+	__u32 layer = layer_of(inode);
 
 	info->exe_ino = BPF_CORE_READ(inode, i_ino);
+	info->exe_dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	fill_times(info, inode);
-	if (mode_allows_write(inode, info))
+	if (may_write(inode, cred))
 		info->exe_flags |= EXE_WRITABLE;
 	if (!BPF_CORE_READ(inode, i_nlink))
 		info->exe_flags |= EXE_DELETED;
 	if (is_memfd(file))
 		info->exe_flags |= EXE_MEMFD;
-	if (BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC) {
-		/* struct ovl_inode has __upperdentry right after vfs_inode (fs/overlayfs/ovl_entry.h). Where
-		 * overlayfs is a module, its types are not in the kernel's BTF, but inode's size is. */
-		bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
-		info->exe_flags |= upper ? EXE_UPPER_LAYER : EXE_LOWER_LAYER;
-	}
+	if (layer & FILE_UPPER_LAYER)
+		info->exe_flags |= EXE_UPPER_LAYER;
+	if (layer & FILE_LOWER_LAYER)
+		info->exe_flags |= EXE_LOWER_LAYER;
 }
 
 static __always_inline void fill_cred(struct task_info *info, const struct cred *cred)
@@ -142,6 +167,49 @@ static __always_inline void fill_cred(struct task_info *info, const struct cred 
 	bpf_core_read(&info->cap_effective, sizeof(__u64), &cred->cap_effective);
 	bpf_core_read(&info->cap_permitted, sizeof(__u64), &cred->cap_permitted);
 	bpf_core_read(&info->cap_inheritable, sizeof(__u64), &cred->cap_inheritable);
+}
+
+/* put_cred adds CHUNK_CRED: the current task's credentials. */
+__attribute__((noinline)) int put_cred(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	const struct cred *cred = BPF_CORE_READ(task, cred);
+	struct scratch *s = current_scratch();
+	struct cred_info *info;
+
+	if (!s || !open_chunk(s))
+		return 0;
+	info = room(s);
+	if (!info)
+		return 0;
+	info->uid = BPF_CORE_READ(cred, uid.val);
+	info->gid = BPF_CORE_READ(cred, gid.val);
+	info->euid = BPF_CORE_READ(cred, euid.val);
+	info->egid = BPF_CORE_READ(cred, egid.val);
+	info->suid = BPF_CORE_READ(cred, suid.val);
+	info->sgid = BPF_CORE_READ(cred, sgid.val);
+	info->fsuid = BPF_CORE_READ(cred, fsuid.val);
+	info->fsgid = BPF_CORE_READ(cred, fsgid.val);
+	bpf_core_read(&info->cap_effective, sizeof(__u64), &cred->cap_effective);
+	bpf_core_read(&info->cap_permitted, sizeof(__u64), &cred->cap_permitted);
+	bpf_core_read(&info->cap_inheritable, sizeof(__u64), &cred->cap_inheritable);
+	s->cursor += sizeof(*info);
+	close_chunk(s, CHUNK_CRED, 0, 0);
+	return 0;
+}
+
+/* put_comm adds CHUNK_COMM: the current task's name. */
+static __always_inline void put_comm(struct scratch *s)
+{
+	void *to;
+
+	if (!open_chunk(s))
+		return;
+	to = room(s);
+	if (!to || bpf_get_current_comm(to, 16))
+		return;
+	s->cursor += 16;
+	close_chunk(s, CHUNK_COMM, 0, 0);
 }
 
 static __always_inline void fill_ids(struct task_info *info, struct task_struct *task)
@@ -165,14 +233,17 @@ static __always_inline void fill_ids(struct task_info *info, struct task_struct 
 static __attribute__((noinline)) void fill_task(struct task_info *info, struct task_struct *task)
 {
 	struct file *exe = BPF_CORE_READ(task, mm, exe_file);
+	const struct cred *cred = BPF_CORE_READ(task, cred);
+	struct pid_namespace *pid_ns = pid_ns_of(task);
 
 	fill_ids(info, task);
-	fill_cred(info, BPF_CORE_READ(task, cred));
+	fill_cred(info, cred);
 	if (exe) /* kernel threads have none */
-		fill_exe(info, exe);
+		fill_exe(info, exe, cred);
 	info->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	info->mnt_ns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
-	info->pid_ns = BPF_CORE_READ(pid_ns_of(task), ns.inum);
+	info->pid_ns = BPF_CORE_READ(pid_ns, ns.inum);
+	info->pid_ns_start = BPF_CORE_READ(pid_ns, child_reaper, start_boottime);
 	bpf_core_read(info->comm, sizeof(info->comm), &task->comm);
 }
 

@@ -16,7 +16,7 @@ type typeSet [pipeline.NumEventTypes]bool
 
 // otherNames are system calls whose events go by another name here.
 var otherNames = map[string]string{
-	"clone3": "clone", "fork": "clone", "vfork": "clone", "umount": "umount2", "exit": "procexit", "exit_group": "procexit",
+	"umount": "umount2", "exit": "procexit", "exit_group": "procexit",
 }
 
 // compileTypes answers a check on the event's type for every type there is, so that nothing is left

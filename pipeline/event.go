@@ -39,6 +39,7 @@ type Event struct {
 
 	Path  [2]Path        // the event's path arguments in order: rename has two
 	Str   string         // a plain string argument: mount's file system type, symlink's target
+	Data  string         // the first bytes of what was sent or received
 	Flag  uint64         // open flags in the kernel's O_* encoding, or the call's flags argument
 	Mode  uint32         // mode argument of open, chmod, mkdir
 	Exe   string         // execve: the file name as passed
@@ -68,6 +69,16 @@ const (
 	FDPipe
 	FDMemfd
 	FDOther
+	FDBpf
+	FDEvent
+	FDEpoll
+	FDInotify
+	FDIoUring
+	FDNetlink
+	FDPidfd
+	FDSignal
+	FDTimer
+	FDUserfault
 )
 
 // FD is the descriptor an event creates or uses.
@@ -86,6 +97,12 @@ type FD struct {
 	Mode   uint32 // inode mode
 	// Created says that the call made the file (FMODE_CREATED).
 	Created bool
+	// Upper and Lower say in which layer of an overlay the file is; neither when it is on none.
+	Upper, Lower bool
+	// Changed says that the call gave the descriptor another name: opened a file, bound or connected a socket.
+	Changed bool
+	// Connected says that a socket has, or is about to have, a peer.
+	Connected bool
 }
 
 // Failed reports whether the event is a system call that returned an error.

@@ -4,8 +4,9 @@ package pipeline
 // never renumber.
 type EventType uint16
 
-// Event types. Execve, Clone and Exit are the scheduler's (a successful execveat is Execve, and every
-// member of the clone family is Clone); the others are system calls by name.
+// Event types. Execve, Clone and Exit are the scheduler's (a successful execveat is Execve, and a new
+// task made by any member of the clone family is Clone, which only feeds the process table: rules see
+// the system call); the others are system calls by name.
 const (
 	EventUnknown EventType = 0
 	EventExecve  EventType = 1
@@ -96,6 +97,17 @@ const (
 	EventUnlinkat
 	EventUnshare
 	EventUserfaultfd
+	EventCloneCall
+	EventClone3
+	EventFork
+	EventVfork
+	EventSetpgid
+	EventSocketpair
+	EventLsetxattr
+	EventFsetxattr
+	EventRemovexattr
+	EventLremovexattr
+	EventFremovexattr
 	NumEventTypes // one past the last
 )
 
@@ -113,7 +125,8 @@ var syscallNames = [NumEventTypes - firstSyscall]string{
 	"renameat", "renameat2", "rmdir", "sendmsg", "sendto", "setgid", "setns", "setregid",
 	"setresgid", "setresuid", "setreuid", "setsid", "setuid", "setxattr", "socket", "symlink",
 	"symlinkat", "tgkill", "tkill", "truncate", "umount2", "unlink", "unlinkat", "unshare",
-	"userfaultfd",
+	"userfaultfd", "clone", "clone3", "fork", "vfork", "setpgid", "socketpair", "lsetxattr",
+	"fsetxattr", "removexattr", "lremovexattr", "fremovexattr",
 }
 
 // String is the name rules use: evt.type. EventExecve and EventExecveFailed are both "execve".
@@ -122,7 +135,7 @@ func (t EventType) String() string {
 	case t == EventExecve:
 		return "execve"
 	case t == EventClone:
-		return "clone"
+		return "sched_process_fork"
 	case t == EventExit:
 		return "procexit"
 	case t == EventJSON:

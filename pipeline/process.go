@@ -33,7 +33,9 @@ type Process struct {
 	ExeMemfd       bool
 	ExeDeleted     bool
 	ExeWritable    bool
+	ExeDev         uint32 // device of the executable's file system, kernel encoding
 	MntNS, PidNS   uint32
+	PidNSStart     int64 // ns since the epoch: when the pid namespace began; 0 unknown
 
 	CgroupID    uint64
 	Cgroup      string     // cgroup path the container id was found in, else the first one

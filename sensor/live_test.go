@@ -1,7 +1,9 @@
 package sensor
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tocsin-security/tocsin/bpf"
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
@@ -35,7 +38,7 @@ func TestMain(m *testing.M) {
 }
 
 // acts are what the helper process can do; tests add theirs here by their own file's map.
-var acts = merge(syscallActs, processActs, archActs)
+var acts = merge(syscallActs, callActs, socketActs, processActs, archActs)
 
 func merge(maps ...map[string]func() error) map[string]func() error {
 	all := make(map[string]func() error)
@@ -57,7 +60,15 @@ type live struct {
 
 	mu      sync.Mutex
 	arrived sync.Cond
-	records []record
+	samples []sample
+}
+
+// sample is a record as it came. Every process of the machine is reported, and taking all of them
+// apart would be slower than a busy machine makes them.
+type sample struct {
+	pid  uint32
+	kind uint16
+	raw  []byte
 }
 
 // needKernel skips without the rights to load programs, and fails instead where CI promises them.
@@ -94,11 +105,16 @@ func watch(t testing.TB, want []pipeline.EventType) *live {
 }
 
 func (l *live) keep(s pipeline.Sample) error {
-	r := walk(l.t, s)
+	var h bpf.SensorEventHeader
+	if _, err := binary.Decode(s, binary.NativeEndian, &h); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.records = append(l.records, r)
-	l.arrived.Broadcast()
+	l.samples = append(l.samples, sample{h.Pid, h.Type, bytes.Clone(s)})
+	if h.Type == uint16(bpf.SensorEventKindEVENT_EXIT) {
+		l.arrived.Broadcast()
+	}
 	return nil
 }
 
@@ -117,16 +133,17 @@ func (l *live) until(pid int) []record {
 	defer l.mu.Unlock()
 	for {
 		var own []record
-		for _, r := range l.records {
-			if int(r.Pid) == pid {
-				own = append(own, r)
+		for _, s := range l.samples {
+			if int(s.pid) == pid {
+				own = append(own, walk(l.t, s.raw))
 			}
 		}
 		if len(own) > 0 && own[len(own)-1].is(pipeline.EventExit) {
 			return own
 		}
 		if late {
-			l.t.Fatalf("no exit record of process %d within 20 s; %d records of it", pid, len(own))
+			losses, err := l.Losses()
+			l.t.Fatalf("no exit record of process %d within 20 s; %d records of it, losses %v (%v)", pid, len(own), losses, err)
 		}
 		l.arrived.Wait()
 	}

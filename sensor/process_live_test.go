@@ -30,7 +30,7 @@ type facts struct {
 	LoginUID             uint32
 	CapEff               string
 	MntNS, PIDNS         uint32
-	Ino                  uint64
+	Ino, Dev             uint64
 	Mtime, Ctime         int64
 	Comm, Cgroup         string
 }
@@ -74,7 +74,7 @@ func ownFacts() (facts, error) {
 	if err := unix.Stat("/proc/self/exe", &st); err != nil {
 		return f, err
 	}
-	f.Ino, f.Mtime, f.Ctime = st.Ino, st.Mtim.Nano(), st.Ctim.Nano()
+	f.Ino, f.Dev, f.Mtime, f.Ctime = st.Ino, st.Dev, st.Mtim.Nano(), st.Ctim.Nano()
 	f.Comm, f.Cgroup = read("comm"), read("cgroup")
 	return f, nil
 }
@@ -191,16 +191,21 @@ func TestExecDescribesTheNewImage(t *testing.T) {
 		Ppid: uint32(os.Getpid()), Pgid: uint32(f.PGID), Sid: uint32(f.SID), Vpid: uint32(f.PID), Vtid: uint32(f.PID), Vpgid: uint32(f.PGID),
 		Tty: uint32(f.TTY), Loginuid: f.LoginUID, Uid: 0, Gid: 0, Euid: 0,
 		ExeFlags: uint32(bpf.SensorExeFlagEXE_WRITABLE),
+		ExeDev:   unix.Major(f.Dev)<<20 | unix.Minor(f.Dev),
 		ExeIno:   f.Ino, ExeCtime: uint64(f.Ctime), ExeMtime: uint64(f.Mtime), MntNs: f.MntNS, PidNs: f.PIDNS,
 		// Not in /proc in this form, or compared below.
 		CapEffective: got.task.CapEffective, CapPermitted: got.task.CapPermitted, CapInheritable: got.task.CapInheritable,
-		CgroupId: got.task.CgroupId, Comm: got.task.Comm,
+		CgroupId: got.task.CgroupId, PidNsStart: got.task.PidNsStart, Comm: got.task.Comm,
 	}
 	if diff := cmp.Diff(want, got.task); diff != "" {
 		t.Errorf("task differs from /proc (-want +got):\n%s", diff)
 	}
 	if caps := fmt.Sprintf("%016x", got.task.CapEffective); caps != f.CapEff {
 		t.Errorf("effective capabilities %s, want %s", caps, f.CapEff)
+	}
+	const tick = 10_000_000 // USER_HZ is 100 on every architecture we build for
+	if started := startTicks(t, 1); got.task.PidNsStart/tick != started {
+		t.Errorf("the pid namespace began at %d, want tick %d of process 1", got.task.PidNsStart, started)
 	}
 	if comm := commOf(got.task); comm != f.Comm {
 		t.Errorf("comm %q, want %q", comm, f.Comm)
@@ -234,6 +239,21 @@ func TestExecDescribesTheNewImage(t *testing.T) {
 			t.Errorf("type %d: started %d, at %d; want start %d and no time before", r.Type, r.Start, r.Time, got.Start)
 		}
 	}
+}
+
+// startTicks is field 22 of /proc/PID/stat.
+func startTicks(t *testing.T, pid int) uint64 {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	n, err := strconv.ParseUint(fields[22-3], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func commOf(task bpf.SensorTaskInfo) string {

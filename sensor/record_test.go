@@ -126,6 +126,36 @@ func (c chunk) sock(t testing.TB) (info bpf.SensorSockInfo, remote netip.AddrPor
 	return info, netip.AddrPortFrom(ip, info.RemotePort)
 }
 
+// cred reads CHUNK_CRED.
+func (c chunk) cred(t testing.TB) (info bpf.SensorCredInfo) {
+	t.Helper()
+	if _, err := binary.Decode(c.data, binary.NativeEndian, &info); err != nil {
+		t.Fatalf("credentials chunk of %d bytes: %v", len(c.data), err)
+	}
+	return info
+}
+
+// socket is a line of summary for CHUNK_SOCK: of a unix socket its names, of others its far end.
+func (c chunk) socket(t testing.TB) string {
+	t.Helper()
+	info, remote := c.sock(t)
+	line := fmt.Sprintf("sock: family %d type %d protocol %d", info.Family, info.Type, info.Protocol)
+	if info.Family != 1 { // AF_UNIX
+		return line + " to " + remote.String()
+	}
+	names := c.data[binary.Size(info):]
+	if len(names) != int(info.LocalLen+info.RemoteLen) {
+		t.Errorf("%d bytes of names, want %d and %d", len(names), info.LocalLen, info.RemoteLen)
+	}
+	name := func(b []byte) string {
+		if len(b) > 0 && b[0] != 0 {
+			b = bytes.TrimSuffix(b, []byte{0}) // a path ends with its NUL, an abstract name begins with one
+		}
+		return string(b)
+	}
+	return fmt.Sprintf("%s %q to %q", line, name(names[:info.LocalLen]), name(names[info.LocalLen:]))
+}
+
 // summary is a record's chunks, one readable line each, as "kind index: value".
 func (r record) summary(t testing.TB) []string {
 	t.Helper()
@@ -143,8 +173,20 @@ func (r record) summary(t testing.TB) []string {
 		case bpf.SensorChunkKindCHUNK_SOCKADDR:
 			add("sockaddr %d: % x", c.Index, c.data)
 		case bpf.SensorChunkKindCHUNK_SOCK:
-			info, remote := c.sock(t)
-			add("sock: family %d type %d protocol %d to %s", info.Family, info.Type, info.Protocol, remote)
+			lines = append(lines, c.socket(t))
+		case bpf.SensorChunkKindCHUNK_CRED:
+			i := c.cred(t)
+			add("cred: users %d %d %d %d groups %d %d %d %d", i.Uid, i.Euid, i.Suid, i.Fsuid, i.Gid, i.Egid, i.Sgid, i.Fsgid)
+		case bpf.SensorChunkKindCHUNK_COMM:
+			add("comm: %s", bytes.TrimRight(c.data, "\x00"))
+		case bpf.SensorChunkKindCHUNK_CWD:
+			add("cwd: %s", c.joined(c.data))
+		case bpf.SensorChunkKindCHUNK_ROOT:
+			add("root: %s", c.joined(c.data))
+		case bpf.SensorChunkKindCHUNK_ARGV:
+			add("argv: %s", bytes.ReplaceAll(c.data, []byte{0}, []byte{' '}))
+		case bpf.SensorChunkKindCHUNK_ENV:
+			add("env: %s", bytes.ReplaceAll(c.data, []byte{0}, []byte{' '}))
 		case bpf.SensorChunkKindCHUNK_DATA:
 			add("data %d: %d bytes", c.Index, len(c.data))
 		default:

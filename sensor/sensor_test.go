@@ -63,7 +63,7 @@ func TestShortenedPathsAndArgumentsAreCounted(t *testing.T) {
 		event pipeline.EventType
 		arg   string
 	}{
-		"a path of 200 components":  {"openat too deep", pipeline.LossPathTruncated, pipeline.EventOpenat, ""},
+		"a path over 4096 bytes":    {"openat too deep", pipeline.LossPathTruncated, pipeline.EventOpenat, ""},
 		"arguments over 4096 bytes": {"facts", pipeline.LossArgsTruncated, pipeline.EventExecve, strings.Repeat("a", 5000)},
 	}
 	for name, c := range cases {
@@ -125,9 +125,9 @@ func TestOwnCallsAreNotReported(t *testing.T) {
 	l.act("facts", t.TempDir()) // whatever we did before is in the ring by now
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, r := range l.records {
-		if int(r.Pid) == os.Getpid() && r.Type >= uint16(bpf.SensorEventKindEVENT_SYSCALL) {
-			t.Fatalf("reported our own %s", pipeline.EventType(r.Type))
+	for _, s := range l.samples {
+		if int(s.pid) == os.Getpid() && s.kind >= uint16(bpf.SensorEventKindEVENT_SYSCALL) {
+			t.Fatalf("reported our own %s", pipeline.EventType(s.kind))
 		}
 	}
 }

@@ -106,8 +106,8 @@ var syscallActs = map[string]func() error{
 	"openat outside the root": within("empty", func() error {
 		return errors.Join(unix.Chroot("sub"), call(ok, unix.SYS_OPENAT, 30, "../file", unix.O_RDONLY)())
 	}),
-	"openat deep":     func() error { return descend(100) },
-	"openat too deep": func() error { return descend(200) },
+	"openat deep":     func() error { return descend("d", 1900) },
+	"openat too deep": func() error { return descend(strings.Repeat("d", 200), 21) },
 	"openat2": func() error {
 		how := unix.OpenHow{Flags: unix.O_RDONLY}
 		_, err := do(ok, unix.SYS_OPENAT2, uintptr(unix.AT_FDCWD&(1<<64-1)), ptr("file"), uintptr(unsafe.Pointer(&how)), unix.SizeofOpenHow)
@@ -128,7 +128,7 @@ var syscallActs = map[string]func() error{
 	"mount of nothing": privateMounts(call(ok, unix.SYS_MOUNT, 0, "/", 0, unix.MS_REC|unix.MS_PRIVATE, 0)),
 	"ptrace":           call(unix.ESRCH, unix.SYS_PTRACE, unix.PTRACE_ATTACH, nobody, 0, 0),
 	"setuid":           call(ok, unix.SYS_SETUID, 65534),
-	"execve fails":     call(unix.ENOENT, unix.SYS_EXECVE, "missing", 0, 0),
+	"execve fails":     execMissing,
 	"execveat fails":   within("sub", call(unix.ENOENT, unix.SYS_EXECVEAT, 30, "missing", 0, 0, 0)),
 	"connect refused":  connect("tcp4", unix.ECONNREFUSED),
 	"connect tcp4":     connect("tcp4", ok),
@@ -136,6 +136,13 @@ var syscallActs = map[string]func() error{
 	"connect udp4":     connect("udp4", ok),
 	"connect not yet":  connect("tcp4 nonblocking", unix.EINPROGRESS),
 	"connect unix":     connectUnix,
+}
+
+// execMissing asks for a program that is not there, with arguments and an environment.
+func execMissing() error {
+	argv, env := [3]uintptr{ptr("missing"), ptr("-x")}, [2]uintptr{ptr("K=V")}
+	_, err := do(unix.ENOENT, unix.SYS_EXECVE, ptr("missing"), uintptr(unsafe.Pointer(&argv)), uintptr(unsafe.Pointer(&env)))
+	return err
 }
 
 // connectUnix listens on the socket file sock and connects to it.
@@ -160,10 +167,10 @@ func openAs(fd int, path string) error {
 	return unix.Dup3(f, fd, 0)
 }
 
-// descend makes n nested folders called "d" and opens a file in the last.
-func descend(n int) error {
+// descend makes n nested folders of a name and opens a file in the last.
+func descend(name string, n int) error {
 	for range n {
-		if err := errors.Join(unix.Mkdir("d", 0o755), unix.Chdir("d")); err != nil {
+		if err := errors.Join(unix.Mkdir(name, 0o755), unix.Chdir(name)); err != nil {
 			return err
 		}
 	}
@@ -228,12 +235,8 @@ func sceneDir(t *testing.T) string {
 
 func TestSystemCallsAreReported(t *testing.T) {
 	l := watch(t, nil)
-	deep := strings.Repeat("/d", 100)
-	cases := map[string]struct {
-		event pipeline.EventType
-		errno unix.Errno
-		want  []string // DIR stands for the scene's folder
-	}{
+	deep := strings.Repeat("/d", 1900)
+	checkCalls(t, l, map[string]callCase{
 		"openat relative":         {pipeline.EventOpenat, ok, []string{"string 1: file", "base 1: DIR", "file: DIR/file"}},
 		"openat dots":             {pipeline.EventOpenat, ok, []string{"string 1: sub/..//./file", "base 1: DIR", "file: DIR/file"}},
 		"openat link":             {pipeline.EventOpenat, ok, []string{"string 1: link", "base 1: DIR", "file: DIR/file"}},
@@ -263,20 +266,32 @@ func TestSystemCallsAreReported(t *testing.T) {
 		"mount":            {pipeline.EventMount, ok, []string{"string 0: none", "base 0: DIR", "string 1: empty", "base 1: DIR", "string 2: tmpfs"}},
 		"mount of nothing": {pipeline.EventMount, ok, []string{"string 1: /"}},
 		"ptrace":           {pipeline.EventPtrace, unix.ESRCH, nil},
-		"setuid":           {pipeline.EventSetuid, ok, nil},
-		"execve fails":     {pipeline.EventExecveFailed, unix.ENOENT, []string{"string 0: missing", "base 0: DIR"}},
+		"setuid":           {pipeline.EventSetuid, ok, []string{"cred: users 65534 65534 65534 65534 groups 0 0 0 0"}},
+		"execve fails":     {pipeline.EventExecveFailed, unix.ENOENT, []string{"string 0: missing", "base 0: DIR", "argv: missing -x ", "env: K=V "}},
 		"execveat fails":   {pipeline.EventExecveatFailed, unix.ENOENT, []string{"string 1: missing", "base 1: DIR/sub"}},
-	}
+	})
+}
+
+// callCase is what an act of one system call is reported as.
+type callCase struct {
+	event pipeline.EventType
+	errno unix.Errno
+	want  []string // DIR stands for the scene's folder, PID for the process, FD for the result
+}
+
+func checkCalls(t *testing.T, l *live, cases map[string]callCase) {
+	t.Helper()
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			dir := sceneDir(t)
 			got := last(t, l.act(name, dir), c.event)
-			if got.call.Ret < 0 && got.call.Ret != -int64(c.errno) || got.call.Ret >= 0 && c.errno != ok {
+			failed := got.call.Ret < 0
+			if failed != (c.errno != ok) || failed && c.errno != someErrno && got.call.Ret != -int64(c.errno) {
 				t.Errorf("result %d, want %v", got.call.Ret, c.errno)
 			}
 			var want []string
 			for _, line := range c.want {
-				want = append(want, strings.NewReplacer("DIR", dir, "PID", fmt.Sprint(got.Pid)).Replace(line))
+				want = append(want, strings.NewReplacer("DIR", dir, "PID", fmt.Sprint(got.Pid), "FD", fmt.Sprint(got.call.Ret)).Replace(line))
 			}
 			if diff := cmp.Diff(want, got.summary(t)); diff != "" {
 				t.Errorf("chunks differ (-want +got):\n%s", diff)
@@ -303,6 +318,7 @@ func TestAnOpenedFileIsDescribed(t *testing.T) {
 		info, _ := c.file(t)
 		want := bpf.SensorFileInfo{
 			Ino: st.Ino, Magic: uint64(fs.Type), Dev: unix.Major(st.Dev)<<20 | unix.Minor(st.Dev), Mode: st.Mode, Nlink: 1, Fd: uint32(got.call.Ret),
+			Flags:   uint32(bpf.SensorFileFlagFILE_CREATED),
 			F_flags: info.F_flags, F_mode: info.F_mode, // compared below: the kernel adds flags of its own
 		}
 		if diff := cmp.Diff(want, info); diff != "" {
@@ -381,7 +397,7 @@ func TestConnectReportsBothEnds(t *testing.T) {
 		"connect tcp6":    {"tcp6", ok, fmt.Sprintf("sock: family 10 type 1 protocol %d to [::1]:PORT", tcp), unix.AF_INET6},
 		"connect udp4":    {"", ok, fmt.Sprintf("sock: family 2 type 2 protocol %d to 127.0.0.1:PORT", udp), unix.AF_INET},
 		"connect not yet": {"tcp4", unix.EINPROGRESS, fmt.Sprintf("sock: family 2 type 1 protocol %d to 127.0.0.1:PORT", tcp), unix.AF_INET},
-		"connect unix":    {"", ok, "sock: family 1 type 1 protocol 0 to [::]:0", unix.AF_UNIX},
+		"connect unix":    {"", ok, `sock: family 1 type 1 protocol 0 "" to "sock"`, unix.AF_UNIX},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

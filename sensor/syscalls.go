@@ -25,12 +25,13 @@ type option func(*bpf.SensorSyscallSpec)
 func collect(event pipeline.EventType, options ...option) bpf.SensorSyscallSpec {
 	s := bpf.SensorSyscallSpec{
 		Type:     uint16(event),
-		Flags:    uint16(bpf.SensorSpecFlagSPEC_ENABLED),
+		Flags:    uint32(bpf.SensorSpecFlagSPEC_ENABLED),
 		Path:     [2]uint8{noArg, noArg},
 		Dirfd:    [2]uint8{noArg, noArg},
 		Fd:       noArg,
 		Sockaddr: noArg,
 		String:   noArg,
+		Data:     noArg,
 	}
 	for _, o := range options {
 		o(&s)
@@ -59,7 +60,7 @@ func text(arg uint8) option { return func(s *bpf.SensorSyscallSpec) { s.String =
 func address(arg uint8) option {
 	return func(s *bpf.SensorSyscallSpec) {
 		s.Sockaddr = arg
-		s.Flags |= uint16(bpf.SensorSpecFlagSPEC_SOCKADDR)
+		s.Flags |= uint32(bpf.SensorSpecFlagSPEC_SOCKADDR)
 	}
 }
 
@@ -67,30 +68,57 @@ func address(arg uint8) option {
 func on(arg uint8, flag bpf.SensorSpecFlag) option {
 	return func(s *bpf.SensorSyscallSpec) {
 		s.Fd = arg
-		s.Flags |= uint16(flag)
+		s.Flags |= uint32(flag)
 	}
 }
 
 func with(flag bpf.SensorSpecFlag) option {
-	return func(s *bpf.SensorSyscallSpec) { s.Flags |= uint16(flag) }
+	return func(s *bpf.SensorSyscallSpec) { s.Flags |= uint32(flag) }
 }
+
+// data: a buffer, its length in the next argument.
+func data(arg uint8) option {
+	return func(s *bpf.SensorSyscallSpec) {
+		s.Data = arg
+		s.Flags |= uint32(bpf.SensorSpecFlagSPEC_DATA)
+	}
+}
+
+// message: a struct user_msghdr, which has the address and the data.
+func message(arg uint8) option {
+	return func(s *bpf.SensorSyscallSpec) {
+		s.Sockaddr = arg
+		s.Flags |= uint32(bpf.SensorSpecFlagSPEC_MSGHDR)
+	}
+}
+
+// What to collect, by a short name for the tables below.
+const (
+	opens      = bpf.SensorSpecFlagSPEC_FD_RESULT
+	file       = bpf.SensorSpecFlagSPEC_FD
+	socket     = bpf.SensorSpecFlagSPEC_SOCK
+	newSocket  = bpf.SensorSpecFlagSPEC_SOCK_RESULT
+	success    = bpf.SensorSpecFlagSPEC_ONLY_SUCCESS
+	failure    = bpf.SensorSpecFlagSPEC_ONLY_FAILURE
+	givesBack  = bpf.SensorSpecFlagSPEC_ADDRLEN
+	credential = bpf.SensorSpecFlagSPEC_CRED
+)
 
 // table says what to collect of every system call the sensor covers.
 func table() []bpf.SensorSyscallSpec {
-	const (
-		opens   = bpf.SensorSpecFlagSPEC_FD_RESULT
-		howAt2  = bpf.SensorSpecFlagSPEC_OPEN_HOW
-		failure = bpf.SensorSpecFlagSPEC_ONLY_FAILURE
-		file    = bpf.SensorSpecFlagSPEC_FD
-		socket  = bpf.SensorSpecFlagSPEC_SOCK
-	)
+	return slices.Concat(fileCalls(), changeCalls(), descriptorCalls(), socketCalls(), taskCalls(), systemCalls())
+}
+
+// fileCalls open files, or make, move and remove names.
+func fileCalls() []bpf.SensorSyscallSpec {
 	return []bpf.SensorSyscallSpec{
 		collect(pipeline.EventOpen, path(0), with(opens)),
 		collect(pipeline.EventOpenat, pathAt(0, 1), with(opens)),
-		collect(pipeline.EventOpenat2, pathAt(0, 1), with(opens), with(howAt2)),
+		collect(pipeline.EventOpenat2, pathAt(0, 1), with(opens), with(bpf.SensorSpecFlagSPEC_OPEN_HOW)),
+		collect(pipeline.EventOpenByHandleAt, with(opens)),
 		collect(pipeline.EventCreat, path(0), with(opens)),
-
-		collect(pipeline.EventConnect, on(0, socket), address(1)),
+		collect(pipeline.EventTruncate, path(0)),
+		collect(pipeline.EventFtruncate, on(0, file)),
 
 		collect(pipeline.EventRename, path(0), path(1)),
 		collect(pipeline.EventRenameat, pathAt(0, 1), pathAt(2, 3)),
@@ -104,7 +132,14 @@ func table() []bpf.SensorSyscallSpec {
 		collect(pipeline.EventRmdir, path(0)),
 		collect(pipeline.EventMkdir, path(0)),
 		collect(pipeline.EventMkdirat, pathAt(0, 1)),
+		collect(pipeline.EventMknod, path(0)),
+		collect(pipeline.EventMknodat, pathAt(0, 1)),
+	}
+}
 
+// changeCalls change what a file is, and where file systems are.
+func changeCalls() []bpf.SensorSyscallSpec {
+	return []bpf.SensorSyscallSpec{
 		collect(pipeline.EventChmod, path(0)),
 		collect(pipeline.EventFchmod, on(0, file)),
 		collect(pipeline.EventFchmodat, pathAt(0, 1)),
@@ -113,14 +148,100 @@ func table() []bpf.SensorSyscallSpec {
 		collect(pipeline.EventLchown, path(0)),
 		collect(pipeline.EventFchown, on(0, file)),
 		collect(pipeline.EventFchownat, pathAt(0, 1)),
+		collect(pipeline.EventSetxattr, path(0), text(1)),
+		collect(pipeline.EventLsetxattr, path(0), text(1)),
+		collect(pipeline.EventFsetxattr, on(0, file), text(1)),
+		collect(pipeline.EventRemovexattr, path(0), text(1)),
+		collect(pipeline.EventLremovexattr, path(0), text(1)),
+		collect(pipeline.EventFremovexattr, on(0, file), text(1)),
 
 		collect(pipeline.EventMount, path(0), path(1), text(2)),
-		collect(pipeline.EventPtrace),
-		collect(pipeline.EventSetuid),
+		collect(pipeline.EventUmount2, path(0)),
+		collect(pipeline.EventMoveMount, pathAt(0, 1), pathAt(2, 3)),
+		collect(pipeline.EventOpenTree, pathAt(0, 1), with(opens)),
+		collect(pipeline.EventPivotRoot, path(0), path(1), with(bpf.SensorSpecFlagSPEC_CWD), with(bpf.SensorSpecFlagSPEC_ROOT)),
+	}
+}
 
+// descriptorCalls make descriptors of something else than files and sockets, copy them or close them.
+func descriptorCalls() []bpf.SensorSyscallSpec {
+	return []bpf.SensorSyscallSpec{
+		collect(pipeline.EventClose), // what it closed is gone by now
+		collect(pipeline.EventDup, with(opens), with(newSocket)),
+		collect(pipeline.EventDup2, with(opens), with(newSocket)),
+		collect(pipeline.EventDup3, with(opens), with(newSocket)),
+		collect(pipeline.EventMemfdCreate, text(0), with(opens)),
+		collect(pipeline.EventUserfaultfd, with(opens)),
+		collect(pipeline.EventPerfEventOpen, with(opens)),
+		collect(pipeline.EventIoUringSetup, with(opens)),
+		collect(pipeline.EventBpf, with(bpf.SensorSpecFlagSPEC_BPF)),
+	}
+}
+
+// socketCalls make sockets, connect them and move data. A receive that found nothing is not reported:
+// servers make those all the time, and they say nothing.
+func socketCalls() []bpf.SensorSyscallSpec {
+	const pair = bpf.SensorSpecFlagSPEC_PAIR
+	return []bpf.SensorSyscallSpec{
+		collect(pipeline.EventSocket, with(newSocket)),
+		collect(pipeline.EventSocketpair, func(s *bpf.SensorSyscallSpec) { s.Data, s.Flags = 3, s.Flags|uint32(pair) }),
+		collect(pipeline.EventBind, on(0, socket), address(1)),
+		collect(pipeline.EventListen, on(0, socket)),
+		collect(pipeline.EventAccept, on(0, socket), with(newSocket)),
+		collect(pipeline.EventAccept4, on(0, socket), with(newSocket)),
+		collect(pipeline.EventConnect, on(0, socket), address(1)),
+		collect(pipeline.EventSendto, on(0, socket), address(4), data(1)),
+		collect(pipeline.EventSendmsg, on(0, socket), message(1)),
+		collect(pipeline.EventRecvfrom, on(0, socket), address(4), with(givesBack), data(1), with(success)),
+		collect(pipeline.EventRecvmsg, on(0, socket), message(1), with(success)),
+	}
+}
+
+// taskCalls make tasks and change what a task is.
+func taskCalls() []bpf.SensorSyscallSpec {
+	const argv = bpf.SensorSpecFlagSPEC_ARGV
+	return []bpf.SensorSyscallSpec{
 		// A successful exec is the scheduler's to report, with the image that really runs.
-		collect(pipeline.EventExecveFailed, path(0), with(failure)),
-		collect(pipeline.EventExecveatFailed, pathAt(0, 1), with(failure)),
+		collect(pipeline.EventExecveFailed, path(0), with(failure), with(argv)),
+		collect(pipeline.EventExecveatFailed, pathAt(0, 1), with(failure), with(argv)),
+
+		// Seen in the caller, with the new task's number, and in the new task, with 0.
+		collect(pipeline.EventCloneCall),
+		collect(pipeline.EventClone3, data(0)),
+		collect(pipeline.EventFork),
+		collect(pipeline.EventVfork),
+
+		collect(pipeline.EventChdir, path(0), with(bpf.SensorSpecFlagSPEC_CWD)),
+		collect(pipeline.EventFchdir, on(0, file), with(bpf.SensorSpecFlagSPEC_CWD)),
+		collect(pipeline.EventChroot, path(0), with(bpf.SensorSpecFlagSPEC_CWD), with(bpf.SensorSpecFlagSPEC_ROOT)),
+		collect(pipeline.EventPrctl, with(bpf.SensorSpecFlagSPEC_COMM)),
+		collect(pipeline.EventSetsid),
+		collect(pipeline.EventSetpgid),
+		collect(pipeline.EventSetuid, with(credential)),
+		collect(pipeline.EventSetgid, with(credential)),
+		collect(pipeline.EventSetreuid, with(credential)),
+		collect(pipeline.EventSetregid, with(credential)),
+		collect(pipeline.EventSetresuid, with(credential)),
+		collect(pipeline.EventSetresgid, with(credential)),
+		collect(pipeline.EventCapset, with(credential)),
+		collect(pipeline.EventSetns, on(0, file), with(credential)),
+		collect(pipeline.EventUnshare, with(credential)),
+	}
+}
+
+// systemCalls act on other tasks and on the kernel itself.
+func systemCalls() []bpf.SensorSyscallSpec {
+	return []bpf.SensorSyscallSpec{
+		collect(pipeline.EventKill),
+		collect(pipeline.EventTkill),
+		collect(pipeline.EventTgkill),
+		collect(pipeline.EventPidfdSendSignal, on(0, file)),
+		collect(pipeline.EventPtrace),
+		collect(pipeline.EventProcessVMWritev),
+		collect(pipeline.EventInitModule, data(0), text(2)),
+		collect(pipeline.EventFinitModule, on(0, file), text(1)),
+		collect(pipeline.EventDeleteModule, text(0)),
+		collect(pipeline.EventKeyctl),
 	}
 }
 
@@ -157,7 +278,15 @@ func bitmap(want []pipeline.EventType) (bits [2 * compatBase / 64]uint64) {
 	for row, spec := range rows() {
 		if want == nil || slices.Contains(want, pipeline.EventType(spec.Type)) {
 			bits[row/64] |= 1 << (row % 64)
+			if row >= compatBase && socketcall != 0 && multiplexed(pipeline.EventType(spec.Type)) {
+				bits[(compatBase+socketcall)/64] |= 1 << ((compatBase + socketcall) % 64)
+			}
 		}
 	}
 	return bits
+}
+
+// multiplexed says whether a 32-bit program can make this call through socketcall(2).
+func multiplexed(event pipeline.EventType) bool {
+	return slices.ContainsFunc(socketCalls(), func(s bpf.SensorSyscallSpec) bool { return pipeline.EventType(s.Type) == event })
 }

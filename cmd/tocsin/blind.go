@@ -17,7 +17,7 @@ const namedTypes = 20
 // unseenEvents says which rules wait for events that the sensor does not report, so that no rule is
 // silently blind.
 func unseenEvents(set *rules.Set) []rules.Problem {
-	seen := append(sensor.Syscalls(), pipeline.EventExecve, pipeline.EventClone, pipeline.EventExit)
+	seen := append(sensor.Syscalls(), pipeline.EventExecve, pipeline.EventExit)
 	var problems []rules.Problem
 	for _, r := range set.Rules {
 		if !r.Runs() || r.Source != "syscall" {

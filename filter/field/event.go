@@ -1,8 +1,6 @@
 package field
 
 import (
-	"strings"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -52,6 +50,12 @@ func eventFields() []Def {
 		boolean("evt.is_open_exec", "a file was made with execute permission", func(v *View) (value, ok bool) {
 			return openMakes(v.Ev) && v.Ev.Mode&0o111 != 0, true
 		}),
+		{Name: "evt.buffer", Type: Buffer, Doc: "the first bytes of what was sent or received", get: Getter{Str: func(v *View) (string, bool) {
+			return v.Ev.Data, movesData(v.Ev.Type)
+		}}},
+		number("evt.buflen", Int, "how many bytes were sent or received", func(v *View) (int64, bool) {
+			return v.Ev.Ret, movesData(v.Ev.Type) && v.Ev.Ret >= 0
+		}),
 		boolean("evt.is_open_create", "the open made the file", func(v *View) (value, ok bool) {
 			return isOpen(v.Ev.Type) && (v.Ev.FD.Created || v.Ev.Ret >= 0 && hasTmpfile(v.Ev.Flag)), true
 		}),
@@ -84,6 +88,10 @@ func isOpen(t pipeline.EventType) bool {
 	return t == pipeline.EventOpen || t == pipeline.EventOpenat || t == pipeline.EventOpenat2 || t == pipeline.EventOpenByHandleAt
 }
 
+func movesData(t pipeline.EventType) bool {
+	return t == pipeline.EventSendto || t == pipeline.EventSendmsg || t == pipeline.EventRecvfrom || t == pipeline.EventRecvmsg
+}
+
 // openFor tests the access mode: O_RDWR counts for both.
 func openFor(mode uint64) func(*View) (value, ok bool) {
 	return func(v *View) (value, ok bool) {
@@ -99,94 +107,3 @@ func openMakes(ev *pipeline.Event) bool {
 // hasTmpfile holds for O_DIRECTORY alone too: O_TMPFILE contains that bit, and Falco's test, which
 // rules are written against, does not tell them apart.
 func hasTmpfile(flags uint64) bool { return flags&unix.O_TMPFILE != 0 }
-
-// pathFields are fs.path.*: the paths of a call that succeeded, made absolute.
-func pathFields() []Def {
-	return []Def{
-		str("fs.path.name", "path of the file the call was about, absolute", fsPath(fsName, absolute)),
-		str("fs.path.nameraw", "the same as the caller passed it", fsPath(fsName, asPassed)),
-		str("fs.path.source", "rename: the old path; mount: the device; link and symlink: the new path", fsPath(fsSource, absolute)),
-		str("fs.path.sourceraw", "the same as the caller passed it", fsPath(fsSource, asPassed)),
-		str("fs.path.target", "rename: the new path; mount: the directory; link and symlink: what it points to", fsPath(fsTarget, absolute)),
-		str("fs.path.targetraw", "the same as the caller passed it", fsPath(fsTarget, asPassed)),
-	}
-}
-
-// pathForm chooses between the two forms of a path.
-type pathForm bool
-
-// Forms of a path.
-const (
-	absolute pathForm = false
-	asPassed pathForm = true
-)
-
-// fsPath reads the path that which picks; null unless the call succeeded and has such a path.
-func fsPath(which func(*pipeline.Event) int, form pathForm) func(*View) (string, bool) {
-	return func(v *View) (string, bool) {
-		i := which(v.Ev)
-		switch {
-		case i == noPath || v.Ev.Failed():
-			return "", false
-		case i == strArgument:
-			return v.Ev.Str, true
-		case i == fdPath:
-			return v.Ev.FD.Name, v.Ev.FD.Kind == pipeline.FDFile || v.Ev.FD.Kind == pipeline.FDDirectory
-		case form == asPassed:
-			return v.Ev.Path[i].Raw, v.Ev.Path[i].Set
-		default:
-			return v.Ev.Path[i].Name, v.Ev.Path[i].Set
-		}
-	}
-}
-
-// Where a path of fs.path.* is found, besides the indexes 0 and 1 of Event.Path.
-const (
-	noPath      = -1
-	strArgument = -2 // Event.Str: a symbolic link's target
-	fdPath      = -3 // the descriptor's name
-)
-
-func fsName(ev *pipeline.Event) int {
-	switch ev.Type {
-	case pipeline.EventFchmod, pipeline.EventFchown:
-		return fdPath
-	case pipeline.EventOpen, pipeline.EventOpenat, pipeline.EventOpenat2, pipeline.EventMkdir, pipeline.EventMkdirat,
-		pipeline.EventRmdir, pipeline.EventUnlink, pipeline.EventUnlinkat, pipeline.EventChmod, pipeline.EventFchmodat,
-		pipeline.EventFchmodat2, pipeline.EventChown, pipeline.EventLchown, pipeline.EventFchownat, pipeline.EventUmount2:
-		return 0
-	}
-	return noPath
-}
-
-func fsSource(ev *pipeline.Event) int {
-	switch ev.Type {
-	case pipeline.EventRename, pipeline.EventRenameat, pipeline.EventRenameat2, pipeline.EventMount,
-		pipeline.EventSymlink, pipeline.EventSymlinkat:
-		return 0
-	case pipeline.EventLink, pipeline.EventLinkat:
-		return 1
-	}
-	return noPath
-}
-
-func fsTarget(ev *pipeline.Event) int {
-	switch ev.Type {
-	case pipeline.EventRename, pipeline.EventRenameat, pipeline.EventRenameat2, pipeline.EventMount:
-		return 1
-	case pipeline.EventLink, pipeline.EventLinkat:
-		return 0
-	case pipeline.EventSymlink, pipeline.EventSymlinkat:
-		return strArgument
-	}
-	return noPath
-}
-
-// lastSlash splits a path into directory and file name.
-func lastSlash(path string) (dir, file string) {
-	i := strings.LastIndexByte(path, '/')
-	if i <= 0 {
-		return "/", path[i+1:]
-	}
-	return path[:i], path[i+1:]
-}

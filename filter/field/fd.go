@@ -23,7 +23,7 @@ func fdFields() []Def {
 			_, file := lastSlash(v.Ev.FD.Name)
 			return file, v.Ev.FD.Kind == pipeline.FDFile && v.Ev.FD.Num >= 0
 		}),
-		str("fd.type", "file, directory, ipv4, ipv6, unix, pipe, memfd", func(v *View) (string, bool) {
+		str("fd.type", "file, directory, ipv4, ipv6, unix, netlink, pipe, memfd, bpf, event, eventpoll, inotify, io_uring, pidfd, signalfd, timerfd, userfaultfd; <NA>: another kind", func(v *View) (string, bool) {
 			return fdType(&v.Ev.FD), fdKnown(v.Ev)
 		}),
 		str("fd.typechar", "one letter for the type: f d 4 6 u p m o", func(v *View) (string, bool) {
@@ -38,12 +38,20 @@ func fdFields() []Def {
 		str("fd.l4proto", "tcp, udp, icmp, raw; <NA> for what is no socket or has no peer", func(v *View) (string, bool) {
 			return l4proto(&v.Ev.FD), fdKnown(v.Ev)
 		}),
-		boolean("fd.is_server", "the process is the server of this connection", func(v *View) (value, ok bool) {
-			fd := &v.Ev.FD
-			return isIP(fd.Kind) && fd.Server.IsValid() && fd.Local == fd.Server, fdKnown(v.Ev)
+		boolean("fd.is_server", "the server's address is this machine's own", func(v *View) (value, ok bool) {
+			return serverIsLocal(&v.Ev.FD), fdKnown(v.Ev)
 		}),
-		boolean("fd.connected", "the call connected the socket, accepted it or moved data over it", func(v *View) (value, ok bool) {
-			return connected(v.Ev), fdKnown(v.Ev)
+		boolean("fd.connected", "the socket has a peer, or is about to", func(v *View) (value, ok bool) {
+			return v.Ev.FD.Connected, fdKnown(v.Ev)
+		}),
+		boolean("fd.name_changed", "the call gave the descriptor its name, or another one", func(v *View) (value, ok bool) {
+			return v.Ev.FD.Changed, fdKnown(v.Ev)
+		}),
+		boolean("fd.is_upper_layer", "the file is in the upper layer of an overlay", func(v *View) (value, ok bool) {
+			return v.Ev.FD.Upper, fdKnown(v.Ev)
+		}),
+		boolean("fd.is_lower_layer", "the file is in a lower layer of an overlay", func(v *View) (value, ok bool) {
+			return v.Ev.FD.Lower, fdKnown(v.Ev)
 		}),
 		number("fd.ino", Int, "inode number of the file", func(v *View) (int64, bool) { return int64(v.Ev.FD.Ino), v.Ev.FD.Ino != 0 }),
 		number("fd.dev", Int, "device of the file", func(v *View) (int64, bool) { return int64(v.Ev.FD.Dev), v.Ev.FD.Dev != 0 }),
@@ -128,6 +136,18 @@ func fdDirectory(v *View) (string, bool) {
 	}
 }
 
+// lastSlash splits a path into directory and file name; the root's own name is "/".
+func lastSlash(path string) (dir, file string) {
+	if path == "/" {
+		return "/", "/"
+	}
+	i := strings.LastIndexByte(path, '/')
+	if i <= 0 {
+		return "/", path[i+1:]
+	}
+	return path[:i], path[i+1:]
+}
+
 var fdTypes = [...]struct{ name, char string }{
 	pipeline.FDNone:      {"", ""},
 	pipeline.FDUnknown:   {unknown, "o"},
@@ -139,6 +159,16 @@ var fdTypes = [...]struct{ name, char string }{
 	pipeline.FDPipe:      {"pipe", "p"},
 	pipeline.FDMemfd:     {"memfd", "m"},
 	pipeline.FDOther:     {unknown, "o"},
+	pipeline.FDBpf:       {"bpf", "b"},
+	pipeline.FDEvent:     {"event", "e"},
+	pipeline.FDEpoll:     {"eventpoll", "l"},
+	pipeline.FDInotify:   {"inotify", "i"},
+	pipeline.FDIoUring:   {"io_uring", "r"},
+	pipeline.FDNetlink:   {"netlink", "n"},
+	pipeline.FDPidfd:     {"pidfd", "P"},
+	pipeline.FDSignal:    {"signalfd", "s"},
+	pipeline.FDTimer:     {"timerfd", "t"},
+	pipeline.FDUserfault: {"userfaultfd", "u"},
 }
 
 func fdType(fd *pipeline.FD) string { return fdTypes[fd.Kind].name }
@@ -180,18 +210,19 @@ func l4proto(fd *pipeline.FD) string {
 	}
 }
 
-// connected judges by the event alone; Falco keeps a sticky flag per descriptor. They differ only
-// where nothing is moved: bind, listen, dup and close of a socket connected earlier.
-func connected(ev *pipeline.Event) bool {
-	switch ev.Type {
-	case pipeline.EventConnect:
-		return ev.Ret == 0 || ev.Ret == -int64(unix.EINPROGRESS)
-	case pipeline.EventAccept, pipeline.EventAccept4:
-		return ev.Ret >= 0
-	case pipeline.EventSendto, pipeline.EventSendmsg, pipeline.EventRecvfrom, pipeline.EventRecvmsg:
-		return ev.Ret >= 0 && isIP(ev.FD.Kind)
-	default:
+// serverIsLocal follows Falco, which asks for the server's address, not for this end's role: it holds
+// for a client too when both ends are on one machine, and for an IPv6 socket that has no address yet.
+func serverIsLocal(fd *pipeline.FD) bool {
+	server := fd.Server.Addr()
+	switch {
+	case !isIP(fd.Kind):
 		return false
+	case !server.IsValid():
+		return fd.Kind == pipeline.FDIPv6
+	case !fd.Remote.IsValid(): // listens
+		return true
+	default:
+		return server.IsLoopback() || fd.Server == fd.Local || server == fd.Client.Addr()
 	}
 }
 

@@ -55,7 +55,7 @@ func TestValues(t *testing.T) {
 		"evt.arg.name":         "/etc//x",
 		"evt.arg.dirfd":        "AT_FDCWD",
 		"evt.arg[0]":           "<f>/etc/x",
-		"evt.args":             "fd=<f>/etc/x dirfd=AT_FDCWD name=/etc//x flags=O_CREAT|O_RDWR|O_CLOEXEC|O_F_CREATED mode=0755",
+		"evt.args":             "fd=<f>/etc/x dirfd=AT_FDCWD name=/etc//x flags=O_CREAT|O_RDWR|O_CLOEXEC|O_F_CREATED mode=0755 dev=0 ino=0",
 		"evt.is_open_exec":     "true",
 		"evt.is_open_create":   "true",
 		"fs.path.nameraw":      "/etc//x",

@@ -60,11 +60,64 @@ func appendOpenFlags(dst []byte, v *View) []byte {
 	if hasTmpfile(v.Ev.Flag) {
 		dst = appendName(dst, start, "O_TMPFILE")
 	}
-	if v.Ev.FD.Created {
-		dst = appendName(dst, start, "O_F_CREATED")
+	return appendFileFlags(dst, start, v)
+}
+
+// appendFileFlags tells what the open found out about the file.
+func appendFileFlags(dst []byte, start int, v *View) []byte {
+	for _, f := range []struct {
+		set  bool
+		name string
+	}{
+		{v.Ev.FD.Created, "O_F_CREATED"}, {v.Ev.FD.Upper, "FD_UPPER_LAYER"}, {v.Ev.FD.Lower, "FD_LOWER_LAYER"},
+	} {
+		if f.set {
+			dst = appendName(dst, start, f.name)
+		}
 	}
 	return dst
 }
+
+// appendCreateFlags is creat_flags: creat itself has no flags.
+func appendCreateFlags(dst []byte, v *View) []byte {
+	start := len(dst)
+	if dst = appendFileFlags(dst, start, v); len(dst) == start {
+		dst = append(dst, '0')
+	}
+	return dst
+}
+
+// appendCloexec reads the two O_ flags that the calls making descriptors take, under whatever name
+// (SOCK_CLOEXEC, UFFD_…): the numbers are the same.
+func appendCloexec(arg int) func([]byte, *View) []byte {
+	return func(dst []byte, v *View) []byte {
+		start, bits := len(dst), v.Ev.Args[arg]
+		if bits&unix.O_NONBLOCK != 0 {
+			dst = appendName(dst, start, "O_NONBLOCK")
+		}
+		if bits&unix.O_CLOEXEC != 0 {
+			dst = appendName(dst, start, "O_CLOEXEC")
+		}
+		if len(dst) == start {
+			dst = append(dst, "O_NONE"...)
+		}
+		return dst
+	}
+}
+
+// acceptFlags: the language shows accept4's as a hexadecimal number, in Falco's own encoding of O_ flags.
+func acceptFlags(v *View) (string, bool) {
+	var bits uint64
+	if v.Ev.Args[3]&unix.O_NONBLOCK != 0 {
+		bits |= 1 << 6
+	}
+	if v.Ev.Args[3]&unix.O_CLOEXEC != 0 {
+		bits |= 1 << 12
+	}
+	return v.Build(func(dst []byte) []byte { return strconv.AppendUint(dst, bits, 16) }), true
+}
+
+func appendCloneFlags(dst []byte, v *View) []byte { return flagNames(dst, v.Ev.Flag, cloneFlags) }
 
 // appendExeFlags describes the executable of a successful exec.
 func appendExeFlags(dst []byte, v *View) []byte {
@@ -128,6 +181,22 @@ var umountFlags = []bitName{
 
 var memfdFlags = []bitName{
 	{unix.MFD_CLOEXEC, "MFD_CLOEXEC"}, {unix.MFD_ALLOW_SEALING, "MFD_ALLOW_SEALING"}, {unix.MFD_HUGETLB, "MFD_HUGETLB"},
+}
+
+var moduleFlags = []bitName{
+	{unix.MODULE_INIT_IGNORE_MODVERSIONS, "MODULE_INIT_IGNORE_MODVERSIONS"}, {unix.MODULE_INIT_IGNORE_VERMAGIC, "MODULE_INIT_IGNORE_VERMAGIC"},
+	{unix.MODULE_INIT_COMPRESSED_FILE, "MODULE_INIT_COMPRESSED_FILE"},
+}
+
+var deleteModuleFlags = []bitName{{unix.O_NONBLOCK, "O_NONBLOCK"}, {unix.O_TRUNC, "O_TRUNC"}}
+
+// prctlOptions that rules ask for: what lets a process hide, or keep rights.
+var prctlOptions = map[uint64]string{
+	unix.PR_SET_PDEATHSIG: "PR_SET_PDEATHSIG", unix.PR_GET_DUMPABLE: "PR_GET_DUMPABLE", unix.PR_SET_DUMPABLE: "PR_SET_DUMPABLE",
+	unix.PR_SET_KEEPCAPS: "PR_SET_KEEPCAPS", unix.PR_SET_NAME: "PR_SET_NAME", unix.PR_GET_NAME: "PR_GET_NAME",
+	unix.PR_SET_SECCOMP: "PR_SET_SECCOMP", unix.PR_CAPBSET_DROP: "PR_CAPBSET_DROP", unix.PR_SET_SECUREBITS: "PR_SET_SECUREBITS",
+	unix.PR_SET_MM: "PR_SET_MM", unix.PR_SET_CHILD_SUBREAPER: "PR_SET_CHILD_SUBREAPER", unix.PR_SET_NO_NEW_PRIVS: "PR_SET_NO_NEW_PRIVS",
+	unix.PR_CAP_AMBIENT: "PR_CAP_AMBIENT", unix.PR_SET_PTRACER: "PR_SET_PTRACER", unix.PR_SET_VMA: "PR_SET_VMA",
 }
 
 // socketDomains: numbers with two names print both.

@@ -16,6 +16,9 @@ func (r Ref) Append(dst []byte, v *View) ([]byte, bool) {
 		if !ok {
 			return dst, false
 		}
+		if r.Def.Type == Buffer {
+			return appendPrintable(dst, s), true
+		}
 		return append(dst, s...), true
 	case r.Int != nil:
 		n, ok := r.Int(v)
@@ -101,7 +104,9 @@ func (r Ref) Value(v *View) any {
 		}
 		return nil
 	case r.Str != nil:
-		if s, ok := r.Str(v); ok {
+		if s, ok := r.Str(v); ok && r.Def.Type == Buffer {
+			return string(appendPrintable(nil, s))
+		} else if ok {
 			return s
 		}
 		return nil
@@ -110,4 +115,16 @@ func (r Ref) Value(v *View) any {
 		return string(dst)
 	}
 	return nil
+}
+
+// appendPrintable writes bytes as text, with a dot for each that is none.
+func appendPrintable(dst []byte, s string) []byte {
+	for i := range len(s) {
+		c := s[i]
+		if c < ' ' || c > '~' {
+			c = '.'
+		}
+		dst = append(dst, c)
+	}
+	return dst
 }

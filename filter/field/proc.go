@@ -54,11 +54,18 @@ func processFields() []Def {
 			p := v.Ev.Proc
 			return p.StartTime - p.ExeCtime, p.ExeCtime != 0 && p.StartTime != 0
 		}),
+		number("proc.exe_ino.ctime_duration_pidns_start", Duration, "ns from the executable's last inode change to the start of the pid namespace", func(v *View) (int64, bool) {
+			p := v.Ev.Proc
+			return p.PidNSStart - p.ExeCtime, p.ExeCtime != 0 && p.PidNSStart != 0
+		}),
+		number("proc.pidns_init_start_ts", Time, "when the pid namespace's first process was made", positive(pidNSStart)),
+		number("container.start_ts", Time, "when the container's first process was made; on the host, when the machine started", positive(pidNSStart)),
+		number("container.duration", Duration, "ns since the container's first process was made", since(pidNSStart)),
 		flag("proc.is_exe_upper_layer", "the executable is in the upper layer of an overlay: not part of the image", func(p *pipeline.Process) bool { return p.ExeUpperLayer }),
 		flag("proc.is_exe_lower_layer", "the executable is in a lower layer of an overlay", func(p *pipeline.Process) bool { return p.ExeLowerLayer }),
 		flag("proc.is_exe_from_memfd", "the executable is an anonymous file in memory", func(p *pipeline.Process) bool { return p.ExeMemfd }),
 		flag("proc.is_exe_writable", "the process's user may write the executable", func(p *pipeline.Process) bool { return p.ExeWritable }),
-		flag("proc.is_sid_leader", "the process leads its session", func(p *pipeline.Process) bool { return p.SID == p.VPID }),
+		flag("proc.is_sid_leader", "the process leads its session", func(p *pipeline.Process) bool { return p.SID == p.PID }),
 		flag("proc.is_pgid_leader", "the process leads its process group", func(p *pipeline.Process) bool { return p.PGID == p.PID }),
 		flag("proc.is_vpgid_leader", "the process leads its process group, in the innermost pid namespace", func(p *pipeline.Process) bool { return p.VPGID == p.VPID }),
 	}
@@ -130,6 +137,8 @@ func orUnknown(s string, p *pipeline.Process) (string, bool) {
 	}
 	return s, true
 }
+
+func pidNSStart(p *pipeline.Process) int64 { return p.PidNSStart }
 
 func comm(_ *View, p *pipeline.Process) (string, bool)    { return orUnknown(p.Comm, p) }
 func exe(_ *View, p *pipeline.Process) (string, bool)     { return orUnknown(p.Exe, p) }

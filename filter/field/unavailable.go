@@ -6,7 +6,6 @@ import "slices"
 func unavailableFields() []Def {
 	const (
 		noDNS      = "there is no cache of resolved names"
-		noPayload  = "the content of reads and writes is not collected"
 		noMounts   = "mounts of containers are not collected"
 		noPlugin   = "it needs Falco's k8smeta plugin, which is replaced by the runtime's own labels"
 		noUsage    = "use of memory and descriptors is not collected"
@@ -17,13 +16,9 @@ func unavailableFields() []Def {
 	return slices.Concat(
 		missing(String, noDNS, "fd.cip.name", "fd.sip.name", "fd.lip.name", "fd.rip.name"),
 		missing(String, noDNS, "fd.proto", "fd.cproto", "fd.sproto", "fd.lproto", "fd.rproto"),
-		missing(Buffer, noPayload, "evt.buffer"),
-		missing(Int, noPayload, "evt.buflen"),
 		withArg(NeedsKey, missing(String, noMounts, "container.mount", "container.mount.source", "container.mount.dest",
 			"container.mount.mode", "container.mount.rdwr", "container.mount.propagation")),
 		missing(String, noMounts, "container.mounts"),
-		missing(Time, "the start of pid namespaces is not collected", "container.start_ts", "proc.pidns_init_start_ts"),
-		missing(Duration, "the start of containers is not collected", "container.duration", "proc.exe_ino.ctime_duration_pidns_start"),
 		missing(String, noNetwork, "container.ip", "container.cni.json", "container.image.id", "container.labels", "k8s.pod.ip",
 			"k8s.pod.cni.json", "k8s.pod.sandbox_id", "k8s.pod.full_sandbox_id", "k8s.pod.labels", "container.host_pid"),
 		missing(Bool, noNetwork, "container.host_network", "container.host_ipc"),
@@ -35,7 +30,7 @@ func unavailableFields() []Def {
 			"proc.stderr.type", "proc.stderr.name", "thread.cgroups", "user.homedir", "user.shell"),
 		withArg(NeedsKey, missing(String, notTracked, "thread.cgroup")),
 		withArg(MayKey, missing(String, notTracked, "proc.aenv", "proc.aargs", "fd.types", "evt.rawarg", "evt.type.is")),
-		missing(Bool, notTracked, "fd.name_changed", "fd.is_upper_layer", "fd.is_lower_layer", "evt.is_io", "evt.is_io_read",
+		missing(Bool, notTracked, "evt.is_io", "evt.is_io_read",
 			"evt.is_io_write", "evt.is_wait", "evt.is_syslog", "evt.is_async"),
 		missing(Uint, notTracked, "fd.uid"),
 		missing(String, notTracked, "evt.category", "evt.info", "evt.io_dir", "evt.asynctype", "evt.pluginname", "evt.plugininfo",

@@ -163,7 +163,7 @@ func TestForeignAndBrokenFilesAreRefused(t *testing.T) {
 		putFrameHeader(&h, k, length)
 		return append(h[:], payload...)
 	}
-	header := frame(kindHeader, 13, `{"version":1}`)
+	header := frame(kindHeader, 13, `{"version":2}`)
 	cases := map[string]struct {
 		file []byte
 		want error // nil: any error that is neither of the two sentinels
@@ -171,7 +171,7 @@ func TestForeignAndBrokenFilesAreRefused(t *testing.T) {
 		"an empty file":                   {nil, ErrNotCapture},
 		"another program's file":          {[]byte("\x7fELF............"), ErrNotCapture},
 		"a capture of a later version":    {[]byte("tocsin2\nwhatever"), ErrNotCapture},
-		"a header of a later version":     {compress(frame(kindHeader, 13, `{"version":2}`)), ErrNotCapture},
+		"a header of a later version":     {compress(frame(kindHeader, 13, `{"version":3}`)), ErrNotCapture},
 		"no header":                       {compress(frame(Sample, 4, "abcd")), ErrNotCapture},
 		"a magic and nothing else":        {[]byte(magic), io.ErrUnexpectedEOF},
 		"a header that is not JSON":       {compress(frame(kindHeader, 4, "{{{{")), nil},

@@ -10,7 +10,7 @@ import (
 const magic = "tocsin1\n"
 
 // Version is the format that Writer writes and Reader reads.
-const Version = 1
+const Version = 2
 
 // Kind says what a frame holds.
 type Kind uint8
@@ -75,7 +75,7 @@ type Header struct {
 }
 
 // ErrNotCapture says that a file is not a capture, or one of another version.
-var ErrNotCapture = errors.New("not a tocsin capture of version 1")
+var ErrNotCapture = errors.New("not a tocsin capture of version 2")
 
 // TruncatedError says that a capture ends before its end mark: its writer was killed, or the file was
 // cut. Every whole frame before that was returned.

@@ -26,6 +26,7 @@ type Decoder struct {
 	text   []byte   // what the current event's assembled strings alias
 	paths  []string // the current record's cgroup paths
 	num    uint64
+	ports  ports
 }
 
 // New makes a Decoder. host names the machine in events; offset is added to CLOCK_BOOTTIME to get
@@ -43,7 +44,7 @@ func New(cfg Config, host string, offset int64) *Decoder {
 	}
 }
 
-// Decode fills ev from s. ok is false when the sample only changed the process table (a new thread).
+// Decode fills ev from s. ok is false when the sample only changed the process table (a new task).
 // An error means a malformed sample: ev and the table are as they were.
 func (d *Decoder) Decode(s pipeline.Sample, ev *pipeline.Event) (ok bool, err error) {
 	if err := d.rec.parse(s); err != nil {
@@ -65,10 +66,10 @@ func (d *Decoder) Decode(s pipeline.Sample, ev *pipeline.Event) (ok bool, err er
 	}
 	switch ev.Type {
 	case pipeline.EventClone:
-		if h.Flags&flagThread != 0 {
-			return false, nil // threads belong to their process's entry
+		if h.Flags&flagThread == 0 { // threads belong to their process's entry
+			d.fork()
 		}
-		d.fork(ev)
+		return false, nil // rules see the system call: clone, fork, …
 	case pipeline.EventExecve:
 		d.exec(ev)
 	case pipeline.EventExit:

@@ -74,30 +74,32 @@ func (d *Decoder) unknownProcess(pid int32, start uint64) *entry {
 // unknown is what the rule language shows of a process nothing is known of.
 const unknown = "<NA>"
 
-// fork enters the child the record is about: a copy of its parent with the child's own numbers.
-func (d *Decoder) fork(ev *pipeline.Event) {
+// fork enters the child the record is about: a copy of its creator with the child's own numbers.
+func (d *Decoder) fork() {
 	h, t := d.rec.header, view[taskEvent](d.rec.fixed)
 	d.table.forget(h.Time)
-	e := d.table.byPID[int32(h.Pid)]
-	if e == nil || e.Exited || !e.is(h.Start) {
-		parent := d.parent(int32(t.Task.Ppid), h.Time)
-		e = &entry{}
-		if parent != nil {
-			e.Process = parent.Process
-			e.Parent = nil
-		}
-		e.Exited, e.Known = false, true
-		e.PID, e.Start = int32(h.Pid), h.Start
-		e.StartTime, e.ExecTime = int64(h.Start)+d.offset, 0
-		d.table.insert(e, h.Time)
-		d.table.adopt(parent, e)
-		e.setTask(t)
-		if parent == nil || d.rec.first(kindCgroup) != nil {
-			e.place(d.cgroupPaths())
-		}
+	if e := d.table.byPID[int32(h.Pid)]; e != nil && !e.Exited && e.is(h.Start) {
+		return // the scan of /proc was faster than the event, and knows more than it
 	}
-	// Else the scan of /proc was faster than the event, and knows more than it.
-	ev.Proc = &e.Process
+	parent := d.parent(int32(t.Task.Ppid), h.Time)
+	creator := parent
+	if t.Task.Creator != t.Task.Ppid { // CLONE_PARENT
+		creator = d.parent(int32(t.Task.Creator), h.Time)
+	}
+	e := &entry{}
+	if creator != nil {
+		e.Process = creator.Process
+		e.Parent = nil
+	}
+	e.Exited, e.Known = false, true
+	e.PID, e.Start = int32(h.Pid), h.Start
+	e.StartTime, e.ExecTime = int64(h.Start)+d.offset, 0
+	d.table.insert(e, h.Time)
+	d.table.adopt(parent, e)
+	d.setTask(e, t)
+	if creator == nil || d.rec.first(kindCgroup) != nil {
+		e.place(d.cgroupPaths())
+	}
 }
 
 // exec gives the process its new image.
@@ -114,7 +116,7 @@ func (d *Decoder) exec(ev *pipeline.Event) {
 	}
 	e.Known, e.ExecTime = true, ev.Time
 	e.Start, e.StartTime = h.Start, int64(h.Start)+d.offset
-	e.setTask(t)
+	d.setTask(e, t)
 	d.setImage(e)
 	// The new image may live in another mount namespace or root: look names up again.
 	e.User, e.Group, e.Login = "", "", ""

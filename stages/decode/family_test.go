@@ -30,14 +30,12 @@ func TestForkCopiesAndExecReplaces(t *testing.T) {
 		path(kindCwd, 0, "/srv"), path(kindCgroup, 0, "/docker/"+h), piece{kind: kindEnv, data: []byte("A=1\x00B=2\x00")}))
 	d.Lookup(10).User, d.Lookup(10).Container = "web", &pipeline.Container{ID: h}
 
-	fork := decode(t, d, forked(20, 10, "sh", 20.5))
-	if fork.Type != pipeline.EventClone || fork.HasRet || fork.Proc.PID != 20 {
-		t.Errorf("fork = %v, HasRet %v, of process %d; want a clone without result, of the child", fork.Type, fork.HasRet, fork.Proc.PID)
-	}
+	decode(t, d, forked(20, 10, "sh", 20.5))
 	parent := d.Lookup(10)
 	want := *parent
 	want.PID, want.PPID, want.VPID, want.VTID, want.PGID = 20, 10, 20, 20, 20
 	want.Parent, want.Start, want.StartTime, want.ExecTime = parent, 20e9, 20e9+testOffset, 0
+	want.PidNSStart = testOffset
 	if diff := cmp.Diff(want, *d.Lookup(20)); diff != "" {
 		t.Errorf("child after fork (-want +got):\n%s", diff)
 	}
@@ -215,13 +213,26 @@ func TestThreadsBelongToTheirProcess(t *testing.T) {
 	}
 }
 
+// A child made with CLONE_PARENT has the parent of its creator, and its creator's image.
+func TestChildIsACopyOfItsCreator(t *testing.T) {
+	d := New(Config{}, "h", 0)
+	decode(t, d, execed(1, 0, "init", 1, argv("/sbin/init")))
+	decode(t, d, execed(10, 1, "sh", 10, argv("/bin/sh", "-i")))
+	i := info(20, 1, "sh")
+	i.Creator = 10
+	decode(t, d, task(timed(20, pipeline.EventClone, 20), i))
+	if p := d.Lookup(20); p.Exe != "/bin/sh" || p.Parent != d.Lookup(1) {
+		t.Errorf("child = %q under %v; want /bin/sh under init", p.Exe, p.Parent)
+	}
+}
+
 func TestFullTable(t *testing.T) {
 	d := New(Config{MaxProcesses: 2}, "h", 0)
 	decode(t, d, forked(1, 0, "init", 1))
 	decode(t, d, forked(10, 1, "a", 10))
-	ev := decode(t, d, forked(20, 1, "b", 20))
+	ev := decode(t, d, execed(20, 1, "b", 20))
 	if ev.Proc.Comm != "b" || ev.Proc.Parent != d.Lookup(1) {
-		t.Errorf("the fork past the limit = %q under %v; want b under init", ev.Proc.Comm, ev.Proc.Parent)
+		t.Errorf("the exec past the limit = %q under %v; want b under init", ev.Proc.Comm, ev.Proc.Parent)
 	}
 	if d.TableFull() != 1 || d.Processes() != 2 || d.Lookup(20) != nil || d.table.byPID[1].child.PID != 10 {
 		t.Errorf("past the limit: counted %d, %d processes, entry %v", d.TableFull(), d.Processes(), d.Lookup(20))

@@ -16,23 +16,21 @@ func (d *Decoder) fd(ev *pipeline.Event, s *shape) {
 	creates := s.fd == result
 	if creates && ev.Failed() {
 		fd.Num = -1
-	}
-	if c := d.rec.first(kindFile); c != nil {
-		d.file(ev, c, creates)
+		fd.Name, fd.Raw = ev.Path[0].Name, ev.Path[0].Raw // of a failed open
 		return
 	}
-	if d.rec.first(kindSock) != nil || d.rec.first(kindSockaddr) != nil {
-		d.socket(ev)
-		return
-	}
+	sock, addr := d.chunkOf(kindSock, s.fd), d.rec.first(kindSockaddr)
+	file := d.chunkOf(kindFile, s.fd)
 	switch {
-	case creates && ev.Path[0].Set:
-		// An open that failed, or whose file was closed before it could be read.
-		fd.Name, fd.Raw = ev.Path[0].Name, ev.Path[0].Raw
-		if !ev.Failed() {
-			fd.Kind = pipeline.FDFile
-		}
-	case ev.Type == pipeline.EventMemfdCreate && !ev.Failed():
+	case ev.Type == pipeline.EventSocket:
+		newSocket(ev)
+	case sock != nil || addr != nil:
+		d.socket(ev, sock, addr)
+	case file != nil:
+		d.file(ev, file, creates && ev.Path[0].Set)
+	case creates && ev.Path[0].Set: // its file was closed before it could be read
+		fd.Kind, fd.Name, fd.Raw, fd.Changed = pipeline.FDFile, ev.Path[0].Name, ev.Path[0].Raw, true
+	case ev.Type == pipeline.EventMemfdCreate:
 		fd.Kind, fd.Name = pipeline.FDMemfd, ev.Str
 	case s.fd == s.dirfd[0] && !fromCWD(ev, s.fd):
 		if base := d.rec.find(kindBase, s.path[0].index()); base != nil {
@@ -40,13 +38,26 @@ func (d *Decoder) fd(ev *pipeline.Event, s *shape) {
 			fd.Raw = fd.Name
 		}
 	}
+	if ev.Type == pipeline.EventMemfdCreate || ev.Type == pipeline.EventOpenByHandleAt {
+		fd.Changed = true
+	}
 }
 
-// Bits of struct file.f_mode and the start of a memfd's name (include/linux/fs.h, mm/memfd.c).
-const (
-	fmodeCreated = 0x100000
-	memfdPrefix  = "memfd:"
-)
+// chunkOf is the chunk that describes the descriptor in argument or result a. A call on one descriptor
+// that makes another (accept, dup) has a chunk of each; the new one is often like the old one.
+func (d *Decoder) chunkOf(kind uint16, a arg) *chunk {
+	index := uint8(ofResult)
+	if a != result {
+		index = a.index()
+	}
+	if c := d.rec.find(kind, index); c != nil {
+		return c
+	}
+	return d.rec.first(kind)
+}
+
+// memfdPrefix is what the kernel puts before a memfd's name (mm/memfd.c).
+const memfdPrefix = "memfd:"
 
 // file fills in a descriptor from the kernel's struct file. The file that an open made is also what the
 // event's path means, symbolic links and mounts resolved.
@@ -57,20 +68,62 @@ func (d *Decoder) file(ev *pipeline.Event, c *chunk, opened bool) {
 	}
 	fd := &ev.FD
 	fd.Ino, fd.Dev, fd.Mode = f.Ino, f.Dev, f.Mode
-	fd.Created = f.F_mode&fmodeCreated != 0
-	fd.Name = d.pathOf(c, c.data[fileInfoSize:])
-	fd.Kind = fileKind(f, c.flags&chunkNoPath != 0, fd.Name)
-	if fd.Kind == pipeline.FDMemfd {
-		fd.Name = strings.TrimPrefix(fd.Name, memfdPrefix)
+	fd.Created = f.Flags&fileCreated != 0
+	fd.Upper, fd.Lower = f.Flags&fileUpperLayer != 0, f.Flags&fileLowerLayer != 0
+	name := d.pathOf(c, c.data[fileInfoSize:])
+	inTree := c.flags&chunkNoPath == 0
+	if opened {
+		d.openedFile(ev, f, name, inTree)
+		return
 	}
-	if p := &ev.Path[0]; opened && p.Set {
-		fd.Raw, p.Name = p.Raw, fd.Name
+	fd.Kind = fileKind(f, name, inTree)
+	switch fd.Kind {
+	case pipeline.FDFile, pipeline.FDDirectory:
+		fd.Name, fd.Raw = name, name
+	case pipeline.FDMemfd:
+		fd.Name = strings.TrimPrefix(name, memfdPrefix)
+	case pipeline.FDOther, pipeline.FDPipe:
+		fd.Name = name
+	}
+	// The rest (bpf, epoll, …) have no name.
+}
+
+// openedFile is a file opened by its path. What lies in no tree, but was reached through /proc or a named
+// pipe, keeps the path that led there.
+func (d *Decoder) openedFile(ev *pipeline.Event, f *fileInfo, name string, inTree bool) {
+	fd, p := &ev.FD, &ev.Path[0]
+	fd.Kind = pipeline.FDFile
+	if f.Mode&unix.S_IFMT == unix.S_IFDIR && f.F_flags&unix.O_DIRECTORY != 0 {
+		fd.Kind = pipeline.FDDirectory
+	}
+	if inTree {
+		p.Name = name
 		ev.Flags &^= pipeline.FlagUserMemory
 	}
+	fd.Name, fd.Raw, fd.Changed = p.Name, p.Raw, true
+}
+
+// anonymous files by the name of their dentry: each is given in the call of anon_inode_getfd or
+// anon_inode_getfile in the kernel's source.
+var anonymous = []struct {
+	prefix string
+	kind   pipeline.FDKind
+}{
+	{memfdPrefix, pipeline.FDMemfd},
+	{"bpf", pipeline.FDBpf}, // bpf-map, bpf-prog, bpf_link, bpf_iter
+	{"btf", pipeline.FDBpf},
+	{"[eventfd]", pipeline.FDEvent},
+	{"[eventpoll]", pipeline.FDEpoll},
+	{"[io_uring]", pipeline.FDIoUring},
+	{"[pidfd]", pipeline.FDPidfd},
+	{"[signalfd]", pipeline.FDSignal},
+	{"[timerfd]", pipeline.FDTimer},
+	{"[userfaultfd]", pipeline.FDUserfault},
+	{"inotify", pipeline.FDInotify},
 }
 
 // fileKind is what rules call fd.type: as in Falco, a directory counts as one only if opened as one.
-func fileKind(f *fileInfo, noPath bool, name string) pipeline.FDKind {
+func fileKind(f *fileInfo, name string, inTree bool) pipeline.FDKind {
 	switch f.Mode & unix.S_IFMT {
 	case unix.S_IFIFO:
 		return pipeline.FDPipe
@@ -80,12 +133,14 @@ func fileKind(f *fileInfo, noPath bool, name string) pipeline.FDKind {
 		}
 		return pipeline.FDFile
 	}
-	switch {
-	case !noPath:
+	if inTree {
 		return pipeline.FDFile
-	case strings.HasPrefix(name, memfdPrefix):
-		return pipeline.FDMemfd
-	default:
-		return pipeline.FDOther
 	}
+	name = strings.TrimPrefix(name, "anon_inode:")
+	for _, a := range anonymous {
+		if strings.HasPrefix(name, a.prefix) {
+			return a.kind
+		}
+	}
+	return pipeline.FDOther
 }

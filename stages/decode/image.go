@@ -7,7 +7,7 @@ import (
 )
 
 // setTask takes over what fork and exec both tell of a task.
-func (e *entry) setTask(ev *taskEvent) {
+func (d *Decoder) setTask(e *entry, ev *taskEvent) {
 	t := &ev.Task
 	e.PPID, e.PGID, e.SID = int32(t.Ppid), int32(t.Pgid), int32(t.Sid)
 	e.VPID, e.VTID, e.VPGID = int32(t.Vpid), int32(t.Vtid), int32(t.Vpgid)
@@ -24,6 +24,7 @@ func (e *entry) setTask(ev *taskEvent) {
 	e.ExeDeleted = t.ExeFlags&exeDeleted != 0
 	e.ExeWritable = t.ExeFlags&exeWritable != 0
 	e.CgroupID, e.MntNS, e.PidNS = t.CgroupId, t.MntNs, t.PidNs
+	e.ExeDev, e.PidNSStart = t.ExeDev, int64(t.PidNsStart)+d.offset
 	e.setComm(&t.Comm)
 }
 

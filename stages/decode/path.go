@@ -3,7 +3,45 @@ package decode
 import (
 	"bytes"
 	"strings"
+
+	"github.com/tocsin-security/tocsin/pipeline"
 )
+
+// path fills in path i of an event: a raw string, and the absolute path it means.
+func (d *Decoder) path(ev *pipeline.Event, e *entry, i int, s *shape) {
+	raw := d.rec.find(kindString, s.path[i].index())
+	if raw == nil {
+		return
+	}
+	ev.Flags |= pipeline.FlagUserMemory
+	p := &ev.Path[i]
+	p.Set, p.Raw = true, alias(raw.data)
+	if isClean(raw.data) {
+		p.Name = p.Raw
+		return
+	}
+	start := len(d.text)
+	if len(raw.data) == 0 || raw.data[0] != '/' {
+		base := d.rec.find(kindBase, s.path[i].index())
+		if base == nil {
+			p.Name = d.unknownBase(raw.data)
+			return
+		}
+		d.text = appendComponents(d.text, base.data)
+		if fromCWD(ev, s.dirfd[i]) && base.flags&chunkTruncated == 0 {
+			e.setCWD(alias(d.text[start:])) // the kernel just told: a change whose event was not asked for
+		}
+	}
+	d.text = appendRaw(d.text, start, raw.data)
+	p.Name = d.rooted(start)
+}
+
+// unknownBase is what rules see of a path relative to a directory that is not known.
+func (d *Decoder) unknownBase(raw []byte) string {
+	start := len(d.text)
+	d.text = append(append(d.text, "<UNKNOWN>"...), raw...)
+	return alias(d.text[start:])
+}
 
 // appendComponents appends the path that components (leaf first, each ending in NUL: bpf/event.h)
 // describe: "shadow\0etc\0" is "/etc/shadow"; the root is "".

@@ -1,156 +1,122 @@
 package decode
 
 import (
-	"bytes"
-	"encoding/binary"
 	"net/netip"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// endpoint is one end of a socket: an address, or a unix socket's path.
-type endpoint struct {
-	addr netip.AddrPort
-	path string
+// newSocket is what socket(2) made, which has no address yet.
+func newSocket(ev *pipeline.Event) {
+	const typeMask = 0xf // the rest are SOCK_CLOEXEC and SOCK_NONBLOCK
+	fd := &ev.FD
+	fd.Kind = socketKind(uint16(ev.Args[0]))
+	fd.Proto = uint8(ev.Args[2])
+	if ev.Args[1]&typeMask == unix.SOCK_RAW {
+		fd.Proto = unix.IPPROTO_RAW
+	}
+}
+
+func socketKind(family uint16) pipeline.FDKind {
+	switch family {
+	case unix.AF_INET:
+		return pipeline.FDIPv4
+	case unix.AF_INET6:
+		return pipeline.FDIPv6
+	case unix.AF_UNIX:
+		return pipeline.FDUnix
+	case unix.AF_NETLINK:
+		return pipeline.FDNetlink
+	case unix.AF_UNSPEC:
+		return pipeline.FDUnknown
+	default:
+		return pipeline.FDOther
+	}
 }
 
 // socket fills in a descriptor that is a socket: from the kernel's socket where the call succeeded, from
 // the caller's sockaddr where it did not (a refused connect leaves no address in the kernel).
-func (d *Decoder) socket(ev *pipeline.Event) {
+func (d *Decoder) socket(ev *pipeline.Event, c, addr *chunk) {
 	fd := &ev.FD
 	family := uint16(unix.AF_UNSPEC)
-	if c := d.rec.first(kindSock); c != nil {
-		if s := view[sockInfo](c.data); s != nil {
-			family = s.Family
-			fd.Proto = uint8(s.Protocol)
-			fd.Local = kernelAddr(s.Family, &s.Local, s.LocalPort)
-			fd.Remote = kernelAddr(s.Family, &s.Remote, s.RemotePort)
-		}
+	var s *sockInfo
+	if c != nil {
+		s = view[sockInfo](c.data)
 	}
-	var path string
-	if c := d.rec.first(kindSockaddr); c != nil {
-		user, userFamily := userAddr(c.data)
-		path = user.path
+	if s != nil {
+		family = s.Family
+		fd.Proto = uint8(s.Protocol)
+		if s.Type == unix.SOCK_RAW {
+			fd.Proto = unix.IPPROTO_RAW
+		}
+		fd.Local = kernelAddr(s.Family, &s.Local, s.LocalPort)
+		fd.Remote = kernelAddr(s.Family, &s.Remote, s.RemotePort)
+		fd.Connected = s.State == tcpEstablished && isSet(fd.Remote)
+	}
+	var user endpoint
+	if addr != nil {
+		var userFamily uint16
+		user, userFamily = userAddr(addr.data)
 		if family == unix.AF_UNSPEC {
 			family = userFamily
 		}
-		d.useCaller(ev, user.addr)
+		d.useCaller(ev, s, user.addr)
 	}
-	switch family {
-	case unix.AF_INET:
-		fd.Kind = pipeline.FDIPv4
-	case unix.AF_INET6:
-		fd.Kind = pipeline.FDIPv6
-	case unix.AF_UNIX:
-		fd.Kind = pipeline.FDUnix
-		fd.Name = d.unixName(path)
-		return
-	default:
-		return
+	fd.Kind = socketKind(family)
+	switch {
+	case fd.Kind == pipeline.FDUnix:
+		d.unixName(ev, c, s, user.path)
+	case fd.Kind == pipeline.FDIPv4 || fd.Kind == pipeline.FDIPv6:
+		d.roles(ev)
 	}
-	d.roles(ev)
+	if connects(ev) {
+		fd.Connected = true
+	}
 }
 
-// useCaller takes the address that the caller passed where the kernel has none, or another one: that of
-// an earlier call.
-func (d *Decoder) useCaller(ev *pipeline.Event, addr netip.AddrPort) {
+// tcpEstablished is TCP_ESTABLISHED of the kernel, which connected sockets of every kind have.
+const tcpEstablished = 1
+
+// connects reports whether the call shows that the socket has a peer, or will have.
+func connects(ev *pipeline.Event) bool {
+	switch ev.Type {
+	case pipeline.EventConnect:
+		return ev.Ret == 0 || ev.Ret == -int64(unix.EINPROGRESS)
+	case pipeline.EventAccept, pipeline.EventAccept4:
+		return true
+	case pipeline.EventSendto, pipeline.EventSendmsg, pipeline.EventRecvfrom, pipeline.EventRecvmsg:
+		return !ev.Failed() && ev.FD.Kind != pipeline.FDUnix
+	default:
+		return false
+	}
+}
+
+// useCaller takes the address in the caller's memory where the kernel's socket has none or another one:
+// that of an earlier call, or the peer that a datagram socket is connected to while this one went elsewhere.
+func (d *Decoder) useCaller(ev *pipeline.Event, s *sockInfo, addr netip.AddrPort) {
+	if !addr.IsValid() {
+		return
+	}
 	fd := &ev.FD
-	end := &fd.Remote
-	if ev.Type == pipeline.EventBind {
+	end, changes := &fd.Remote, false
+	switch ev.Type {
+	case pipeline.EventBind:
 		end = &fd.Local
+	case pipeline.EventAccept, pipeline.EventAccept4:
+		return // the kernel's socket has both ends
+	case pipeline.EventSendto, pipeline.EventSendmsg, pipeline.EventRecvfrom, pipeline.EventRecvmsg:
+		changes = !ev.Failed() && (!isSet(*end) || s != nil && s.Type == unix.SOCK_DGRAM && *end != addr)
 	}
 	failed := ev.Failed() && ev.Ret != -int64(unix.EINPROGRESS)
-	if addr.IsValid() && (failed || !isSet(*end)) {
+	if changes || failed || !isSet(*end) {
 		*end = addr
+		fd.Changed = changes
 		ev.Flags |= pipeline.FlagUserMemory
 	}
-}
-
-// roles says which end is the client's and names the socket: "client->server", or only the server while
-// there is no client.
-func (d *Decoder) roles(ev *pipeline.Event) {
-	fd := &ev.FD
-	start := len(d.text)
-	switch ev.Type {
-	case pipeline.EventBind, pipeline.EventListen:
-		fd.Server, fd.Remote = fd.Local, netip.AddrPort{}
-		d.text = appendAddr(d.text, fd.Server, fd.Kind)
-	case pipeline.EventSocket:
-	case pipeline.EventAccept, pipeline.EventAccept4:
-		fd.Client, fd.Server = fd.Remote, fd.Local
-	default:
-		fd.Client, fd.Server = fd.Local, fd.Remote
+	if local := fd.Local; addr.Addr().IsLoopback() && local.IsValid() && local.Addr().IsUnspecified() && changes {
+		// Not bound to an address: the kernel chose this one, as for all that goes to itself.
+		fd.Local = netip.AddrPortFrom(addr.Addr(), local.Port())
 	}
-	if addr := fd.Server.Addr(); addr.Is4() {
-		fd.Kind = pipeline.FDIPv4 // an IPv4 peer of an IPv6 socket
-	}
-	if isSet(fd.Client) || isSet(fd.Server) && len(d.text) == start {
-		d.text = appendAddr(d.text, fd.Client, fd.Kind)
-		d.text = append(d.text, "->"...)
-		d.text = appendAddr(d.text, fd.Server, fd.Kind)
-	}
-	fd.Name = alias(d.text[start:])
-}
-
-// unixName is a unix socket's fd.name: "source->destination path". The addresses of the kernel's objects,
-// which Falco shows there, are not collected.
-func (d *Decoder) unixName(path string) string {
-	start := len(d.text)
-	d.text = append(append(d.text, "0->0 "...), path...)
-	return alias(d.text[start:])
-}
-
-// kernelAddr is an address of a sock_info; an IPv4 address in an IPv6 socket is that IPv4 address.
-func kernelAddr(family uint16, addr *[16]uint8, port uint16) netip.AddrPort {
-	switch family {
-	case unix.AF_INET:
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(addr[:4])), port)
-	case unix.AF_INET6:
-		return netip.AddrPortFrom(netip.AddrFrom16(*addr).Unmap(), port)
-	default:
-		return netip.AddrPort{}
-	}
-}
-
-// userAddr reads a sockaddr as the caller passed it: sockaddr_in, sockaddr_in6 or sockaddr_un.
-func userAddr(b []byte) (endpoint, uint16) {
-	if len(b) < 2 {
-		return endpoint{}, unix.AF_UNSPEC
-	}
-	family := binary.NativeEndian.Uint16(b)
-	switch {
-	case family == unix.AF_INET && len(b) >= 8:
-		addr := netip.AddrFrom4([4]byte(b[4:8]))
-		return endpoint{addr: netip.AddrPortFrom(addr, binary.BigEndian.Uint16(b[2:]))}, family
-	case family == unix.AF_INET6 && len(b) >= 24:
-		addr := netip.AddrFrom16([16]byte(b[8:24])).Unmap()
-		return endpoint{addr: netip.AddrPortFrom(addr, binary.BigEndian.Uint16(b[2:]))}, family
-	case family == unix.AF_UNIX:
-		path, _, _ := bytes.Cut(b[2:], []byte{0})
-		return endpoint{path: alias(path)}, family // abstract names start with NUL: no path
-	default:
-		return endpoint{}, family
-	}
-}
-
-// isSet reports whether an end has an address: the kernel writes zeroes where there is none.
-func isSet(a netip.AddrPort) bool {
-	return a.IsValid() && (a.Port() != 0 || !a.Addr().IsUnspecified())
-}
-
-// appendAddr appends "address:port", without the brackets that Go puts around IPv6 addresses. An end that
-// is not known is the unspecified address of its kind.
-func appendAddr(dst []byte, a netip.AddrPort, kind pipeline.FDKind) []byte {
-	addr := a.Addr()
-	if !addr.IsValid() {
-		addr = netip.IPv4Unspecified()
-		if kind == pipeline.FDIPv6 {
-			addr = netip.IPv6Unspecified()
-		}
-	}
-	dst = addr.AppendTo(dst)
-	return strconv.AppendUint(append(dst, ':'), uint64(a.Port()), 10)
 }

@@ -71,12 +71,27 @@ func TestSockets(t *testing.T) {
 		},
 		"a listening socket has only a server": {
 			typ: pipeline.EventListen, pieces: []piece{sock(unix.AF_INET, 6, addr("127.0.0.1:18999"), addr("0.0.0.0:0"))},
-			kind: pipeline.FDIPv4, server: addr("127.0.0.1:18999"), local: addr("127.0.0.1:18999"), want: "127.0.0.1:18999",
+			kind: pipeline.FDIPv4, server: addr("127.0.0.1:18999"), want: "127.0.0.1:18999",
 		},
 		"who accepts is the server": {
+			typ: pipeline.EventAccept4, ret: 4, pieces: []piece{sock(unix.AF_INET, 6, addr("10.0.0.1:80"), addr("10.0.0.2:5000"))},
+			kind: pipeline.FDIPv4, client: addr("10.0.0.2:5000"), server: addr("10.0.0.1:80"),
+			local: addr("10.0.0.1:80"), remote: addr("10.0.0.2:5000"), want: "10.0.0.2:5000->10.0.0.1:80",
+		},
+		"within the machine the client's end is the local one": {
 			typ: pipeline.EventAccept4, ret: 4, pieces: []piece{sock(unix.AF_INET, 6, addr("127.0.0.1:80"), addr("127.0.0.1:5000"))},
 			kind: pipeline.FDIPv4, client: addr("127.0.0.1:5000"), server: addr("127.0.0.1:80"),
-			local: addr("127.0.0.1:80"), remote: addr("127.0.0.1:5000"), want: "127.0.0.1:5000->127.0.0.1:80",
+			local: addr("127.0.0.1:5000"), remote: addr("127.0.0.1:80"), want: "127.0.0.1:5000->127.0.0.1:80",
+		},
+		"a datagram goes where the caller says": {
+			typ: pipeline.EventSendto, ret: 1, pieces: []piece{sock(unix.AF_INET, 17, addr("0.0.0.0:40000"), addr("0.0.0.0:0")), in4},
+			kind: pipeline.FDIPv4, client: addr("0.0.0.0:40000"), server: addr("10.0.0.2:80"),
+			local: addr("0.0.0.0:40000"), remote: addr("10.0.0.2:80"), want: "0.0.0.0:40000->10.0.0.2:80", userMemory: true,
+		},
+		"what a low port receives it serves": {
+			typ: pipeline.EventRecvfrom, ret: 1, pieces: []piece{sock(unix.AF_INET, 17, addr("10.0.0.1:53"), addr("0.0.0.0:0")), in4},
+			kind: pipeline.FDIPv4, client: addr("10.0.0.2:80"), server: addr("10.0.0.1:53"),
+			local: addr("10.0.0.1:53"), remote: addr("10.0.0.2:80"), want: "10.0.0.2:80->10.0.0.1:53", userMemory: true,
 		},
 		"a unix socket has a path": {
 			typ: pipeline.EventConnect, pieces: []piece{sock(unix.AF_UNIX, 0, none, none),

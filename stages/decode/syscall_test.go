@@ -23,7 +23,7 @@ func TestOpen(t *testing.T) {
 	how := binary.NativeEndian.AppendUint64(nil, unix.O_RDWR|unix.O_CREAT)
 	how = binary.NativeEndian.AppendUint64(how, 0o600)
 	how = binary.NativeEndian.AppendUint64(how, 0)
-	shadow := pipeline.FD{Kind: pipeline.FDFile, Num: 3, Name: "/etc/shadow", Ino: 77, Dev: 8 << 20, Mode: 0o100644}
+	shadow := pipeline.FD{Kind: pipeline.FDFile, Num: 3, Name: "/etc/shadow", Ino: 77, Dev: 8 << 20, Mode: 0o100644, Changed: true}
 	for name, c := range map[string]struct {
 		sample pipeline.Sample
 		want   want
@@ -55,7 +55,7 @@ func TestOpen(t *testing.T) {
 		},
 		"creat implies its flags, and made the file": {
 			call(pipeline.EventCreat, 3, [6]uint64{0, 0o640}, str(0, "/etc/shadow"),
-				fileOf(fileInfo{Ino: 77, Dev: 8 << 20, Mode: 0o100644, F_mode: fmodeCreated}, 0, components("/etc/shadow"))),
+				fileOf(fileInfo{Ino: 77, Dev: 8 << 20, Mode: 0o100644, Flags: fileCreated}, 0, components("/etc/shadow"))),
 			want{Path: pipeline.Path{Raw: "/etc/shadow", Name: "/etc/shadow", Set: true},
 				FD:   with(shadow, func(f *pipeline.FD) { f.Raw, f.Created = "/etc/shadow", true }),
 				Flag: unix.O_CREAT | unix.O_WRONLY | unix.O_TRUNC, Mode: 0o640},
@@ -64,13 +64,13 @@ func TestOpen(t *testing.T) {
 			call(pipeline.EventOpen, 4, [6]uint64{0, unix.O_DIRECTORY}, str(0, "/"),
 				fileOf(fileInfo{Mode: unix.S_IFDIR | 0o755, F_flags: unix.O_DIRECTORY}, 0, nil)),
 			want{Path: pipeline.Path{Raw: "/", Name: "/", Set: true},
-				FD:   pipeline.FD{Kind: pipeline.FDDirectory, Num: 4, Name: "/", Raw: "/", Mode: unix.S_IFDIR | 0o755},
+				FD:   pipeline.FD{Kind: pipeline.FDDirectory, Num: 4, Name: "/", Raw: "/", Mode: unix.S_IFDIR | 0o755, Changed: true},
 				Flag: unix.O_DIRECTORY},
 		},
 		"an open whose file could not be read keeps the caller's path": {
 			call(pipeline.EventOpen, 5, [6]uint64{}, str(0, "/x/")),
 			want{Path: pipeline.Path{Raw: "/x/", Name: "/x", Set: true},
-				FD:         pipeline.FD{Kind: pipeline.FDFile, Num: 5, Name: "/x", Raw: "/x/"},
+				FD:         pipeline.FD{Kind: pipeline.FDFile, Num: 5, Name: "/x", Raw: "/x/", Changed: true},
 				UserMemory: true},
 		},
 		"fchmod works on a file that has no path in a tree": {
@@ -177,7 +177,7 @@ func TestWhatACallDoesToItsProcess(t *testing.T) {
 		sid    int32
 	}{
 		{call(pipeline.EventChdir, -2, [6]uint64{}, str(0, "/nowhere")), "/home/u/", 1000, 0},
-		{call(pipeline.EventChdir, 0, [6]uint64{}, str(0, "/tmp/x/")), "/tmp/x/", 1000, 0},
+		{call(pipeline.EventChdir, 0, [6]uint64{}, str(0, "/tmp/x/"), path(kindCwd, 0, "/tmp/x")), "/tmp/x/", 1000, 0},
 		{call(pipeline.EventOpenat, -2, [6]uint64{cwdFD}, str(1, "f"), path(kindBase, 1, "/var")), "/var/", 1000, 0},
 		{call(pipeline.EventOpenat, -2, [6]uint64{6}, str(1, "f"), path(kindBase, 1, "/dirfd")), "/var/", 1000, 0},
 		{call(pipeline.EventSetsid, 100, [6]uint64{}), "/var/", 1000, 100},
@@ -209,7 +209,7 @@ func TestEventCarriesTheHeader(t *testing.T) {
 	if ev.Ret != -13 || !ev.HasRet || !ev.Failed() || ev.Args != [6]uint64{1, 2, 3, 4, 5, 6} || ev.Source != "syscall" {
 		t.Errorf("event = ret %d, args %v, source %q", ev.Ret, ev.Args, ev.Source)
 	}
-	if ev.Num != 3 || ev.Proc != d.Lookup(100) {
-		t.Errorf("event = num %d, process %v; want the third, of process 100", ev.Num, ev.Proc)
+	if ev.Num != 2 || ev.Proc != d.Lookup(100) {
+		t.Errorf("event = num %d, process %v; want the second, of process 100", ev.Num, ev.Proc)
 	}
 }

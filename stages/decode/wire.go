@@ -11,6 +11,7 @@ type (
 	chunkHeader  = bpf.SensorChunkHeader
 	fileInfo     = bpf.SensorFileInfo
 	sockInfo     = bpf.SensorSockInfo
+	credInfo     = bpf.SensorCredInfo
 )
 
 // The enumerators, in the types of the fields that hold them.
@@ -28,10 +29,21 @@ const (
 	kindFilename = uint16(bpf.SensorChunkKindCHUNK_FILENAME)
 	kindData     = uint16(bpf.SensorChunkKindCHUNK_DATA)
 
+	kindCred = uint16(bpf.SensorChunkKindCHUNK_CRED)
+	kindComm = uint16(bpf.SensorChunkKindCHUNK_COMM)
+
+	// ofResult is CHUNK_OF_RESULT: what a chunk of the descriptor that the call returned has for index.
+	ofResult = 0xff
+
 	chunkTruncated = uint8(bpf.SensorChunkFlagCHUNK_TRUNCATED)
 	chunkNoPath    = uint8(bpf.SensorChunkFlagCHUNK_NO_PATH)
 
-	flagThread = uint16(bpf.SensorEventFlagEVENT_THREAD)
+	flagThread   = uint16(bpf.SensorEventFlagEVENT_THREAD)
+	flagNoResult = uint16(bpf.SensorEventFlagEVENT_NO_RESULT)
+
+	fileUpperLayer = uint32(bpf.SensorFileFlagFILE_UPPER_LAYER)
+	fileLowerLayer = uint32(bpf.SensorFileFlagFILE_LOWER_LAYER)
+	fileCreated    = uint32(bpf.SensorFileFlagFILE_CREATED)
 
 	exeUpperLayer = uint32(bpf.SensorExeFlagEXE_UPPER_LAYER)
 	exeLowerLayer = uint32(bpf.SensorExeFlagEXE_LOWER_LAYER)
