@@ -117,6 +117,7 @@ func (d *Decoder) exec(ev *pipeline.Event) {
 	e.Known, e.ExecTime = true, ev.Time
 	e.Start, e.StartTime = h.Start, int64(h.Start)+d.offset
 	d.setTask(e, t)
+	e.ExecNS = e.MntNS
 	d.setImage(e)
 	// The new image may live in another mount namespace or root: look names up again.
 	e.User, e.Group, e.Login = "", "", ""
