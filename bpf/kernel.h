@@ -28,13 +28,16 @@ typedef _Bool bool;
 
 /* The map types we use (include/uapi/linux/bpf.h). */
 enum bpf_map_type {
+	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 
-/* Flags of bpf_ringbuf_output (include/uapi/linux/bpf.h). */
+/* Of bpf_map_update_elem, and flags of bpf_ringbuf_output (include/uapi/linux/bpf.h). */
 enum {
+	BPF_ANY = 0,
 	BPF_RB_NO_WAKEUP = 1 << 0,
 	BPF_RB_FORCE_WAKEUP = 1 << 1,
 };
@@ -365,6 +368,92 @@ struct task_struct {
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
 	struct signal_struct *signal;
+};
+
+/* io_uring. A request's own part is one of the structs below, all beginning with the file. */
+
+struct filename {
+	const char *name;
+};
+
+struct io_cmd_data {
+	struct file *file;
+};
+
+struct io_cqe {
+	__s32 fd;
+};
+
+struct io_kiocb {
+	struct io_cmd_data cmd; /* since 6.0 */
+	__u8 opcode;
+	__u64 flags;
+	struct io_cqe cqe;
+};
+
+struct io_uring_cqe {
+	__s32 res;
+};
+
+struct open_how {
+	__u64 flags, mode, resolve;
+};
+
+struct io_open {
+	int dfd;
+	__u32 file_slot;
+	struct filename *filename;
+	struct open_how how;
+};
+
+struct io_rename {
+	int old_dfd, new_dfd;
+	struct filename *oldpath, *newpath;
+	int flags;
+};
+
+struct io_unlink {
+	int dfd, flags;
+	struct filename *filename;
+};
+
+struct io_mkdir {
+	int dfd;
+	__u16 mode;
+	struct filename *filename;
+};
+
+struct io_link {
+	int old_dfd, new_dfd;
+	struct filename *oldpath, *newpath;
+	int flags;
+};
+
+struct io_connect {
+	void *addr;
+	int addr_len;
+};
+
+struct io_accept {
+	void *addr;
+	int *addr_len;
+	int flags;
+	__u32 file_slot;
+};
+
+struct io_sr_msg {
+	void *buf;
+	int len;
+	unsigned int msg_flags;
+};
+
+struct io_socket {
+	int domain, type, protocol;
+	__u32 file_slot;
+};
+
+struct io_listen {
+	int backlog;
 };
 
 struct linux_binprm {

@@ -135,18 +135,25 @@ static __always_inline void close_chunk(struct scratch *s, __u16 kind, __u8 inde
 		s->flags |= EVENT_TRUNCATED;
 }
 
+/* finish completes the header: the record is whole. */
+static __always_inline void finish(struct scratch *s)
+{
+	struct event_header *header = (struct event_header *)s->data;
+
+	header->size = s->len;
+	header->chunks = s->chunks;
+	header->flags |= s->flags;
+}
+
 /* send completes the header and hands the record to user space. */
 static __always_inline void send(struct scratch *s)
 {
-	struct event_header *header = (struct event_header *)s->data;
 	__u64 len = s->len, wake = BPF_RB_NO_WAKEUP;
 
 	barrier_var(len);
-	if (len < sizeof(*header) || len > sizeof(s->data))
+	if (len < sizeof(struct event_header) || len > sizeof(s->data))
 		return;
-	header->size = len;
-	header->chunks = s->chunks;
-	header->flags |= s->flags;
+	finish(s);
 	if (reader_waits) {
 		reader_waits = 0;
 		wake = BPF_RB_FORCE_WAKEUP;

@@ -9,9 +9,11 @@
  *
  *	syscall.h   system calls at their exit
  *	process.h   fork, exec, exit
+ *	uring.h     what io_uring does instead of a system call
  */
 #include "process.h"
 #include "syscall.h"
+#include "uring.h"
 
 char license_text[] SEC("license") = "Dual BSD/GPL";
 

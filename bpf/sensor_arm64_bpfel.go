@@ -259,12 +259,18 @@ const (
 	SensorMapLosses            = "losses"
 	SensorMapScratches         = "scratches"
 	SensorMapSyscallSpecs      = "syscall_specs"
+	SensorMapUringFds          = "uring_fds"
+	SensorMapWaiting           = "waiting"
+	SensorProgIoUringComplete  = "io_uring_complete"
+	SensorProgIoUringSubmit    = "io_uring_submit"
 	SensorProgSchedProcessExec = "sched_process_exec"
 	SensorProgSchedProcessExit = "sched_process_exit"
 	SensorProgSchedProcessFork = "sched_process_fork"
 	SensorProgSysExit          = "sys_exit"
 	SensorVarReaderWaits       = "reader_waits"
 	SensorVarSelfTgid          = "self_tgid"
+	SensorVarUringEvents       = "uring_events"
+	SensorVarUringHooks        = "uring_hooks"
 	SensorVarWanted            = "wanted"
 	SensorVarWire              = "wire"
 )
@@ -311,6 +317,8 @@ type SensorSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SensorProgramSpecs struct {
+	IoUringComplete  *ebpf.ProgramSpec `ebpf:"io_uring_complete"`
+	IoUringSubmit    *ebpf.ProgramSpec `ebpf:"io_uring_submit"`
 	SchedProcessExec *ebpf.ProgramSpec `ebpf:"sched_process_exec"`
 	SchedProcessExit *ebpf.ProgramSpec `ebpf:"sched_process_exit"`
 	SchedProcessFork *ebpf.ProgramSpec `ebpf:"sched_process_fork"`
@@ -325,6 +333,8 @@ type SensorMapSpecs struct {
 	Losses       *ebpf.MapSpec `ebpf:"losses"`
 	Scratches    *ebpf.MapSpec `ebpf:"scratches"`
 	SyscallSpecs *ebpf.MapSpec `ebpf:"syscall_specs"`
+	UringFds     *ebpf.MapSpec `ebpf:"uring_fds"`
+	Waiting      *ebpf.MapSpec `ebpf:"waiting"`
 }
 
 // SensorVariableSpecs contains global variables before they are loaded into the kernel.
@@ -333,6 +343,8 @@ type SensorMapSpecs struct {
 type SensorVariableSpecs struct {
 	ReaderWaits *ebpf.VariableSpec `ebpf:"reader_waits"`
 	SelfTgid    *ebpf.VariableSpec `ebpf:"self_tgid"`
+	UringEvents *ebpf.VariableSpec `ebpf:"uring_events"`
+	UringHooks  *ebpf.VariableSpec `ebpf:"uring_hooks"`
 	Wanted      *ebpf.VariableSpec `ebpf:"wanted"`
 	Wire        *ebpf.VariableSpec `ebpf:"wire"`
 }
@@ -361,6 +373,8 @@ type SensorMaps struct {
 	Losses       *ebpf.Map `ebpf:"losses"`
 	Scratches    *ebpf.Map `ebpf:"scratches"`
 	SyscallSpecs *ebpf.Map `ebpf:"syscall_specs"`
+	UringFds     *ebpf.Map `ebpf:"uring_fds"`
+	Waiting      *ebpf.Map `ebpf:"waiting"`
 }
 
 func (m *SensorMaps) Close() error {
@@ -369,6 +383,8 @@ func (m *SensorMaps) Close() error {
 		m.Losses,
 		m.Scratches,
 		m.SyscallSpecs,
+		m.UringFds,
+		m.Waiting,
 	)
 }
 
@@ -378,6 +394,8 @@ func (m *SensorMaps) Close() error {
 type SensorVariables struct {
 	ReaderWaits *ebpf.Variable `ebpf:"reader_waits"`
 	SelfTgid    *ebpf.Variable `ebpf:"self_tgid"`
+	UringEvents *ebpf.Variable `ebpf:"uring_events"`
+	UringHooks  *ebpf.Variable `ebpf:"uring_hooks"`
 	Wanted      *ebpf.Variable `ebpf:"wanted"`
 	Wire        *ebpf.Variable `ebpf:"wire"`
 }
@@ -386,6 +404,8 @@ type SensorVariables struct {
 //
 // It can be passed to LoadSensorObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SensorPrograms struct {
+	IoUringComplete  *ebpf.Program `ebpf:"io_uring_complete"`
+	IoUringSubmit    *ebpf.Program `ebpf:"io_uring_submit"`
 	SchedProcessExec *ebpf.Program `ebpf:"sched_process_exec"`
 	SchedProcessExit *ebpf.Program `ebpf:"sched_process_exit"`
 	SchedProcessFork *ebpf.Program `ebpf:"sched_process_fork"`
@@ -394,6 +414,8 @@ type SensorPrograms struct {
 
 func (p *SensorPrograms) Close() error {
 	return _SensorClose(
+		p.IoUringComplete,
+		p.IoUringSubmit,
 		p.SchedProcessExec,
 		p.SchedProcessExit,
 		p.SchedProcessFork,

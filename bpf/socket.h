@@ -43,11 +43,12 @@ static __always_inline void fill_inet(struct sock_info *info, struct sock *sk)
 	}
 }
 
-/* put_socket adds CHUNK_SOCK for the descriptor fd, argument index of the call, when it is a socket. */
-__attribute__((noinline)) int put_socket(int fd, __u32 index)
+/* put_socket_of adds CHUNK_SOCK for a struct file, when it is a socket's. It is argument index of the
+ * call, known to the caller as descriptor fd. */
+__attribute__((noinline)) int put_socket_of(__u64 file_address, int fd, __u32 index)
 {
 	struct scratch *s = current_scratch();
-	struct file *file = file_of(fd);
+	struct file *file = (void *)file_address;
 	struct sock_info *info;
 	struct socket *socket;
 	struct sock *sk;
@@ -80,6 +81,11 @@ __attribute__((noinline)) int put_socket(int fd, __u32 index)
 	}
 	close_chunk(s, CHUNK_SOCK, index, 0);
 	return 0;
+}
+
+static __always_inline void put_socket(int fd, __u32 index)
+{
+	put_socket_of((__u64)file_of(fd), fd, index);
 }
 
 #endif

@@ -51,28 +51,34 @@ static __always_inline int put_string(struct scratch *s, __u64 address, __u8 ind
 	return first;
 }
 
+/* put_base adds CHUNK_BASE: where a relative path starts from. */
+static __always_inline void put_base(struct scratch *s, int dirfd, __u32 index)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fs_struct *fs;
+	struct file *file;
+
+	if (dirfd == AT_FDCWD) {
+		fs = BPF_CORE_READ(task, fs);
+		put_path(s, &fs->pwd, CHUNK_BASE, index);
+		return;
+	}
+	file = file_of(dirfd);
+	if (file)
+		put_path(s, &file->f_path, CHUNK_BASE, index);
+}
+
 /* put_user_path adds CHUNK_STRING for a path argument and, when it is relative, CHUNK_BASE. */
 __attribute__((noinline)) int put_user_path(__u64 address, int dirfd, __u32 index)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
 	struct scratch *s = current_scratch();
-	struct fs_struct *fs;
-	struct file *file;
 	int first;
 
 	if (!s)
 		return 0;
 	first = put_string(s, address, index);
-	if (first < 0 || first == '/')
-		return 0;
-	if (dirfd == AT_FDCWD) {
-		fs = BPF_CORE_READ(task, fs);
-		put_path(s, &fs->pwd, CHUNK_BASE, index);
-		return 0;
-	}
-	file = file_of(dirfd);
-	if (file)
-		put_path(s, &file->f_path, CHUNK_BASE, index);
+	if (first >= 0 && first != '/')
+		put_base(s, dirfd, index);
 	return 0;
 }
 

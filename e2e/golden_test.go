@@ -100,30 +100,12 @@ func runScenarios(t *testing.T, golden []scenario, known vocabulary) map[string]
 	t.Helper()
 	dir := t.TempDir()
 	buildScenarios(t, dir)
-	file := filepath.Join(dir, "capture.tocsin")
-	recorder := launch(t, "record", "-o", file)
-	eventually(t, "the recorder records", func() error {
-		if !strings.Contains(recorder.stderr.String(), "recording") {
-			return fmt.Errorf("stderr: %s", recorder.stderr)
-		}
-		return nil
-	})
-	for _, s := range golden {
-		runScenario(dir, s.Name).Run() // an error is the end some programs are for
-	}
 	t.Cleanup(func() { os.RemoveAll("/var/tmp/golden") })
-	recorder.stop(t)
-
-	l := newLayout(t, goldenRule(known))
-	config := filepath.Join(l.dir, "replay.yaml")
-	must(t, os.WriteFile(config, []byte(strings.ReplaceAll(l.config("0s", "stdout_configs: [{}]"), "{http}", freeAddr(t))), 0o600))
-	var stderr bytes.Buffer
-	replay := exec.Command(binary, "replay", "--config", config, file)
-	replay.Stderr = &stderr
-	out, err := replay.Output()
-	if err != nil {
-		t.Fatalf("replay: %v\n%s", err, stderr.String())
-	}
+	out := recordAndReplay(t, goldenRule(known), func() {
+		for _, s := range golden {
+			runScenario(dir, s.Name).Run() // an error is the end some programs are for
+		}
+	})
 	return split(t, out, known)
 }
 

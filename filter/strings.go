@@ -16,7 +16,28 @@ func compareString(c *syntax.Check, left field.Ref) (func(*field.View) bool, err
 	if err != nil {
 		return nil, err
 	}
+	if left.Def.Resolved {
+		return onPath(left, test, c.Op == syntax.NotEq), nil
+	}
 	return onString(left, test), nil
+}
+
+// onPath applies a test to a path and to its old name: either may pass, but to differ both have to.
+func onPath(left field.Ref, test func(string) bool, differs bool) func(*field.View) bool {
+	return func(v *field.View) bool {
+		path, ok := left.Str(v)
+		if !ok {
+			return false
+		}
+		holds := test(path)
+		if holds != differs {
+			return holds
+		}
+		if old, ok := field.OldName(v, path); ok {
+			return test(old)
+		}
+		return holds
+	}
 }
 
 // onString applies a test to the field; to a field of all ancestors, until one passes.

@@ -62,6 +62,29 @@ func named(name string) *pipeline.Event {
 	return of(pipeline.EventExecve, func(ev *pipeline.Event) { ev.Proc.Comm = name })
 }
 
+// merged is an open in a root where /bin, /sbin, /lib* and /var/run are links.
+func merged(path string) *pipeline.Event {
+	ev := opened(path)
+	ev.Proc.Links = pipeline.LinkUsr | pipeline.LinkRun
+	return ev
+}
+
+func TestPathsOfAMergedUsr(t *testing.T) {
+	check(t, map[string]verdict{
+		"a prefix of old":                        {"fd.name startswith /bin/", merged("/usr/bin/ls"), true},
+		"its directory":                          {"fd.directory in (/lib64, /x)", merged("/usr/lib64/y"), true},
+		"/var/run":                               {"fd.name pmatch (/var/run/docker.sock)", merged("/run/docker.sock"), true},
+		"the resolved path matches too":          {"fd.name startswith /usr/bin/", merged("/usr/bin/ls"), true},
+		"an exception of old":                    {"not fd.name startswith /lib/", merged("/usr/lib/y"), false},
+		"unequal has to hold for both":           {"fd.name != /bin/ls", merged("/usr/bin/ls"), false},
+		"unequal to both":                        {"fd.name != /bin/cat", merged("/usr/bin/ls"), true},
+		"other directories of /usr have no link": {"fd.name startswith /share", merged("/usr/share/x"), false},
+		"names that only begin like one":         {"fd.name startswith /lib", merged("/usr/libexec/x"), false},
+		"a system without the links":             {"fd.name startswith /bin/", opened("/usr/bin/ls"), false},
+		"a system without /var/run":              {"fd.name startswith /var/run", opened("/run/x"), false},
+	})
+}
+
 func arguments(args ...string) *pipeline.Event {
 	return of(pipeline.EventExecve, func(ev *pipeline.Event) {
 		ev.Proc.Args = args

@@ -39,6 +39,7 @@ type Process struct {
 	// runtime's and still sets its namespace up: its root is not the container's yet.
 	ExecNS     uint32
 	PidNSStart int64 // ns since the epoch: when the pid namespace began; 0 unknown
+	Links      Links // of its root directory
 
 	CgroupID    uint64
 	Cgroup      string     // cgroup path the container id was found in, else the first one
@@ -53,6 +54,16 @@ type Process struct {
 	Known  bool     // false: a placeholder for a process nothing is known of
 	Exited bool
 }
+
+// Links says which directories of old are symbolic links in a root: the kernel's paths never have them,
+// what people write in rules does.
+type Links uint8
+
+// Links of a root directory.
+const (
+	LinkUsr Links = 1 << iota // /bin, /sbin and /lib* lead into /usr
+	LinkRun                   // /var/run leads to /run
+)
 
 // UnsetUID is the kernel's (uid_t)-1: no login uid, or an unknown one.
 const UnsetUID = 0xffffffff

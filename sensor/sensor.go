@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
@@ -23,6 +24,7 @@ const initialPIDNamespace = "pid:[4026531836]"
 type Sensor struct {
 	objects bpf.SensorObjects
 	links   []link.Link
+	uring   uring
 	reader  *ringbuf.Reader
 }
 
@@ -46,6 +48,9 @@ func Open(cfg Config, want []pipeline.EventType, log *slog.Logger) (*Sensor, err
 	}
 	if err := s.start(want); err != nil {
 		return nil, errors.Join(err, s.Close())
+	}
+	if s.uring.submit == "" {
+		log.Warn("this kernel's io_uring cannot be watched: what it does is not reported")
 	}
 	log.Info("sensor attached", "ring_buffer", int64(cfg.RingBuffer), "programs", len(s.links))
 	return s, nil
@@ -79,7 +84,17 @@ func load(ring, self uint32) (*Sensor, error) {
 	if err := spec.Variables[bpf.SensorVarSelfTgid].Set(self); err != nil {
 		return nil, fmt.Errorf("tell the sensor its own process: %w", err)
 	}
+	kernel, err := btf.LoadKernelSpec()
+	if err != nil {
+		return nil, fmt.Errorf("read the kernel's types: %w", err)
+	}
 	s := &Sensor{}
+	if s.uring, err = findUring(kernel); err != nil {
+		return nil, fmt.Errorf("find what the sensor can see of io_uring: %w", err)
+	}
+	if err := s.uring.prepare(spec); err != nil {
+		return nil, err
+	}
 	if err := spec.LoadAndAssign(&s.objects, nil); err != nil {
 		return nil, fmt.Errorf("load the sensor into the kernel: %w", err)
 	}
@@ -102,7 +117,11 @@ func (s *Sensor) start(want []pipeline.EventType) error {
 		return fmt.Errorf("open the sensor's ring buffer: %w", err)
 	}
 	o := &s.objects
-	for _, program := range []*ebpf.Program{o.SchedProcessExit, o.SchedProcessFork, o.SchedProcessExec, o.SysExit} {
+	programs := []*ebpf.Program{o.SchedProcessExit, o.SchedProcessFork, o.SchedProcessExec, o.SysExit}
+	if s.uring.submit != "" {
+		programs = append(programs, o.IoUringComplete, o.IoUringSubmit)
+	}
+	for _, program := range programs {
 		l, err := link.AttachTracing(link.TracingOptions{Program: program})
 		if err != nil {
 			return fmt.Errorf("attach the sensor's program %s: %w", program, err)
@@ -117,6 +136,9 @@ func (s *Sensor) start(want []pipeline.EventType) error {
 func (s *Sensor) SetWanted(want []pipeline.EventType) error {
 	if err := s.objects.Wanted.Set(bitmap(want)); err != nil {
 		return fmt.Errorf("set the system calls the sensor reports: %w", err)
+	}
+	if err := s.objects.UringEvents.Set(uringTable(want)); err != nil {
+		return fmt.Errorf("set the io_uring operations the sensor reports: %w", err)
 	}
 	return nil
 }

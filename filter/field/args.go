@@ -19,7 +19,7 @@ type argument struct {
 // argFields are evt.arg.NAME, evt.arg[N] and evt.args, all read from the one table of arguments.
 func argFields() []Def {
 	return []Def{
-		{Name: "evt.arg", Type: String, Arg: NeedsKey, DotArg: true, bind: bindArgument,
+		{Name: "evt.arg", Type: String, Arg: NeedsKey, DotArg: true, Resolved: true, bind: bindArgument,
 			Doc: "argument of the event by name or number, as text: names of flags and errors, absolute paths"},
 		str("evt.args", "all arguments as name=value, joined by blanks", func(v *View) (string, bool) {
 			// Values are built first: they lie in the same memory as the text under construction.

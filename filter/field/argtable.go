@@ -47,7 +47,7 @@ func fileArguments(set setArguments) {
 	set([]argument{res, firstPath, user, group}, pipeline.EventChown, pipeline.EventLchown)
 	set([]argument{res, {"fd", handle(0)}, user, group}, pipeline.EventFchown)
 	set([]argument{res, dirfd, {"pathname", path(0)}, {"uid", integer(2)}, {"gid", integer(3)}, {"flags", flags(4, nil)}}, pipeline.EventFchownat)
-	set([]argument{res, {"dev", path(0)}, {"dir", path(1)}, {"type", plain}, {"flags", flags(3, mountFlags)}}, pipeline.EventMount)
+	set([]argument{res, {"dev", rawPath(0)}, {"dir", path(1)}, {"type", plain}, {"flags", flags(3, mountFlags)}}, pipeline.EventMount)
 	set([]argument{res, {"name", path(0)}, {"flags", flags(1, umountFlags)}}, pipeline.EventUmount2)
 	set([]argument{res, firstPath}, pipeline.EventTruncate, pipeline.EventSetxattr, pipeline.EventLsetxattr,
 		pipeline.EventRemovexattr, pipeline.EventLremovexattr)
@@ -115,9 +115,9 @@ func identityArguments(set setArguments) {
 
 func descriptorArguments(set setArguments) {
 	set([]argument{res, {"fd", handle(0)}}, pipeline.EventClose)
-	set([]argument{{"res", newFD}, {"oldfd", handle(0)}}, pipeline.EventDup)
-	set([]argument{{"res", newFD}, {"oldfd", handle(0)}, {"newfd", handle(1)}}, pipeline.EventDup2)
-	set([]argument{{"res", newFD}, {"oldfd", handle(0)}, {"newfd", handle(1)}, {"flags", built(appendCloexec(2))}}, pipeline.EventDup3)
+	set([]argument{{"res", newFD}, {"oldfd", sameFile(0)}}, pipeline.EventDup)
+	set([]argument{{"res", newFD}, {"oldfd", sameFile(0)}, {"newfd", sameFile(1)}}, pipeline.EventDup2)
+	set([]argument{{"res", newFD}, {"oldfd", sameFile(0)}, {"newfd", sameFile(1)}, {"flags", built(appendCloexec(2))}}, pipeline.EventDup3)
 	set([]argument{created, {"cmd", bpfCommand}}, pipeline.EventBpf)
 	set([]argument{created, {"name", plain}, {"flags", flags(1, memfdFlags)}}, pipeline.EventMemfdCreate)
 	set([]argument{res, {"flags", built(appendCloexec(0))}}, pipeline.EventUserfaultfd)

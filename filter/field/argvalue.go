@@ -40,6 +40,11 @@ func path(i int) func(*View) (string, bool) {
 	}
 }
 
+// rawPath is as the caller passed it: what mount takes for a device may be no path at all.
+func rawPath(i int) func(*View) (string, bool) {
+	return func(v *View) (string, bool) { return orNone(v.Ev.Path[i].Raw) }
+}
+
 func openedPath(v *View) (string, bool)    { return orNone(v.Ev.FD.Name) }
 func execName(v *View) (string, bool)      { return orNone(v.Ev.Exe) }
 func effectiveUser(v *View) (string, bool) { return userName(v.Ev.Proc), true }
@@ -184,6 +189,17 @@ func handle(arg int) func(*View) (string, bool) {
 		default:
 			return v.decimal(n), true
 		}
+	}
+}
+
+// sameFile is a descriptor argument of dup, whose descriptors all stand for one file.
+func sameFile(arg int) func(*View) (string, bool) {
+	plain := handle(arg)
+	return func(v *View) (string, bool) {
+		if fdKnown(v.Ev) {
+			return v.described(), true
+		}
+		return plain(v)
 	}
 }
 

@@ -14,11 +14,11 @@ func fdFields() []Def {
 		number("fd.num", Int, "number of the descriptor; -1 for a failed open", func(v *View) (int64, bool) {
 			return v.Ev.FD.Num, v.Ev.FD.Kind != pipeline.FDNone
 		}),
-		str("fd.name", "file: absolute path, resolved by the kernel; socket: addresses and ports", func(v *View) (string, bool) {
+		resolved(str("fd.name", "file: absolute path, resolved by the kernel; socket: addresses and ports", func(v *View) (string, bool) {
 			return v.Ev.FD.Name, v.Ev.FD.Kind != pipeline.FDNone
-		}),
+		})),
 		str("fd.nameraw", "path as the caller passed it, repeated slashes removed", fdRaw),
-		str("fd.directory", "path up to the last slash; of a directory its own path", fdDirectory),
+		resolved(str("fd.directory", "path up to the last slash; of a directory its own path", fdDirectory)),
 		str("fd.filename", "last part of a file's path", func(v *View) (string, bool) {
 			_, file := lastSlash(v.Ev.FD.Name)
 			return file, v.Ev.FD.Kind == pipeline.FDFile && v.Ev.FD.Num >= 0

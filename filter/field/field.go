@@ -57,6 +57,7 @@ type Def struct {
 	Arg         ArgKind
 	DotArg      bool   // the argument may follow a dot: evt.arg.flags
 	FilterOnly  bool   // makes no sense in an output: it stands for two values
+	Resolved    bool   // a path as the kernel resolved it: conditions may know it by its OldName
 	Unavailable string // why it is always null here, or ""
 
 	get  Getter

@@ -5,11 +5,11 @@ import "github.com/tocsin-security/tocsin/pipeline"
 // pathFields are fs.path.*: the paths of a call that succeeded, made absolute. Opens have one on failure too.
 func pathFields() []Def {
 	return []Def{
-		str("fs.path.name", "path of the file the call was about, absolute", fsPath(fsName, absolute)),
+		resolved(str("fs.path.name", "path of the file the call was about, absolute", fsPath(fsName, absolute))),
 		str("fs.path.nameraw", "the same as the caller passed it", fsPath(fsName, asPassed)),
-		str("fs.path.source", "rename: the old path; mount: the device; link and symlink: the new path", fsPath(fsSource, absolute)),
+		resolved(str("fs.path.source", "rename: the old path; mount: the device; link and symlink: the new path", fsPath(fsSource, absolute))),
 		str("fs.path.sourceraw", "the same as the caller passed it", fsPath(fsSource, asPassed)),
-		str("fs.path.target", "rename: the new path; mount: the directory; link and symlink: what it points to", fsPath(fsTarget, absolute)),
+		resolved(str("fs.path.target", "rename: the new path; mount: the directory; link and symlink: what it points to", fsPath(fsTarget, absolute))),
 		str("fs.path.targetraw", "the same as the caller passed it", fsPath(fsTarget, asPassed)),
 	}
 }

@@ -19,7 +19,7 @@ func processFields() []Def {
 		own("proc.exepath", "path of the executable file, symbolic links resolved", exePath),
 		own("proc.cmdline", "name and arguments, joined by blanks", cmdline),
 		own("proc.exeline", "argv[0] and arguments, joined by blanks", exeline),
-		own("proc.cwd", "working directory, with a slash at the end", cwd),
+		resolved(own("proc.cwd", "working directory, with a slash at the end", cwd)),
 		indexed(own("proc.args", "arguments after argv[0], joined by blanks; [n] one of them", args), argAt),
 		keyed(own("proc.env", "environment, joined by blanks; [NAME] the value of one variable", env), envOf),
 		number("proc.cmdnargs", Int, "number of arguments", func(v *View) (int64, bool) { return int64(len(v.Ev.Proc.Args)), true }),

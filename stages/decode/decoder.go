@@ -27,6 +27,7 @@ type Decoder struct {
 	paths  []string // the current record's cgroup paths
 	num    uint64
 	ports  ports
+	links  links
 }
 
 // New makes a Decoder. host names the machine in events; offset is added to CLOCK_BOOTTIME to get
@@ -41,6 +42,7 @@ func New(cfg Config, host string, offset int64) *Decoder {
 		offset: offset,
 		table:  table{limit: limit, byPID: make(map[int32]*entry, min(limit, 4096))},
 		text:   make([]byte, 0, 8192),
+		links:  links{},
 	}
 }
 

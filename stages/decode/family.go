@@ -43,6 +43,7 @@ func (d *Decoder) loadKnown(pid int32, start, now uint64) *entry {
 	if !e.is(start) {
 		return nil // the pid has a new owner
 	}
+	e.Links = d.links.of(d.table.procfs, pid, p.MntNS, 0)
 	// The entry goes in before its parent is looked up: a loop of stale pids ends here.
 	d.table.insert(e, now)
 	d.table.adopt(d.parent(p.PPID, now), e)
@@ -119,6 +120,7 @@ func (d *Decoder) exec(ev *pipeline.Event) {
 	d.setTask(e, t)
 	e.ExecNS = e.MntNS
 	d.setImage(e)
+	e.Links = d.links.of(d.table.procfs, e.PID, e.MntNS, e.Links)
 	// The new image may live in another mount namespace or root: look names up again.
 	e.User, e.Group, e.Login = "", "", ""
 	if paths := d.cgroupPaths(); len(paths) > 0 || ev.Flags&pipeline.FlagTruncated == 0 {

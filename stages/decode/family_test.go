@@ -310,3 +310,26 @@ func checkTree(t interface{ Fatalf(string, ...any) }, d *Decoder) {
 		t.Fatalf("%d processes are not among their parent's children", children)
 	}
 }
+
+func TestForksLeaveNothingBehind(t *testing.T) {
+	d := newDecoder(t)
+	for i := range uint32(200_000) {
+		pid, at := 1000+i%30_000, 100+float64(i)/1000
+		s := forked(pid, 100, "sh", at)
+		view[eventHeader](s).Start = uint64(at * 1e9)
+		decode(t, d, s)
+		x := exited(pid, 1, at+0.0005)
+		view[eventHeader](x).Start = uint64(at * 1e9)
+		decode(t, d, x)
+	}
+	if n := d.Processes(); n > maxDead+2 {
+		t.Errorf("after 200,000 short lives the table has %d processes", n)
+	}
+	children := 0
+	for c := d.table.byPID[100].child; c != nil; c = c.next {
+		children++
+	}
+	if children > maxDead {
+		t.Errorf("their parent has %d children", children)
+	}
+}

@@ -33,14 +33,18 @@ func (d *Decoder) fd(ev *pipeline.Event, s *shape) {
 	case ev.Type == pipeline.EventMemfdCreate:
 		fd.Kind, fd.Name = pipeline.FDMemfd, ev.Str
 	case s.fd == s.dirfd[0] && !fromCWD(ev, s.fd):
-		if base := d.rec.find(kindBase, s.path[0].index()); base != nil {
-			fd.Kind, fd.Name = pipeline.FDDirectory, d.pathOf(base, base.data)
-			fd.Raw = fd.Name
-		}
+		d.directory(ev, d.rec.find(kindBase, s.path[0].index()))
 	}
-	if ev.Type == pipeline.EventMemfdCreate || ev.Type == pipeline.EventOpenByHandleAt {
-		fd.Changed = true
+	fd.Changed = fd.Changed || ev.Type == pipeline.EventMemfdCreate || ev.Type == pipeline.EventOpenByHandleAt
+}
+
+// directory is a descriptor that a path starts from.
+func (d *Decoder) directory(ev *pipeline.Event, base *chunk) {
+	if base == nil {
+		return
 	}
+	name := d.pathOf(base, base.data)
+	ev.FD.Kind, ev.FD.Name, ev.FD.Raw = pipeline.FDDirectory, name, name
 }
 
 // chunkOf is the chunk that describes the descriptor in argument or result a. A call on one descriptor

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 	"unsafe"
@@ -20,6 +21,15 @@ func seeds() []pipeline.Sample {
 		call(pipeline.EventOpenat, 3, [6]uint64{cwdFD}, str(1, "../x"), path(kindBase, 1, "/home"), file("/x")),
 		call(pipeline.EventOpenat2, -2, [6]uint64{cwdFD}, str(1, ""), piece{kind: kindData, index: 2, data: make([]byte, 24)}),
 		call(pipeline.EventConnect, -111, [6]uint64{3}, sockaddr(unix.AF_INET, 0, 0, 80, 1, 2, 3, 4)),
+		call(pipeline.EventAccept4, 4, [6]uint64{3}, sock(unix.AF_UNIX, 0, netip.AddrPort{}, netip.AddrPort{}),
+			piece{kind: kindSock, index: ofResult, data: append(slices.Clone(bytesOf(&sockInfo{Family: unix.AF_UNIX, LocalLen: 3, RemoteLen: 9})), "\x00abc"...)}),
+		call(pipeline.EventSendmsg, 4, [6]uint64{3}, sock(unix.AF_INET6, 17, netip.AddrPort{}, netip.AddrPort{}),
+			sockaddr(make([]byte, 28)...), piece{kind: kindData, index: 1, data: []byte("payload")}),
+		call(pipeline.EventSetresuid, 0, [6]uint64{}, piece{kind: kindCred, data: make([]byte, 56)}),
+		call(pipeline.EventPrctl, 0, [6]uint64{15}, piece{kind: kindComm, data: []byte("name")}),
+		call(pipeline.EventChroot, 0, [6]uint64{}, str(0, "x"), path(kindCwd, 0, "/a")),
+		call(pipeline.EventClone3, 0, [6]uint64{}, piece{kind: kindData, data: make([]byte, 16)}),
+		call(pipeline.EventSetpgid, 0, [6]uint64{1, 1}),
 		call(pipeline.EventRenameat2, 0, [6]uint64{3, 0, 4}, str(1, "/a"), str(3, "b")),
 	}
 }

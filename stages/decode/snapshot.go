@@ -44,6 +44,9 @@ func (d *Decoder) Restore(snapshot []byte) error {
 	for _, p := range processes {
 		p.Parent = nil
 		t.insert(&entry{Process: p}, p.Start)
+		if p.Links != 0 {
+			d.links[p.MntNS] = p.Links
+		}
 	}
 	for _, e := range t.byPID {
 		if parent := t.byPID[e.PPID]; parent != nil {

@@ -86,37 +86,46 @@ func connects(ev *pipeline.Event) bool {
 		return ev.Ret == 0 || ev.Ret == -int64(unix.EINPROGRESS)
 	case pipeline.EventAccept, pipeline.EventAccept4:
 		return true
-	case pipeline.EventSendto, pipeline.EventSendmsg, pipeline.EventRecvfrom, pipeline.EventRecvmsg:
-		return !ev.Failed() && ev.FD.Kind != pipeline.FDUnix
 	default:
-		return false
+		return transfers(ev.Type) && !ev.Failed() && ev.FD.Kind != pipeline.FDUnix
 	}
+}
+
+// transfers reports the calls that send or receive.
+func transfers(t pipeline.EventType) bool {
+	return t == pipeline.EventSendto || t == pipeline.EventSendmsg || t == pipeline.EventRecvfrom || t == pipeline.EventRecvmsg
 }
 
 // useCaller takes the address in the caller's memory where the kernel's socket has none or another one:
 // that of an earlier call, or the peer that a datagram socket is connected to while this one went elsewhere.
 func (d *Decoder) useCaller(ev *pipeline.Event, s *sockInfo, addr netip.AddrPort) {
-	if !addr.IsValid() {
+	fd := &ev.FD
+	end := &fd.Remote
+	if ev.Type == pipeline.EventBind {
+		end = &fd.Local
+	}
+	accepts := ev.Type == pipeline.EventAccept || ev.Type == pipeline.EventAccept4
+	if !addr.IsValid() || accepts { // who accepts has both ends from the kernel
 		return
 	}
-	fd := &ev.FD
-	end, changes := &fd.Remote, false
-	switch ev.Type {
-	case pipeline.EventBind:
-		end = &fd.Local
-	case pipeline.EventAccept, pipeline.EventAccept4:
-		return // the kernel's socket has both ends
-	case pipeline.EventSendto, pipeline.EventSendmsg, pipeline.EventRecvfrom, pipeline.EventRecvmsg:
-		changes = !ev.Failed() && (!isSet(*end) || s != nil && s.Type == unix.SOCK_DGRAM && *end != addr)
-	}
+	elsewhere := !isSet(*end) || s != nil && s.Type == unix.SOCK_DGRAM && *end != addr
+	fd.Changed = transfers(ev.Type) && !ev.Failed() && elsewhere
 	failed := ev.Failed() && ev.Ret != -int64(unix.EINPROGRESS)
-	if changes || failed || !isSet(*end) {
-		*end = addr
-		fd.Changed = changes
-		ev.Flags |= pipeline.FlagUserMemory
+	if !fd.Changed && !failed && isSet(*end) {
+		return
 	}
-	if local := fd.Local; addr.Addr().IsLoopback() && local.IsValid() && local.Addr().IsUnspecified() && changes {
-		// Not bound to an address: the kernel chose this one, as for all that goes to itself.
-		fd.Local = netip.AddrPortFrom(addr.Addr(), local.Port())
+	*end = addr
+	ev.Flags |= pipeline.FlagUserMemory
+	if fd.Changed {
+		fd.Local = chosen(fd.Local, addr.Addr())
 	}
+}
+
+// chosen is the local end of a datagram to addr: of a socket bound to no address, to which one is only
+// known when the machine talks to itself.
+func chosen(local netip.AddrPort, addr netip.Addr) netip.AddrPort {
+	if addr.IsLoopback() && local.Addr().IsUnspecified() {
+		return netip.AddrPortFrom(addr, local.Port())
+	}
+	return local
 }

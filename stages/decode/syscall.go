@@ -43,6 +43,9 @@ func (d *Decoder) special(ev *pipeline.Event) {
 		ev.Flag = unix.O_CREAT | unix.O_WRONLY | unix.O_TRUNC
 	case pipeline.EventOpenat2:
 		d.openHow(ev)
+		forgetMode(ev)
+	case pipeline.EventOpen, pipeline.EventOpenat:
+		forgetMode(ev)
 	case pipeline.EventExecveFailed, pipeline.EventExecveatFailed:
 		ev.Exe = ev.Path[0].Raw
 	case pipeline.EventCloneCall:
@@ -58,16 +61,18 @@ func (d *Decoder) special(ev *pipeline.Event) {
 		if c := d.rec.first(kindComm); c != nil {
 			ev.Str = alias(untilNUL(c.data))
 		}
-	case pipeline.EventSendto, pipeline.EventSendmsg, pipeline.EventRecvfrom, pipeline.EventRecvmsg:
-		if c := d.rec.first(kindData); c != nil {
+	default:
+		if c := d.rec.first(kindData); c != nil && transfers(ev.Type) {
 			ev.Data = alias(c.data)
 		}
 	}
-	if opens := ev.Type == pipeline.EventOpen || ev.Type == pipeline.EventOpenat || ev.Type == pipeline.EventOpenat2; opens {
-		const tmpfile = unix.O_TMPFILE &^ unix.O_DIRECTORY
-		if ev.Flag&(unix.O_CREAT|tmpfile) == 0 {
-			ev.Mode = 0 // the kernel ignores what is left in that register
-		}
+}
+
+// forgetMode drops the mode of an open that makes no file: the kernel ignores what is left in that register.
+func forgetMode(ev *pipeline.Event) {
+	const tmpfile = unix.O_TMPFILE &^ unix.O_DIRECTORY
+	if ev.Flag&(unix.O_CREAT|tmpfile) == 0 {
+		ev.Mode = 0
 	}
 }
 

@@ -1,0 +1,149 @@
+package decode
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+func TestConnectedAndChanged(t *testing.T) {
+	addr := netip.MustParseAddrPort
+	none := addr("0.0.0.0:0")
+	idle := sock(unix.AF_INET, unix.IPPROTO_TCP, addr("10.0.0.1:4242"), none)
+	peer := sock(unix.AF_INET, unix.IPPROTO_TCP, addr("10.0.0.1:4242"), addr("10.0.0.9:443"))
+	datagram := sock(unix.AF_INET, unix.IPPROTO_UDP, addr("0.0.0.0:4242"), none)
+	view[sockInfo](peer.data).State = tcpEstablished
+	to := sockaddr(unix.AF_INET, 0, 0, 80, 10, 0, 0, 2)
+	for sentence, c := range map[string]struct {
+		sample             pipeline.Sample
+		connected, changed bool
+	}{
+		"a connect in progress":            {call(pipeline.EventConnect, -int64(unix.EINPROGRESS), [6]uint64{3}, peer, to), true, true},
+		"a refused connect":                {call(pipeline.EventConnect, -int64(unix.ECONNREFUSED), [6]uint64{3}, to), false, false},
+		"an accept":                        {call(pipeline.EventAccept, 4, [6]uint64{3}, peer), true, true},
+		"a bind":                           {call(pipeline.EventBind, 0, [6]uint64{3}, idle, to), false, true},
+		"a listen":                         {call(pipeline.EventListen, 0, [6]uint64{3}, idle), false, false},
+		"a send on a connection":           {call(pipeline.EventSendto, 5, [6]uint64{3}, peer), true, false},
+		"a datagram to an address":         {call(pipeline.EventSendto, 5, [6]uint64{3}, datagram, to), true, true},
+		"a datagram that could not leave":  {call(pipeline.EventSendto, -int64(unix.EPERM), [6]uint64{3}, datagram, to), false, false},
+		"a copy of a connected descriptor": {call(pipeline.EventDup, 9, [6]uint64{3}, peer), true, false},
+		"a new socket":                     {call(pipeline.EventSocket, 3, [6]uint64{unix.AF_INET, unix.SOCK_STREAM}), false, false},
+		"an open":                          {call(pipeline.EventOpen, 3, [6]uint64{}, str(0, "/x"), file("/x")), false, true},
+		"a copy of a file's descriptor":    {call(pipeline.EventDup, 3, [6]uint64{}, file("/x")), false, false},
+	} {
+		ev := decode(t, newDecoder(t), c.sample)
+		if ev.FD.Connected != c.connected || ev.FD.Changed != c.changed {
+			t.Errorf("%s: connected %v, name changed %v; want %v, %v", sentence, ev.FD.Connected, ev.FD.Changed, c.connected, c.changed)
+		}
+	}
+}
+
+// Of a transfer on a connection whose beginning was not seen, the port that is served tells the roles.
+func TestServedPortIsTheServers(t *testing.T) {
+	addr := netip.MustParseAddrPort
+	d := newDecoder(t)
+	here, there := addr("10.0.0.1:50051"), addr("10.0.0.9:40000")
+	transfer := call(pipeline.EventRecvfrom, 1, [6]uint64{3}, sock(unix.AF_INET, unix.IPPROTO_TCP, here, there))
+	if ev := decode(t, d, transfer); ev.FD.Server != there {
+		t.Errorf("server of a connection between high ports = %v, want the other end", ev.FD.Server)
+	}
+	decode(t, d, call(pipeline.EventListen, 0, [6]uint64{4}, sock(unix.AF_INET, unix.IPPROTO_TCP, here, addr("0.0.0.0:0"))))
+	if ev := decode(t, d, transfer); ev.FD.Server != here || ev.FD.Client != there {
+		t.Errorf("server = %v once its port is listened on, want %v", ev.FD.Server, here)
+	}
+}
+
+func TestUnixSocketNames(t *testing.T) {
+	unixSock := func(local, remote string) piece {
+		s := sockInfo{Family: unix.AF_UNIX, Sock: 0xa, Peer: 0xb, LocalLen: uint16(len(local)), RemoteLen: uint16(len(remote))}
+		return piece{kind: kindSock, data: append(slices.Clone(bytesOf(&s)), local+remote...)}
+	}
+	for sentence, c := range map[string]struct {
+		typ  pipeline.EventType
+		sock piece
+		want string
+	}{
+		"a client has its peer's path":   {pipeline.EventConnect, unixSock("", "/run/x\x00"), "a->b /run/x"},
+		"a server is the destination":    {pipeline.EventAccept, unixSock("/run/x\x00", ""), "b->a /run/x"},
+		"a bound socket has only a path": {pipeline.EventBind, unixSock("/run/x", ""), "/run/x"},
+		"an abstract name shows as such": {pipeline.EventBind, unixSock("\x00bus", ""), "@bus"},
+		"lengths past the end mean no end": {pipeline.EventConnect, func() piece {
+			p := unixSock("", "")
+			view[sockInfo](p.data).RemoteLen = 99
+			return p
+		}(), "a->b "},
+	} {
+		if got := decode(t, newDecoder(t), call(c.typ, 0, [6]uint64{3}, c.sock)).FD.Name; got != c.want {
+			t.Errorf("%s: fd.name = %q, want %q", sentence, got, c.want)
+		}
+	}
+}
+
+func TestKindsOfDescriptor(t *testing.T) {
+	for name, want := range map[string]pipeline.FDKind{
+		"bpf-map": pipeline.FDBpf, "[userfaultfd]": pipeline.FDUserfault, "[io_uring]": pipeline.FDIoUring, "inotify": pipeline.FDInotify,
+		"anon_inode:[eventpoll]": pipeline.FDEpoll, "mnt:[4026531841]": pipeline.FDOther, "memfd:x": pipeline.FDMemfd,
+	} {
+		f := fileOf(fileInfo{Mode: 0o600}, chunkNoPath, []byte(name+"\x00"))
+		if got := decode(t, newDecoder(t), call(pipeline.EventDup, 3, [6]uint64{}, f)).FD.Kind; got != want {
+			t.Errorf("kind of %s = %d, want %d", name, got, want)
+		}
+		opened := decode(t, newDecoder(t), call(pipeline.EventOpen, 3, [6]uint64{}, str(0, "/proc/9/fd/1"), f)).FD
+		if opened.Kind != pipeline.FDFile || opened.Name != "/proc/9/fd/1" {
+			t.Errorf("%s opened by a path = kind %d, %q; want a file of that path", name, opened.Kind, opened.Name)
+		}
+	}
+}
+
+func TestCredentialsAndGroups(t *testing.T) {
+	d := newDecoder(t)
+	p := d.Lookup(100)
+	p.User, p.Group = "root", "root"
+	cred := credInfo{Uid: 1, Euid: 1, Egid: 5, CapEffective: 7, CapPermitted: 15}
+	decode(t, d, call(pipeline.EventSetresuid, 0, [6]uint64{1, 1, 1}, piece{kind: kindCred, data: bytesOf(&cred)}))
+	if p.EUID != 1 || p.GID != 5 || p.CapEffective != 7 || p.CapPermitted != 15 || p.User != "" || p.Group != "" {
+		t.Errorf("after setresuid the process = %+v", p)
+	}
+
+	decode(t, d, call(pipeline.EventSetpgid, 0, [6]uint64{0, 0}))
+	if p.PGID != 100 || p.VPGID != 100 {
+		t.Errorf("after setpgid(0, 0) groups = %d, %d; want the process's own", p.PGID, p.VPGID)
+	}
+	decode(t, d, forked(20, 100, "sh", 20))
+	decode(t, d, call(pipeline.EventSetpgid, 0, [6]uint64{20, 100}))
+	if child := d.Lookup(20); child.PGID != 100 || p.PGID != 100 {
+		t.Errorf("after setpgid(20, 100) the child's group = %d, want 100", child.PGID)
+	}
+	decode(t, d, call(pipeline.EventSetpgid, 0, [6]uint64{4711, 0})) // of a process nobody knows
+	decode(t, d, call(pipeline.EventSetpgid, -1, [6]uint64{20, 0}))
+	if child := d.Lookup(20); child.PGID != 100 {
+		t.Errorf("a setpgid that failed changed the group to %d", child.PGID)
+	}
+}
+
+func TestSpecialArguments(t *testing.T) {
+	cloneArgs := []byte{0, 1, 0, 0, 0, 0, 0, 0, 9, 9}
+	for sentence, c := range map[string]struct {
+		sample pipeline.Sample
+		flag   uint64
+		mode   uint32
+		str    string
+		data   string
+	}{
+		"clone's flags without its signal":    {sample: call(pipeline.EventCloneCall, 7, [6]uint64{unix.CLONE_VM | 17}), flag: unix.CLONE_VM},
+		"clone3 has its flags in memory":      {sample: call(pipeline.EventClone3, 7, [6]uint64{}, piece{kind: kindData, data: cloneArgs}), flag: unix.CLONE_VM},
+		"an open that makes nothing, no mode": {sample: call(pipeline.EventOpen, -2, [6]uint64{0, unix.O_DIRECTORY, 0o777}, str(0, "/x")), flag: unix.O_DIRECTORY},
+		"a file without a name has a mode":    {sample: call(pipeline.EventOpen, -2, [6]uint64{0, unix.O_TMPFILE, 0o600}, str(0, "/x")), flag: unix.O_TMPFILE, mode: 0o600},
+		"the name that a process gave itself": {sample: call(pipeline.EventPrctl, 0, [6]uint64{unix.PR_SET_NAME}, piece{kind: kindComm, data: []byte("kworker\x00junk")}), str: "kworker"},
+		"what was received":                   {sample: call(pipeline.EventRecvfrom, 2, [6]uint64{3}, piece{kind: kindData, index: 1, data: []byte("hi")}), data: "hi"},
+	} {
+		ev := decode(t, newDecoder(t), c.sample)
+		if ev.Flag != c.flag || ev.Mode != c.mode || ev.Str != c.str || ev.Data != c.data || ev.Proc.Comm != "sh" {
+			t.Errorf("%s: flag %#x, mode %o, string %q, data %q, name %q", sentence, ev.Flag, ev.Mode, ev.Str, ev.Data, ev.Proc.Comm)
+		}
+	}
+}
