@@ -151,6 +151,8 @@ func TestArgumentsAsText(t *testing.T) {
 		"the layer of an opened file":     {"evt.arg.flags", "O_WRONLY|FD_UPPER_LAYER", pipeline.Event{Type: pipeline.EventOpen, Flag: unix.O_WRONLY, FD: pipeline.FD{Upper: true}}},
 		"the root directory's own name":   {"fd.filename", "/", pipeline.Event{Type: pipeline.EventOpen, FD: pipeline.FD{Kind: pipeline.FDFile, Name: "/"}}},
 		"a failed open has its path":      {"fs.path.name", "/x", pipeline.Event{Type: pipeline.EventOpen, Ret: -2, HasRet: true, Path: [2]pipeline.Path{{Raw: "/x", Name: "/x", Set: true}}}},
+		"a link's target, from the link":  {"fs.path.target", "/a/x", pipeline.Event{Type: pipeline.EventSymlink, Str: ".././x//.", Path: [2]pipeline.Path{{Name: "/a/b/l", Set: true}}}},
+		"a target above the root":         {"fs.path.target", "/", pipeline.Event{Type: pipeline.EventSymlink, Str: "../..", Path: [2]pipeline.Path{{Name: "/l", Set: true}}}},
 		"a link's raw target":             {"evt.arg.target", "../x", pipeline.Event{Type: pipeline.EventSymlink, Str: "../x"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {

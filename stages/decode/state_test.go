@@ -2,6 +2,8 @@ package decode
 
 import (
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -54,6 +56,34 @@ func TestServedPortIsTheServers(t *testing.T) {
 	decode(t, d, call(pipeline.EventListen, 0, [6]uint64{4}, sock(unix.AF_INET, unix.IPPROTO_TCP, here, addr("0.0.0.0:0"))))
 	if ev := decode(t, d, transfer); ev.FD.Server != here || ev.FD.Client != there {
 		t.Errorf("server = %v once its port is listened on, want %v", ev.FD.Server, here)
+	}
+}
+
+func TestPortsServedBeforeTheStart(t *testing.T) {
+	procfs := t.TempDir()
+	if err := os.Mkdir(filepath.Join(procfs, "net"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const head = "  sl  local_address rem_address   st tx_queue rx_queue\n"
+	for name, text := range map[string]string{
+		"tcp": head + "   0: 00000000:C383 00000000:0000 0A 00000000:00000000\n" + // 50051, listening
+			"   1: 0100000A:C384 0900000A:0050 01 00000000:00000000\n", // 50052, a client
+		"udp6": head + "  9: 00000000000000000000000000000000:0035 00000000000000000000000000000000:0000 07\n",
+	} {
+		if err := os.WriteFile(filepath.Join(procfs, "net", name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var p ports
+	p.seed(procfs)
+	for _, c := range []struct {
+		set  *portSet
+		port uint16
+		want bool
+	}{{&p.stream, 50051, true}, {&p.stream, 50052, false}, {&p.datagram, 53, true}, {&p.datagram, 50051, false}} {
+		if got := c.set.has(c.port); got != c.want {
+			t.Errorf("port %d served = %v, want %v", c.port, got, c.want)
+		}
 	}
 }
 
