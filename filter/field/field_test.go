@@ -34,7 +34,7 @@ func inContainer() *pipeline.Event {
 		FD:   pipeline.FD{Kind: pipeline.FDFile, Num: 5, Name: "/etc/x", Raw: "/etc//x", Created: true},
 		Path: [2]pipeline.Path{{Raw: "/etc//x", Name: "/etc/x", Set: true}},
 		Proc: &pipeline.Process{
-			Known: true, PID: 30, PPID: 20, SID: 20, VPID: 1, Comm: "cat", Exe: "/bin/cat", Args: []string{"a", "b c"}, Cmdline: "cat a b c",
+			Known: true, PID: 30, PPID: 20, SID: 20, VPID: 1, VTID: 1, Comm: "cat", Exe: "/bin/cat", Args: []string{"a", "b c"}, Cmdline: "cat a b c",
 			ExePath: "/usr/bin/cat", CWD: "/", Env: []string{"HOME=/root", "X= y "}, EUID: 1000, User: "li", LoginUID: pipeline.UnsetUID,
 			CapEffective: 1 | 1<<21, StartTime: 1_700_000_000_000_000_000, ContainerID: id, Parent: shell,
 			Container: &pipeline.Container{ID: id, Name: "web", Repository: "nginx", Tag: "1", PodName: "web-0", PodNS: "shop", Complete: true,
@@ -83,6 +83,7 @@ func TestValues(t *testing.T) {
 		"user.loginname":       "<NA>",
 		"group.name":           "root",
 		"thread.ismain":        "true",
+		"thread.vtid":          "1",
 		"thread.cap_effective": "CAP_CHOWN CAP_SYS_ADMIN",
 		"container.id":         "0123456789ab",
 		"container.image.tag":  "1",
