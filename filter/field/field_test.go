@@ -1,6 +1,7 @@
 package field
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -114,6 +115,29 @@ func TestNulls(t *testing.T) {
 		}
 		if got := r.Value(&v); got != nil {
 			t.Errorf("%s as JSON = %v, want nil", name, got)
+		}
+	}
+}
+
+func TestServerIsLocal(t *testing.T) {
+	addr := netip.MustParseAddrPort
+	here, there, loop := addr("10.0.0.1:80"), addr("10.0.0.9:4000"), addr("127.0.0.1:80")
+	for sentence, c := range map[string]struct {
+		fd   pipeline.FD
+		want bool
+	}{
+		"a server":                       {pipeline.FD{Kind: pipeline.FDIPv4, Client: there, Server: here, Local: here, Remote: there}, true},
+		"a client":                       {pipeline.FD{Kind: pipeline.FDIPv4, Client: there, Server: here, Local: there, Remote: here}, false},
+		"a client of its own machine":    {pipeline.FD{Kind: pipeline.FDIPv4, Client: addr("10.0.0.1:5000"), Server: here, Local: addr("10.0.0.1:5000"), Remote: here}, true},
+		"a client of the loopback":       {pipeline.FD{Kind: pipeline.FDIPv4, Server: loop, Remote: loop}, true},
+		"a listener":                     {pipeline.FD{Kind: pipeline.FDIPv4, Server: here}, true},
+		"a refused client":               {pipeline.FD{Kind: pipeline.FDIPv4, Server: here, Remote: here}, false},
+		"a new IPv4 socket":              {pipeline.FD{Kind: pipeline.FDIPv4}, false},
+		"a new IPv6 socket, as in Falco": {pipeline.FD{Kind: pipeline.FDIPv6}, true},
+		"a unix socket":                  {pipeline.FD{Kind: pipeline.FDUnix}, false},
+	} {
+		if got := serverIsLocal(&c.fd); got != c.want {
+			t.Errorf("%s: fd.is_server = %v, want %v", sentence, got, c.want)
 		}
 	}
 }
