@@ -8,7 +8,7 @@ CLANG   := clang-14
 STRIP   := llvm-strip-14
 
 .DEFAULT_GOAL := help
-.PHONY: help build run setup test unit check generate generate-check lint vuln bench race fmt clean
+.PHONY: help build run setup test unit check generate generate-check lint vuln bench bench-overhead race fmt clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -50,6 +50,9 @@ vuln: ## known vulnerabilities, where their database can be reached
 
 bench: ## benchmarks of the hot and the durable half
 	go test -run '^$$' -bench . -benchmem ./stages/decode ./stages/match ./stages/window ./pipeline/... ./cmd/tocsin
+
+bench-overhead: build ## CPU time of four kinds of work without and with the sensor (root, a quiet machine)
+	python3 scripts/overhead/overhead.py $(or $(ROUNDS),5) $(or $(OUT),/dev/null) -- ./bin/tocsin run --data-dir $$(mktemp -d)
 
 fmt: ## format the Go sources
 	gofmt -w $(GOFILES)

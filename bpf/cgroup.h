@@ -18,8 +18,8 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *nod
 	struct kernfs_node___old *old = (void *)node;
 
 	if (bpf_core_field_exists(node->__parent))
-		return BPF_CORE_READ(node, __parent);
-	return BPF_CORE_READ(old, parent);
+		return READ(node, __parent);
+	return READ(old, parent);
 }
 
 /* put_kernfs adds CHUNK_CGROUP, the path of a cgroup's directory; nothing for the root itself. Returns
@@ -40,7 +40,7 @@ __attribute__((noinline)) int put_kernfs(__u64 node_address, __u32 index)
 			flags = 0;
 			break;
 		}
-		if (!put_name(s, BPF_CORE_READ(node, name)) || s->cursor > limit)
+		if (!put_name(s, READ(node, name)) || s->cursor > limit)
 			break;
 		node = parent;
 	}

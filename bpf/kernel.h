@@ -462,6 +462,18 @@ struct linux_binprm {
 
 #pragma clang attribute pop
 
+/*
+ * READ(object, a, b): object->a->b, following pointers. A load costs a nanosecond or two where the verifier
+ * knows the type, which bpf_rdonly_cast (6.2) tells it; elsewhere every arrow is a call of
+ * bpf_probe_read_kernel, fifteen times that. Either way an address that cannot be read gives 0.
+ */
+extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
+
+#define READ(object, ...)                                                                                    \
+	((typeof(BPF_CORE_READ(object, __VA_ARGS__)))(                                                       \
+		bpf_rdonly_cast ? ___arrow(((typeof(object))bpf_rdonly_cast(object, bpf_core_type_id_kernel(*(object)))), __VA_ARGS__) : \
+				  BPF_CORE_READ(object, __VA_ARGS__)))
+
 /* Its value is in BTF since 5.11, when the helper came. */
 enum bpf_func_id {
 	BPF_FUNC_get_current_task_btf = 158,

@@ -43,41 +43,44 @@ static __always_inline bool put_name(struct scratch *s, const void *name)
 }
 
 /* walk_on takes PATH_STEPS steps of the walk in the scratch buffer. True: it has arrived. */
-__attribute__((noinline)) int walk_on(__u64 root_dentry, __u64 root_mnt)
+__attribute__((noinline)) int walk_on(void)
 {
 	struct scratch *s = current_scratch();
 	struct dentry *dentry, *parent, *top;
 	struct vfsmount *mnt;
 	struct mount *mount;
+	__u64 root_dentry, root_mnt;
 
 	if (!s)
 		return true;
+	root_dentry = s->root_dentry;
+	root_mnt = s->root_mnt;
 	dentry = (void *)s->dentry;
 	mount = (void *)s->mount;
 	mnt = (void *)mount + bpf_core_field_offset(struct mount, mnt);
-	top = BPF_CORE_READ(mnt, mnt_root);
+	top = READ(mnt, mnt_root);
 	for (int i = 0; i < PATH_STEPS; i++) {
-		if (dentry == (void *)root_dentry && mnt == (void *)root_mnt)
+		if ((__u64)dentry == root_dentry && (__u64)mnt == root_mnt)
 			return true;
 		if (dentry == top) {
-			struct mount *up = BPF_CORE_READ(mount, mnt_parent);
+			struct mount *up = READ(mount, mnt_parent);
 
 			if (up == mount || !up) {
 				s->walked |= CHUNK_UNREACHABLE;
 				return true;
 			}
-			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+			dentry = READ(mount, mnt_mountpoint);
 			mount = up;
 			mnt = (void *)up + bpf_core_field_offset(struct mount, mnt);
-			top = BPF_CORE_READ(mnt, mnt_root);
+			top = READ(mnt, mnt_root);
 			continue;
 		}
-		parent = BPF_CORE_READ(dentry, d_parent);
+		parent = READ(dentry, d_parent);
 		if (parent == dentry || !parent) {
 			s->walked |= CHUNK_UNREACHABLE; /* outside its mount, or torn down */
 			return true;
 		}
-		if (!put_name(s, BPF_CORE_READ(dentry, d_name.name)) || s->cursor > s->limit) {
+		if (!put_name(s, READ(dentry, d_name.name)) || s->cursor > s->limit) {
 			s->walked |= CHUNK_TRUNCATED;
 			lose(LOSS_PATH_TRUNCATED);
 			return true;
@@ -89,50 +92,52 @@ __attribute__((noinline)) int walk_on(__u64 root_dentry, __u64 root_mnt)
 	return false;
 }
 
-/* put_components appends the path of a dentry in a mount to the open chunk, up to the dentry and mount
- * of a root (zero: as far as it goes), and returns enum chunk_flag. */
-__attribute__((noinline)) int put_components(__u64 dentry_address, __u64 mnt_address, __u64 root_dentry, __u64 root_mnt)
+/* put_components appends a struct path to the open chunk, as the current process sees it, or to the top
+ * of its mount namespace, and returns enum chunk_flag. */
+__attribute__((noinline)) int put_components(__u64 path_address, __u32 to_top)
 {
-	struct dentry *dentry = (void *)dentry_address;
-	struct vfsmount *mnt = (void *)mnt_address;
+	struct path *path = (void *)path_address;
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fs_struct *fs = READ(task, fs);
+	struct dentry *dentry = READ(path, dentry);
+	struct vfsmount *mnt = READ(path, mnt);
 	struct scratch *s = current_scratch();
 
 	if (!s || !dentry || !mnt)
 		return CHUNK_TRUNCATED;
-	if ((unsigned long)BPF_CORE_READ(mount_of(mnt), mnt_ns) == MNT_NS_INTERNAL) {
-		put_name(s, BPF_CORE_READ(dentry, d_name.name));
+	if ((unsigned long)READ(mount_of(mnt), mnt_ns) == MNT_NS_INTERNAL) {
+		put_name(s, READ(dentry, d_name.name));
 		return CHUNK_NO_PATH;
 	}
 	s->limit = s->cursor + STRING_MAX;
-	s->dentry = dentry_address;
+	s->dentry = (__u64)dentry;
 	s->mount = (__u64)mount_of(mnt);
+	s->root_dentry = to_top ? 0 : (__u64)READ(fs, root.dentry);
+	s->root_mnt = to_top ? 0 : (__u64)READ(fs, root.mnt);
 	s->walked = 0;
-	if (dentry != BPF_CORE_READ(dentry, d_parent) && !BPF_CORE_READ(dentry, d_hash.pprev))
+	if (dentry != READ(dentry, d_parent) && !READ(dentry, d_hash.pprev))
 		s->walked = CHUNK_DELETED; /* unhashed: d_unlinked() of include/linux/dcache.h */
 	for (int i = 0; i < PATH_WALKS; i++)
-		if (walk_on(root_dentry, root_mnt))
+		if (walk_on())
 			return s->walked;
 	lose(LOSS_PATH_TRUNCATED);
 	return s->walked | CHUNK_TRUNCATED;
 }
 
-/* put_seen appends the path of a struct path as the current process sees it, and returns enum chunk_flag. */
-static __always_inline int put_seen(const struct path *path)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
-
-	return put_components((__u64)BPF_CORE_READ(path, dentry), (__u64)BPF_CORE_READ(path, mnt),
-			      (__u64)BPF_CORE_READ(fs, root.dentry), (__u64)BPF_CORE_READ(fs, root.mnt));
-}
-
 /* put_path adds a chunk with the path of a struct path. */
 static __always_inline void put_path(struct scratch *s, struct path *path, __u16 kind, __u8 index)
 {
-	struct dentry *dentry = BPF_CORE_READ(path, dentry);
+	if (open_chunk(s))
+		close_chunk(s, kind, index, put_components((__u64)path, false));
+}
 
-	if (dentry && open_chunk(s))
-		close_chunk(s, kind, index, put_seen(path));
+/* put_cwd adds a chunk with the current working directory. */
+static __always_inline void put_cwd(struct scratch *s, __u16 kind, __u8 index)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fs_struct *fs = BPF_CORE_READ(task, fs); /* not READ: its address goes to a function of numbers */
+
+	put_path(s, &fs->pwd, kind, index);
 }
 
 /* put_root adds CHUNK_ROOT: where the current process's root is in its mount namespace. */
@@ -142,21 +147,19 @@ static __always_inline void put_root(struct scratch *s)
 	struct fs_struct *fs = BPF_CORE_READ(task, fs);
 
 	if (open_chunk(s))
-		close_chunk(s, CHUNK_ROOT, 0,
-			    put_components((__u64)BPF_CORE_READ(fs, root.dentry), (__u64)BPF_CORE_READ(fs, root.mnt), 0, 0) &
-				    ~CHUNK_UNREACHABLE);
+		close_chunk(s, CHUNK_ROOT, 0, put_components((__u64)&fs->root, true) & ~CHUNK_UNREACHABLE);
 }
 
 /* file_of returns the current task's open file fd; NULL when there is none. */
 static __always_inline struct file *file_of(int fd)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct fdtable *table = READ(task, files, fdt);
 	struct file *file = NULL;
 
-	if (fd < 0 || (unsigned int)fd >= BPF_CORE_READ(table, max_fds))
+	if (fd < 0 || (unsigned int)fd >= READ(table, max_fds))
 		return NULL;
-	if (bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(table, fd) + fd))
+	if (bpf_probe_read_kernel(&file, sizeof(file), READ(table, fd) + fd))
 		lose(LOSS_READ_KERNEL);
 	return file;
 }
@@ -166,7 +169,7 @@ static __always_inline __u32 layer_of(struct inode *inode)
 {
 	void *upper = NULL;
 
-	if (BPF_CORE_READ(inode, i_sb, s_magic) != OVERLAYFS_SUPER_MAGIC)
+	if (READ(inode, i_sb, s_magic) != OVERLAYFS_SUPER_MAGIC)
 		return 0;
 	/* struct ovl_inode has __upperdentry right after vfs_inode (fs/overlayfs/ovl_entry.h). Where
 	 * overlayfs is a module, its types are not in the kernel's BTF, but inode's size is. */
@@ -187,21 +190,21 @@ __attribute__((noinline)) int put_file(int fd, __u32 index)
 	info = room(s);
 	if (!info)
 		return 0;
-	inode = BPF_CORE_READ(file, f_inode);
-	info->ino = BPF_CORE_READ(inode, i_ino);
-	info->magic = BPF_CORE_READ(inode, i_sb, s_magic);
-	info->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	info->mode = BPF_CORE_READ(inode, i_mode);
-	info->f_flags = BPF_CORE_READ(file, f_flags);
-	info->f_mode = BPF_CORE_READ(file, f_mode);
-	info->nlink = BPF_CORE_READ(inode, i_nlink);
+	inode = READ(file, f_inode);
+	info->ino = READ(inode, i_ino);
+	info->magic = READ(inode, i_sb, s_magic);
+	info->dev = READ(inode, i_sb, s_dev);
+	info->mode = READ(inode, i_mode);
+	info->f_flags = READ(file, f_flags);
+	info->f_mode = READ(file, f_mode);
+	info->nlink = READ(inode, i_nlink);
 	info->fd = fd;
 	info->flags = layer_of(inode);
 	if (info->f_mode & FMODE_CREATED)
 		info->flags |= FILE_CREATED;
 	info->pad = 0;
 	s->cursor += sizeof(*info);
-	close_chunk(s, CHUNK_FILE, index, put_seen(&file->f_path));
+	close_chunk(s, CHUNK_FILE, index, put_components((__u64)&file->f_path, false));
 	return 0;
 }
 

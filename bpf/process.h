@@ -67,7 +67,6 @@ int sched_process_exec(__u64 *ctx)
 	struct task_struct *task = (void *)ctx[0];
 	struct linux_binprm *bprm = (void *)ctx[2];
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
 	struct scratch *s = begin(sizeof(struct task_event));
 	struct task_event *event;
 	struct file *exe;
@@ -83,7 +82,7 @@ int sched_process_exec(__u64 *ctx)
 	exe = BPF_CORE_READ(mm, exe_file);
 	if (exe)
 		put_path(s, &exe->f_path, CHUNK_EXE, 0);
-	put_path(s, &fs->pwd, CHUNK_CWD, 0);
+	put_cwd(s, CHUNK_CWD, 0);
 	put_root(s);
 	put_cgroups(task);
 	send(s);

@@ -28,6 +28,8 @@ struct scratch {
 	__u16 flags;  /* enum event_flag to add to the header */
 	__u64 dentry; /* where a walk up a tree stands: path.h */
 	__u64 mount;
+	__u64 root_dentry; /* where it ends; 0: as far up as it goes */
+	__u64 root_mnt;
 	__u32 limit;  /* cursor at which the path has its greatest length */
 	__u32 walked; /* enum chunk_flag of the walk */
 };

@@ -199,9 +199,6 @@ static __always_inline void put_objects(struct syscall_event *event, struct sysc
 /* put_task adds what the call changed of its caller. */
 static __always_inline void put_task(struct scratch *s, struct syscall_event *event, struct syscall_spec *spec)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
-
 	if (event->ret < 0)
 		return;
 	if (spec->flags & SPEC_CRED)
@@ -209,7 +206,7 @@ static __always_inline void put_task(struct scratch *s, struct syscall_event *ev
 	if (spec->flags & SPEC_COMM)
 		put_comm(s);
 	if (spec->flags & SPEC_CWD)
-		put_path(s, &fs->pwd, CHUNK_CWD, 0);
+		put_cwd(s, CHUNK_CWD, 0);
 	if (spec->flags & SPEC_ROOT)
 		put_root(s);
 }

@@ -11,10 +11,10 @@
 static __always_inline void fill_header(struct event_header *header, struct task_struct *task, __u16 type)
 {
 	header->time = bpf_ktime_get_boot_ns();
-	header->start = BPF_CORE_READ(task, group_leader, start_boottime);
-	header->pid = BPF_CORE_READ(task, tgid);
-	header->tid = BPF_CORE_READ(task, pid);
-	header->uid = BPF_CORE_READ(task, cred, euid.val);
+	header->start = READ(task, group_leader, start_boottime);
+	header->pid = READ(task, tgid);
+	header->tid = READ(task, pid);
+	header->uid = READ(task, cred, euid.val);
 	header->type = type;
 	header->cpu = bpf_get_smp_processor_id();
 }
@@ -22,7 +22,7 @@ static __always_inline void fill_header(struct event_header *header, struct task
 /* innermost_nr returns pid's number in its innermost pid namespace. */
 static __always_inline __u32 innermost_nr(struct pid *pid)
 {
-	unsigned int level = BPF_CORE_READ(pid, level);
+	unsigned int level = READ(pid, level);
 	int nr = 0;
 
 	bpf_probe_read_kernel(&nr, sizeof(nr), (void *)&pid->numbers[0].nr + level * bpf_core_type_size(struct upid));
@@ -32,8 +32,8 @@ static __always_inline __u32 innermost_nr(struct pid *pid)
 /* pid_ns_of returns the namespace in which a task's pid was made. */
 static __always_inline struct pid_namespace *pid_ns_of(struct task_struct *task)
 {
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	unsigned int level = BPF_CORE_READ(pid, level);
+	struct pid *pid = READ(task, thread_pid);
+	unsigned int level = READ(pid, level);
 	struct pid_namespace *ns = NULL;
 
 	bpf_probe_read_kernel(&ns, sizeof(ns), (void *)&pid->numbers[0].ns + level * bpf_core_type_size(struct upid));
@@ -43,13 +43,13 @@ static __always_inline struct pid_namespace *pid_ns_of(struct task_struct *task)
 /* tty_of encodes the controlling terminal's device as stat(2) and /proc/PID/stat do. */
 static __always_inline __u32 tty_of(struct signal_struct *signal)
 {
-	struct tty_struct *tty = BPF_CORE_READ(signal, tty);
+	struct tty_struct *tty = READ(signal, tty);
 	__u32 major, minor;
 
 	if (!tty)
 		return 0;
-	major = BPF_CORE_READ(tty, driver, major);
-	minor = BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index);
+	major = READ(tty, driver, major);
+	minor = READ(tty, driver, minor_start) + READ(tty, index);
 	return (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
 }
 
@@ -67,9 +67,9 @@ static __always_inline void fill_times(struct task_info *info, struct inode *ino
 	struct timespec64 time = {};
 
 	if (bpf_core_field_exists(inode->i_mtime_sec)) {
-		info->exe_mtime = BPF_CORE_READ(inode, i_mtime_sec) * 1000000000ull + BPF_CORE_READ(inode, i_mtime_nsec);
-		info->exe_ctime = BPF_CORE_READ(inode, i_ctime_sec) * 1000000000ull +
-				  (BPF_CORE_READ(inode, i_ctime_nsec) & ~CTIME_QUERIED);
+		info->exe_mtime = READ(inode, i_mtime_sec) * 1000000000ull + READ(inode, i_mtime_nsec);
+		info->exe_ctime = READ(inode, i_ctime_sec) * 1000000000ull +
+				  (READ(inode, i_ctime_nsec) & ~CTIME_QUERIED);
 		return;
 	}
 	if (bpf_core_field_exists(middle->__i_mtime))
@@ -89,11 +89,11 @@ static __always_inline void fill_times(struct task_info *info, struct inode *ino
 /* in_group says whether a credential's groups have gid: in_group_p() of kernel/groups.c. */
 static __always_inline bool in_group(const struct cred *cred, __u32 gid)
 {
-	struct group_info *groups = BPF_CORE_READ(cred, group_info);
-	int count = BPF_CORE_READ(groups, ngroups);
+	struct group_info *groups = READ(cred, group_info);
+	int count = READ(groups, ngroups);
 	kgid_t group;
 
-	if (BPF_CORE_READ(cred, fsgid.val) == gid)
+	if (READ(cred, fsgid.val) == gid)
 		return true;
 	for (int i = 0; i < GROUPS && i < count; i++) {
 		if (bpf_probe_read_kernel(&group, sizeof(group), (void *)groups + bpf_core_field_offset(struct group_info, gid) + i * sizeof(group)))
@@ -109,29 +109,29 @@ static __always_inline bool in_group(const struct cred *cred, __u32 gid)
  * are not counted, nor are access control lists. */
 static __always_inline bool may_write(struct inode *inode, const struct cred *cred)
 {
-	__u16 mode = BPF_CORE_READ(inode, i_mode);
+	__u16 mode = READ(inode, i_mode);
 	__u64 caps = 0;
 
-	if (BPF_CORE_READ(inode, i_sb, s_flags) & SB_RDONLY || BPF_CORE_READ(inode, i_flags) & S_IMMUTABLE)
+	if (READ(inode, i_sb, s_flags) & SB_RDONLY || READ(inode, i_flags) & S_IMMUTABLE)
 		return false;
-	if (mode & S_IWOTH || BPF_CORE_READ(inode, i_uid.val) == BPF_CORE_READ(cred, fsuid.val))
+	if (mode & S_IWOTH || READ(inode, i_uid.val) == READ(cred, fsuid.val))
 		return true;
 	bpf_core_read(&caps, sizeof(caps), &cred->cap_effective);
-	if (caps & (1 << CAP_DAC_OVERRIDE | 1 << CAP_FOWNER) && !BPF_CORE_READ(cred, user_ns, level))
+	if (caps & (1 << CAP_DAC_OVERRIDE | 1 << CAP_FOWNER) && !READ(cred, user_ns, level))
 		return true;
-	return mode & S_IWGRP && in_group(cred, BPF_CORE_READ(inode, i_gid.val));
+	return mode & S_IWGRP && in_group(cred, READ(inode, i_gid.val));
 }
 
 /* is_memfd: memfd_create names its file memfd:NAME and gives it no parent directory. */
 static __always_inline bool is_memfd(struct file *file)
 {
-	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	struct dentry *dentry = READ(file, f_path.dentry);
 	const char prefix[] = "memfd:";
 	char name[sizeof(prefix)] = {};
 
-	if (BPF_CORE_READ(dentry, d_parent) != dentry)
+	if (READ(dentry, d_parent) != dentry)
 		return false;
-	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
+	bpf_probe_read_kernel_str(name, sizeof(name), READ(dentry, d_name.name));
 #pragma unroll
 	for (unsigned int i = 0; i < sizeof(prefix) - 1; i++)
 		if (name[i] != prefix[i])
@@ -141,15 +141,15 @@ static __always_inline bool is_memfd(struct file *file)
 
 static __always_inline void fill_exe(struct task_info *info, struct file *file, const struct cred *cred)
 {
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct inode *inode = READ(file, f_inode);
 	__u32 layer = layer_of(inode);
 
-	info->exe_ino = BPF_CORE_READ(inode, i_ino);
-	info->exe_dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	info->exe_ino = READ(inode, i_ino);
+	info->exe_dev = READ(inode, i_sb, s_dev);
 	fill_times(info, inode);
 	if (may_write(inode, cred))
 		info->exe_flags |= EXE_WRITABLE;
-	if (!BPF_CORE_READ(inode, i_nlink))
+	if (!READ(inode, i_nlink))
 		info->exe_flags |= EXE_DELETED;
 	if (is_memfd(file))
 		info->exe_flags |= EXE_MEMFD;
@@ -161,9 +161,9 @@ static __always_inline void fill_exe(struct task_info *info, struct file *file, 
 
 static __always_inline void fill_cred(struct task_info *info, const struct cred *cred)
 {
-	info->uid = BPF_CORE_READ(cred, uid.val);
-	info->euid = BPF_CORE_READ(cred, euid.val);
-	info->gid = BPF_CORE_READ(cred, egid.val);
+	info->uid = READ(cred, uid.val);
+	info->euid = READ(cred, euid.val);
+	info->gid = READ(cred, egid.val);
 	bpf_core_read(&info->cap_effective, sizeof(__u64), &cred->cap_effective);
 	bpf_core_read(&info->cap_permitted, sizeof(__u64), &cred->cap_permitted);
 	bpf_core_read(&info->cap_inheritable, sizeof(__u64), &cred->cap_inheritable);
@@ -173,7 +173,7 @@ static __always_inline void fill_cred(struct task_info *info, const struct cred 
 __attribute__((noinline)) int put_cred(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	const struct cred *cred = BPF_CORE_READ(task, cred);
+	const struct cred *cred = READ(task, cred);
 	struct scratch *s = current_scratch();
 	struct cred_info *info;
 
@@ -182,14 +182,14 @@ __attribute__((noinline)) int put_cred(void)
 	info = room(s);
 	if (!info)
 		return 0;
-	info->uid = BPF_CORE_READ(cred, uid.val);
-	info->gid = BPF_CORE_READ(cred, gid.val);
-	info->euid = BPF_CORE_READ(cred, euid.val);
-	info->egid = BPF_CORE_READ(cred, egid.val);
-	info->suid = BPF_CORE_READ(cred, suid.val);
-	info->sgid = BPF_CORE_READ(cred, sgid.val);
-	info->fsuid = BPF_CORE_READ(cred, fsuid.val);
-	info->fsgid = BPF_CORE_READ(cred, fsgid.val);
+	info->uid = READ(cred, uid.val);
+	info->gid = READ(cred, gid.val);
+	info->euid = READ(cred, euid.val);
+	info->egid = READ(cred, egid.val);
+	info->suid = READ(cred, suid.val);
+	info->sgid = READ(cred, sgid.val);
+	info->fsuid = READ(cred, fsuid.val);
+	info->fsgid = READ(cred, fsgid.val);
 	bpf_core_read(&info->cap_effective, sizeof(__u64), &cred->cap_effective);
 	bpf_core_read(&info->cap_permitted, sizeof(__u64), &cred->cap_permitted);
 	bpf_core_read(&info->cap_inheritable, sizeof(__u64), &cred->cap_inheritable);
@@ -214,36 +214,36 @@ static __always_inline void put_comm(struct scratch *s)
 
 static __always_inline void fill_ids(struct task_info *info, struct task_struct *task)
 {
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
-	struct pid *pgrp = BPF_CORE_READ(signal, pids[PIDTYPE_PGID]);
+	struct signal_struct *signal = READ(task, signal);
+	struct pid *pgrp = READ(signal, pids[PIDTYPE_PGID]);
 
-	info->ppid = BPF_CORE_READ(task, real_parent, tgid);
-	info->pgid = BPF_CORE_READ(pgrp, numbers[0].nr);
-	info->sid = BPF_CORE_READ(signal, pids[PIDTYPE_SID], numbers[0].nr);
-	info->vpid = innermost_nr(BPF_CORE_READ(task, group_leader, thread_pid));
-	info->vtid = innermost_nr(BPF_CORE_READ(task, thread_pid));
+	info->ppid = READ(task, real_parent, tgid);
+	info->pgid = READ(pgrp, numbers[0].nr);
+	info->sid = READ(signal, pids[PIDTYPE_SID], numbers[0].nr);
+	info->vpid = innermost_nr(READ(task, group_leader, thread_pid));
+	info->vtid = innermost_nr(READ(task, thread_pid));
 	info->vpgid = innermost_nr(pgrp);
 	info->tty = tty_of(signal);
 	info->loginuid = ~0u;
 	if (bpf_core_field_exists(task->loginuid)) /* CONFIG_AUDITSYSCALL */
-		info->loginuid = BPF_CORE_READ(task, loginuid.val);
+		info->loginuid = READ(task, loginuid.val);
 }
 
 /* fill_task describes task. The record's fixed part is zero before. */
 static __attribute__((noinline)) void fill_task(struct task_info *info, struct task_struct *task)
 {
-	struct file *exe = BPF_CORE_READ(task, mm, exe_file);
-	const struct cred *cred = BPF_CORE_READ(task, cred);
+	struct file *exe = READ(task, mm, exe_file);
+	const struct cred *cred = READ(task, cred);
 	struct pid_namespace *pid_ns = pid_ns_of(task);
 
 	fill_ids(info, task);
 	fill_cred(info, cred);
 	if (exe) /* kernel threads have none */
 		fill_exe(info, exe, cred);
-	info->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-	info->mnt_ns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
-	info->pid_ns = BPF_CORE_READ(pid_ns, ns.inum);
-	info->pid_ns_start = BPF_CORE_READ(pid_ns, child_reaper, start_boottime);
+	info->cgroup_id = READ(task, cgroups, dfl_cgrp, kn, id);
+	info->mnt_ns = READ(task, nsproxy, mnt_ns, ns.inum);
+	info->pid_ns = READ(pid_ns, ns.inum);
+	info->pid_ns_start = READ(pid_ns, child_reaper, start_boottime);
 	bpf_core_read(info->comm, sizeof(info->comm), &task->comm);
 }
 

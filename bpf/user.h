@@ -54,13 +54,10 @@ static __always_inline int put_string(struct scratch *s, __u64 address, __u8 ind
 /* put_base adds CHUNK_BASE: where a relative path starts from. */
 static __always_inline void put_base(struct scratch *s, int dirfd, __u32 index)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fs_struct *fs;
 	struct file *file;
 
 	if (dirfd == AT_FDCWD) {
-		fs = BPF_CORE_READ(task, fs);
-		put_path(s, &fs->pwd, CHUNK_BASE, index);
+		put_cwd(s, CHUNK_BASE, index);
 		return;
 	}
 	file = file_of(dirfd);

@@ -74,6 +74,7 @@ func TestPathsOfAMergedUsr(t *testing.T) {
 		"a prefix of old":                        {"fd.name startswith /bin/", merged("/usr/bin/ls"), true},
 		"its directory":                          {"fd.directory in (/lib64, /x)", merged("/usr/lib64/y"), true},
 		"/var/run":                               {"fd.name pmatch (/var/run/docker.sock)", merged("/run/docker.sock"), true},
+		"a link by itself":                       {"fd.directory = /var/run", merged("/run/x"), true},
 		"the resolved path matches too":          {"fd.name startswith /usr/bin/", merged("/usr/bin/ls"), true},
 		"an exception of old":                    {"not fd.name startswith /lib/", merged("/usr/lib/y"), false},
 		"unequal has to hold for both":           {"fd.name != /bin/ls", merged("/usr/bin/ls"), false},

@@ -34,10 +34,12 @@ var archActs = map[string]func() error{
 // int80Env carries the path of the program that makes 32-bit calls.
 const int80Env = "TOCSIN_SENSOR_INT80"
 
-// int80Source makes 32-bit system calls from 64-bit code: open (5) of "file", then exit_group (252). It
+// int80Source makes 32-bit system calls from 64-bit code: open (5) of "file", socketcall (102), which has
+// its arguments in memory, then exit_group (252). It
 // is linked below 4 GiB, so its addresses fit.
 const int80Source = `
 static char name[] = "file";
+static int words[] = {1, 2, 0}; /* AF_UNIX, SOCK_DGRAM */
 static long call(long nr, long a, long b)
 {
 	long ret;
@@ -47,6 +49,7 @@ static long call(long nr, long a, long b)
 void _start(void)
 {
 	call(5, (long)name, 0);
+	call(102, 1, (long)words); /* socketcall: SYS_SOCKET */
 	call(252, 0, 0);
 }
 `
@@ -92,13 +95,18 @@ func TestA32BitCallIsReportedAsWhatItIs(t *testing.T) {
 	dir := sceneDir(t)
 	t.Setenv(int80Env, buildInt80(t))
 	// 5 is fstat in the 64-bit table, so a sensor that looks there reports nothing.
-	got := last(t, l.act("32-bit", dir), pipeline.EventOpen)
+	records := l.act("32-bit", dir)
+	got := last(t, records, pipeline.EventOpen)
 	if got.Flags&uint16(bpf.SensorEventFlagEVENT_COMPAT) == 0 {
 		t.Errorf("flags %b lack EVENT_COMPAT", got.Flags)
 	}
 	want := []string{"string 0: file", "base 0: " + dir, "file: " + dir + "/file"}
 	if diff := cmp.Diff(want, got.summary(t)); diff != "" {
 		t.Errorf("chunks differ (-want +got):\n%s", diff)
+	}
+	socket := last(t, records, pipeline.EventSocket)
+	if diff := cmp.Diff([]uint64{unix.AF_UNIX, unix.SOCK_DGRAM, 0}, socket.call.Args[:3]); diff != "" || socket.call.Ret < 0 {
+		t.Errorf("socketcall ended with %d, its arguments differ (-want +got):\n%s", socket.call.Ret, diff)
 	}
 }
 

@@ -132,6 +132,12 @@ var processActs = map[string]func() error{
 		return errors.Join(copyFile("/proc/self/exe", "merged/new"), become("facts", "merged/new"))
 	}),
 	"exec of a lower file": overlay(func() error { return become("facts", "merged/program") }),
+	"openat lower":         overlay(openat("merged/lower")),
+	"openat upper":         overlay(call(ok, unix.SYS_OPENAT, cwd, "merged/new", unix.O_CREAT|unix.O_WRONLY, 0o600)),
+	"exec by a stranger":   func() error { return errors.Join(unix.Chmod("program", 0o775), stranger(), become("facts", "program")) },
+	"exec by the group": func() error {
+		return errors.Join(unix.Chmod("program", 0o775), stranger(0), become("facts", "program"))
+	},
 	"exec in a cgroup": func() error {
 		for _, procs := range strings.Fields(os.Getenv(cgroupEnv)) {
 			if err := os.WriteFile(procs, []byte("0"), 0); err != nil {
@@ -148,6 +154,11 @@ func isZombie(tid int) bool {
 	return err != nil || bytes.Contains(stat, []byte(") Z "))
 }
 
+// stranger becomes another user, with other groups.
+func stranger(groups ...int) error {
+	return errors.Join(unix.Setgroups(groups), unix.Setresgid(65534, 65534, 65534), unix.Setresuid(65534, 65534, 65534))
+}
+
 // cgroupEnv carries the cgroup.procs files to enter.
 const cgroupEnv = "TOCSIN_SENSOR_CGROUPS"
 
@@ -158,7 +169,7 @@ func overlay(act func() error) func() error {
 		for _, d := range []string{"empty/lower", "empty/upper", "empty/work"} {
 			err = errors.Join(err, os.Mkdir(d, 0o755))
 		}
-		return errors.Join(err, os.Mkdir("merged", 0o755), copyFile("/proc/self/exe", "empty/lower/program"),
+		return errors.Join(err, os.Mkdir("merged", 0o755), os.WriteFile("empty/lower/lower", nil, 0o600), copyFile("/proc/self/exe", "empty/lower/program"),
 			unix.Mount("overlay", "merged", "overlay", 0, "lowerdir=empty/lower,upperdir=empty/upper,workdir=empty/work"), act())
 	})
 }
@@ -278,6 +289,8 @@ func TestTricksWithTheImageAreSeen(t *testing.T) {
 		"exec of a memfd":        {writable | deleted | bpf.SensorExeFlagEXE_MEMFD, "memfd:payload"},
 		"exec of a deleted file": {writable | deleted, "DIR/program (deleted)"},
 		"exec of an upper file":  {writable | bpf.SensorExeFlagEXE_UPPER_LAYER, "DIR/merged/new"},
+		"exec by a stranger":     {0, "DIR/program"},
+		"exec by the group":      {writable, "DIR/program"},
 		"exec of a lower file":   {writable | bpf.SensorExeFlagEXE_LOWER_LAYER, "DIR/merged/program"},
 	}
 	self, err := os.Executable()

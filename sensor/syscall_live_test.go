@@ -106,6 +106,10 @@ var syscallActs = map[string]func() error{
 	"openat outside the root": within("empty", func() error {
 		return errors.Join(unix.Chroot("sub"), call(ok, unix.SYS_OPENAT, 30, "../file", unix.O_RDONLY)())
 	}),
+	"openat through the root": openat("/proc/self/root/etc/passwd"),
+	"openat deleted": func() error {
+		return errors.Join(openAs(31, "file"), unix.Unlink("file"), openat("/proc/self/fd/31")())
+	},
 	"openat deep":     func() error { return descend("d", 1900) },
 	"openat too deep": func() error { return descend(strings.Repeat("d", 200), 21) },
 	"openat2": func() error {
@@ -250,6 +254,8 @@ func TestSystemCallsAreReported(t *testing.T) {
 		"openat bind mount":       {pipeline.EventOpenat, ok, []string{"string 1: empty/inner", "base 1: DIR", "file: DIR/empty/inner"}},
 		"openat chroot":           {pipeline.EventOpenat, ok, []string{"string 1: /inner", "file: /inner"}},
 		"openat outside the root": {pipeline.EventOpenat, ok, []string{"string 1: ../file", "base 1: DIR/empty (unreachable)", "file: DIR/file (unreachable)"}},
+		"openat through the root": {pipeline.EventOpenat, ok, []string{"string 1: /proc/self/root/etc/passwd", "file: /etc/passwd"}},
+		"openat deleted":          {pipeline.EventOpenat, ok, []string{"string 1: /proc/self/fd/31", "file: DIR/file (deleted)"}},
 		"openat deep":             {pipeline.EventOpenat, ok, []string{"string 1: leaf", "base 1: DIR" + deep, "file: DIR" + deep + "/leaf"}},
 		"openat2":                 {pipeline.EventOpenat2, ok, []string{"string 1: file", "base 1: DIR", "data 2: 24 bytes", "file: DIR/file"}},
 
@@ -339,6 +345,17 @@ func TestAnOpenedFileIsDescribed(t *testing.T) {
 			t.Errorf("f_mode %#x f_flags %#x, want written and created", info.F_mode, info.F_flags)
 		}
 	})
+	for name, layer := range map[string]bpf.SensorFileFlag{
+		"openat lower": bpf.SensorFileFlagFILE_LOWER_LAYER,
+		"openat upper": bpf.SensorFileFlagFILE_UPPER_LAYER | bpf.SensorFileFlagFILE_CREATED,
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, _ := last(t, l.act(name, sceneDir(t)), pipeline.EventOpenat).find(bpf.SensorChunkKindCHUNK_FILE)
+			if info, path := c.file(t); bpf.SensorFileFlag(info.Flags) != layer {
+				t.Errorf("flags of %s are %b, want %b", path, info.Flags, layer)
+			}
+		})
+	}
 	t.Run("a file without a name", func(t *testing.T) {
 		dir := sceneDir(t)
 		c, _ := last(t, l.act("openat unlinked", dir), pipeline.EventOpenat).find(bpf.SensorChunkKindCHUNK_FILE)

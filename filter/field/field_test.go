@@ -1,6 +1,7 @@
 package field
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -34,7 +35,7 @@ func inContainer() *pipeline.Event {
 		FD:   pipeline.FD{Kind: pipeline.FDFile, Num: 5, Name: "/etc/x", Raw: "/etc//x", Created: true},
 		Path: [2]pipeline.Path{{Raw: "/etc//x", Name: "/etc/x", Set: true}},
 		Proc: &pipeline.Process{
-			Known: true, PID: 30, PPID: 20, SID: 20, VPID: 1, Comm: "cat", Exe: "/bin/cat", Args: []string{"a", "b c"}, Cmdline: "cat a b c",
+			Known: true, PID: 30, PPID: 20, SID: 20, VPID: 1, VTID: 1, Comm: "cat", Exe: "/bin/cat", Args: []string{"a", "b c"}, Cmdline: "cat a b c",
 			ExePath: "/usr/bin/cat", CWD: "/", Env: []string{"HOME=/root", "X= y "}, EUID: 1000, User: "li", LoginUID: pipeline.UnsetUID,
 			CapEffective: 1 | 1<<21, StartTime: 1_700_000_000_000_000_000, ContainerID: id, Parent: shell,
 			Container: &pipeline.Container{ID: id, Name: "web", Repository: "nginx", Tag: "1", PodName: "web-0", PodNS: "shop", Complete: true,
@@ -83,6 +84,7 @@ func TestValues(t *testing.T) {
 		"user.loginname":       "<NA>",
 		"group.name":           "root",
 		"thread.ismain":        "true",
+		"thread.vtid":          "1",
 		"thread.cap_effective": "CAP_CHOWN CAP_SYS_ADMIN",
 		"container.id":         "0123456789ab",
 		"container.image.tag":  "1",
@@ -113,6 +115,29 @@ func TestNulls(t *testing.T) {
 		}
 		if got := r.Value(&v); got != nil {
 			t.Errorf("%s as JSON = %v, want nil", name, got)
+		}
+	}
+}
+
+func TestServerIsLocal(t *testing.T) {
+	addr := netip.MustParseAddrPort
+	here, there, loop := addr("10.0.0.1:80"), addr("10.0.0.9:4000"), addr("127.0.0.1:80")
+	for sentence, c := range map[string]struct {
+		fd   pipeline.FD
+		want bool
+	}{
+		"a server":                       {pipeline.FD{Kind: pipeline.FDIPv4, Client: there, Server: here, Local: here, Remote: there}, true},
+		"a client":                       {pipeline.FD{Kind: pipeline.FDIPv4, Client: there, Server: here, Local: there, Remote: here}, false},
+		"a client of its own machine":    {pipeline.FD{Kind: pipeline.FDIPv4, Client: addr("10.0.0.1:5000"), Server: here, Local: addr("10.0.0.1:5000"), Remote: here}, true},
+		"a client of the loopback":       {pipeline.FD{Kind: pipeline.FDIPv4, Server: loop, Remote: loop}, true},
+		"a listener":                     {pipeline.FD{Kind: pipeline.FDIPv4, Server: here}, true},
+		"a refused client":               {pipeline.FD{Kind: pipeline.FDIPv4, Server: here, Remote: here}, false},
+		"a new IPv4 socket":              {pipeline.FD{Kind: pipeline.FDIPv4}, false},
+		"a new IPv6 socket, as in Falco": {pipeline.FD{Kind: pipeline.FDIPv6}, true},
+		"a unix socket":                  {pipeline.FD{Kind: pipeline.FDUnix}, false},
+	} {
+		if got := serverIsLocal(&c.fd); got != c.want {
+			t.Errorf("%s: fd.is_server = %v, want %v", sentence, got, c.want)
 		}
 	}
 }
@@ -151,6 +176,8 @@ func TestArgumentsAsText(t *testing.T) {
 		"the layer of an opened file":     {"evt.arg.flags", "O_WRONLY|FD_UPPER_LAYER", pipeline.Event{Type: pipeline.EventOpen, Flag: unix.O_WRONLY, FD: pipeline.FD{Upper: true}}},
 		"the root directory's own name":   {"fd.filename", "/", pipeline.Event{Type: pipeline.EventOpen, FD: pipeline.FD{Kind: pipeline.FDFile, Name: "/"}}},
 		"a failed open has its path":      {"fs.path.name", "/x", pipeline.Event{Type: pipeline.EventOpen, Ret: -2, HasRet: true, Path: [2]pipeline.Path{{Raw: "/x", Name: "/x", Set: true}}}},
+		"a link's target, from the link":  {"fs.path.target", "/a/x", pipeline.Event{Type: pipeline.EventSymlink, Str: ".././x//.", Path: [2]pipeline.Path{{Name: "/a/b/l", Set: true}}}},
+		"a target above the root":         {"fs.path.target", "/", pipeline.Event{Type: pipeline.EventSymlink, Str: "../..", Path: [2]pipeline.Path{{Name: "/l", Set: true}}}},
 		"a link's raw target":             {"evt.arg.target", "../x", pipeline.Event{Type: pipeline.EventSymlink, Str: "../x"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -1,6 +1,10 @@
 package field
 
-import "github.com/tocsin-security/tocsin/pipeline"
+import (
+	"strings"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
 
 // pathFields are fs.path.*: the paths of a call that succeeded, made absolute. Opens have one on failure too.
 func pathFields() []Def {
@@ -30,8 +34,10 @@ func fsPath(which func(*pipeline.Event) int, form pathForm) func(*View) (string,
 		switch {
 		case i == noPath || v.Ev.Failed() && !isOpen(v.Ev.Type):
 			return "", false
-		case i == strArgument:
+		case i == strArgument && form == asPassed:
 			return v.Ev.Str, true
+		case i == strArgument:
+			return linkTarget(v), true
 		case i == fdPath:
 			return v.Ev.FD.Name, v.Ev.FD.Kind == pipeline.FDFile || v.Ev.FD.Kind == pipeline.FDDirectory
 		case form == asPassed:
@@ -40,6 +46,32 @@ func fsPath(which func(*pipeline.Event) int, form pathForm) func(*View) (string,
 			return v.Ev.Path[i].Name, v.Ev.Path[i].Set
 		}
 	}
+}
+
+// linkTarget is what a symbolic link leads to: a relative target starts from where the link lies.
+func linkTarget(v *View) string {
+	target, link := v.Ev.Str, v.Ev.Path[0].Name
+	if strings.HasPrefix(target, "/") || !strings.HasPrefix(link, "/") {
+		return target
+	}
+	return v.Build(func(dst []byte) []byte {
+		start := len(dst)
+		dir, _ := lastSlash(link)
+		dst = append(dst, strings.TrimSuffix(dir, "/")...)
+		for part := range strings.SplitSeq(target, "/") {
+			switch part {
+			case "", ".":
+			case "..":
+				dst = dst[:start+max(strings.LastIndexByte(view(dst[start:]), '/'), 0)]
+			default:
+				dst = append(append(dst, '/'), part...)
+			}
+		}
+		if len(dst) == start {
+			dst = append(dst, '/')
+		}
+		return dst
+	})
 }
 
 // Where a path of fs.path.* is found, besides the indexes 0 and 1 of Event.Path.

@@ -45,12 +45,21 @@ func orRoot(name string, id uint32) string {
 func threadFields() []Def {
 	return []Def{
 		number("thread.tid", Int, "thread id", func(v *View) (int64, bool) { return int64(v.Ev.TID), true }),
-		number("thread.vtid", Int, "thread id in the innermost pid namespace", func(v *View) (int64, bool) { return int64(v.Ev.Proc.VTID), true }),
+		number("thread.vtid", Int, "thread id in the innermost pid namespace", threadVTID),
 		boolean("thread.ismain", "the thread is the first of its process", func(v *View) (value, ok bool) { return v.Ev.TID == v.Ev.Proc.PID, true }),
 		str("thread.cap_effective", "names of the effective capabilities, joined by blanks", capabilities(func(p *pipeline.Process) uint64 { return p.CapEffective })),
 		str("thread.cap_permitted", "names of the permitted capabilities", capabilities(func(p *pipeline.Process) uint64 { return p.CapPermitted })),
 		str("thread.cap_inheritable", "names of the inheritable capabilities", capabilities(func(p *pipeline.Process) uint64 { return p.CapInheritable })),
 	}
+}
+
+// threadVTID is known of a process's first thread, and of all in the initial pid namespace.
+func threadVTID(v *View) (int64, bool) {
+	p := v.Ev.Proc
+	if v.Ev.TID == p.PID {
+		return int64(p.VTID), true
+	}
+	return int64(v.Ev.TID), p.VPID == p.PID
 }
 
 func capabilities(set func(*pipeline.Process) uint64) func(*View) (string, bool) {

@@ -30,6 +30,7 @@ func (d *Decoder) Seed(procfs string) error {
 		return fmt.Errorf("scan the processes in %s: %w", procfs, err)
 	}
 	d.table.procfs = procfs
+	d.ports.seed(procfs)
 	for pid := range pids {
 		if d.table.byPID[pid] == nil {
 			d.loadKnown(pid, 0, 0)

@@ -12,13 +12,29 @@ import (
 // is what tells client from server on a connection whose beginning was not seen. Network namespaces share
 // it: a port that one serves is seldom another's client port.
 type ports struct {
-	stream, datagram [1 << 16 / 64]uint64
+	stream, datagram portSet
+}
+
+// portSet has a bit for each port.
+type portSet [1 << 16 / 64]uint64
+
+func (s *portSet) add(port uint16)      { s[port/64] |= 1 << (port % 64) }
+func (s *portSet) has(port uint16) bool { return s[port/64]&(1<<(port%64)) != 0 }
+
+func (s *portSet) list() []uint16 {
+	var ports []uint16
+	for port := range 1 << 16 {
+		if s.has(uint16(port)) {
+			ports = append(ports, uint16(port))
+		}
+	}
+	return ports
 }
 
 // ephemeral is where the ports start that the kernel gives to clients (net.ipv4.ip_local_port_range).
 const ephemeral = 32768
 
-func (p *ports) of(fd *pipeline.FD) *[1 << 16 / 64]uint64 {
+func (p *ports) of(fd *pipeline.FD) *portSet {
 	if fd.Proto == unix.IPPROTO_TCP {
 		return &p.stream
 	}
@@ -30,15 +46,14 @@ func (p *ports) serve(ev *pipeline.Event) {
 	if ev.Failed() || ev.Type == pipeline.EventBind && ev.FD.Proto == unix.IPPROTO_TCP {
 		return
 	}
-	port := ev.FD.Local.Port()
-	p.of(&ev.FD)[port/64] |= 1 << (port % 64)
+	p.of(&ev.FD).add(ev.FD.Local.Port())
 }
 
 // serves reports whether the local end is the server's. Of a port nobody was seen to serve, its number
 // has to tell.
 func (p *ports) serves(fd *pipeline.FD) bool {
 	port := fd.Local.Port()
-	return p.of(fd)[port/64]&(1<<(port%64)) != 0 || port < ephemeral && port < fd.Remote.Port()
+	return p.of(fd).has(port) || port < ephemeral && port < fd.Remote.Port()
 }
 
 // roles says which end is the client's and names the socket: "client->server", or only the server while

@@ -3,14 +3,22 @@ package decode
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// Snapshot is the process table as JSON, for the start of a capture: a list of processes by pid, what
-// enrich found out about them included. It holds command lines and environments: treat it as a secret.
+// snapshot is what a Decoder knows before the first sample.
+type snapshot struct {
+	Processes []pipeline.Process `json:"processes"` // by pid, what enrich found out included
+	Stream    []uint16           `json:"stream"`    // ports that are served
+	Datagram  []uint16           `json:"datagram"`
+}
+
+// Snapshot is the Decoder's state as JSON, for the start of a capture. It holds command lines and
+// environments: treat it as a secret.
 func (d *Decoder) Snapshot() ([]byte, error) {
 	processes := make([]pipeline.Process, 0, len(d.table.byPID))
 	for _, e := range d.table.byPID {
@@ -22,26 +30,36 @@ func (d *Decoder) Snapshot() ([]byte, error) {
 		processes = append(processes, p)
 	}
 	slices.SortFunc(processes, func(a, b pipeline.Process) int { return cmp.Compare(a.PID, b.PID) })
-	b, err := json.Marshal(processes)
+	b, err := json.Marshal(snapshot{processes, d.ports.stream.list(), d.ports.datagram.list()})
 	if err != nil {
 		return nil, fmt.Errorf("write a snapshot of %d processes: %w", len(processes), err)
 	}
 	return b, nil
 }
 
-// Restore replaces the process table by a Snapshot. A Decoder that was restored and not seeded never
+// Restore replaces the state by a Snapshot. A Decoder that was restored and not seeded never
 // looks at this machine's processes.
-func (d *Decoder) Restore(snapshot []byte) error {
-	var processes []pipeline.Process
-	if err := json.Unmarshal(snapshot, &processes); err != nil {
+func (d *Decoder) Restore(text []byte) error {
+	var s snapshot
+	if err := json.Unmarshal(text, &s); err != nil {
 		return fmt.Errorf("read a snapshot of the process table: %w", err)
+	}
+	if s.Processes == nil {
+		return errors.New("read a snapshot of the process table: it has none")
+	}
+	d.ports = ports{}
+	for _, port := range s.Stream {
+		d.ports.stream.add(port)
+	}
+	for _, port := range s.Datagram {
+		d.ports.datagram.add(port)
 	}
 	t := &d.table
 	clear(t.byPID)
 	clear(t.dead)
 	t.dead = t.dead[:0]
 	t.size.Store(0)
-	for _, p := range processes {
+	for _, p := range s.Processes {
 		p.Parent = nil
 		t.insert(&entry{Process: p}, p.Start)
 		if p.Links != 0 {

@@ -17,6 +17,8 @@ func TestSnapshotRestoresTheTable(t *testing.T) {
 	}
 	d.Lookup(10).Container = &pipeline.Container{ID: "c", Labels: map[string]string{"a": "b"}, Complete: true}
 	d.Lookup(10).User = "web"
+	d.ports.stream.add(50051)
+	d.ports.datagram.add(53)
 	snapshot, err := d.Snapshot()
 	if err != nil {
 		t.Fatal(err)
@@ -29,6 +31,9 @@ func TestSnapshotRestoresTheTable(t *testing.T) {
 	}
 	if r.Processes() != 3 || r.Lookup(99) != nil || r.Lookup(30) != nil {
 		t.Errorf("restored %d processes, 99: %v, 30: %v; want the three living ones", r.Processes(), r.Lookup(99), r.Lookup(30))
+	}
+	if !r.ports.stream.has(50051) || !r.ports.datagram.has(53) || r.ports.stream.has(53) {
+		t.Errorf("restored ports %v and %v, want 50051 and 53", r.ports.stream.list(), r.ports.datagram.list())
 	}
 	for _, pid := range []int32{1, 5, 10} {
 		if diff := cmp.Diff(d.Lookup(pid), r.Lookup(pid)); diff != "" {
@@ -48,7 +53,7 @@ func TestRestoreRefusesGarbage(t *testing.T) {
 	if d.Processes() != 2 {
 		t.Errorf("after it the table has %d processes, want its 2", d.Processes())
 	}
-	if err := d.Restore([]byte(`[{"PID":1,"PPID":2},{"PID":2,"PPID":1},{"PID":2,"PPID":2}]`)); err != nil {
+	if err := d.Restore([]byte(`{"processes":[{"PID":1,"PPID":2},{"PID":2,"PPID":1},{"PID":2,"PPID":2}]}`)); err != nil {
 		t.Fatal(err)
 	}
 	checkTree(t, d)

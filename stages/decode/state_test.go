@@ -2,6 +2,8 @@ package decode
 
 import (
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -17,6 +19,9 @@ func TestConnectedAndChanged(t *testing.T) {
 	peer := sock(unix.AF_INET, unix.IPPROTO_TCP, addr("10.0.0.1:4242"), addr("10.0.0.9:443"))
 	datagram := sock(unix.AF_INET, unix.IPPROTO_UDP, addr("0.0.0.0:4242"), none)
 	view[sockInfo](peer.data).State = tcpEstablished
+	trying := sock(unix.AF_INET, unix.IPPROTO_TCP, addr("10.0.0.1:4242"), addr("10.0.0.9:443"))
+	usual := sock(unix.AF_INET, unix.IPPROTO_UDP, addr("10.0.0.1:4242"), addr("10.0.0.9:443"))
+	view[sockInfo](usual.data).State, view[sockInfo](usual.data).Type = tcpEstablished, unix.SOCK_DGRAM
 	to := sockaddr(unix.AF_INET, 0, 0, 80, 10, 0, 0, 2)
 	for sentence, c := range map[string]struct {
 		sample             pipeline.Sample
@@ -31,6 +36,9 @@ func TestConnectedAndChanged(t *testing.T) {
 		"a datagram to an address":         {call(pipeline.EventSendto, 5, [6]uint64{3}, datagram, to), true, true},
 		"a datagram that could not leave":  {call(pipeline.EventSendto, -int64(unix.EPERM), [6]uint64{3}, datagram, to), false, false},
 		"a copy of a connected descriptor": {call(pipeline.EventDup, 9, [6]uint64{3}, peer), true, false},
+		"one that is still connecting":     {call(pipeline.EventDup, 9, [6]uint64{3}, trying), false, false},
+		"a datagram past the usual peer":   {call(pipeline.EventSendto, 5, [6]uint64{3}, usual, to), true, true},
+		"a datagram to the usual peer":     {call(pipeline.EventSendto, 5, [6]uint64{3}, usual, sockaddr(unix.AF_INET, 0, 1, 0xbb, 10, 0, 0, 9)), true, false},
 		"a new socket":                     {call(pipeline.EventSocket, 3, [6]uint64{unix.AF_INET, unix.SOCK_STREAM}), false, false},
 		"an open":                          {call(pipeline.EventOpen, 3, [6]uint64{}, str(0, "/x"), file("/x")), false, true},
 		"a copy of a file's descriptor":    {call(pipeline.EventDup, 3, [6]uint64{}, file("/x")), false, false},
@@ -51,9 +59,46 @@ func TestServedPortIsTheServers(t *testing.T) {
 	if ev := decode(t, d, transfer); ev.FD.Server != there {
 		t.Errorf("server of a connection between high ports = %v, want the other end", ev.FD.Server)
 	}
+	higher := call(pipeline.EventRecvfrom, 1, [6]uint64{3}, sock(unix.AF_INET, unix.IPPROTO_TCP, there, here))
+	if ev := decode(t, d, higher); ev.FD.Server != here {
+		t.Errorf("server of a connection to a higher port = %v, want the other end", ev.FD.Server)
+	}
+	bound := call(pipeline.EventBind, 0, [6]uint64{4}, sock(unix.AF_INET, unix.IPPROTO_TCP, here, addr("0.0.0.0:0")))
+	decode(t, d, bound) // who binds a stream socket may yet be a client
+	if ev := decode(t, d, transfer); ev.FD.Server != there {
+		t.Errorf("server = %v once its port is bound, want the other end still", ev.FD.Server)
+	}
 	decode(t, d, call(pipeline.EventListen, 0, [6]uint64{4}, sock(unix.AF_INET, unix.IPPROTO_TCP, here, addr("0.0.0.0:0"))))
 	if ev := decode(t, d, transfer); ev.FD.Server != here || ev.FD.Client != there {
 		t.Errorf("server = %v once its port is listened on, want %v", ev.FD.Server, here)
+	}
+}
+
+func TestPortsServedBeforeTheStart(t *testing.T) {
+	procfs := t.TempDir()
+	if err := os.Mkdir(filepath.Join(procfs, "net"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const head = "  sl  local_address rem_address   st tx_queue rx_queue\n"
+	for name, text := range map[string]string{
+		"tcp": head + "   0: 00000000:C383 00000000:0000 0A 00000000:00000000\n" + // 50051, listening
+			"   1: 0100000A:C384 0900000A:0050 01 00000000:00000000\n", // 50052, a client
+		"udp6": head + "  9: 00000000000000000000000000000000:0035 00000000000000000000000000000000:0000 07\n",
+	} {
+		if err := os.WriteFile(filepath.Join(procfs, "net", name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var p ports
+	p.seed(procfs)
+	for _, c := range []struct {
+		set  *portSet
+		port uint16
+		want bool
+	}{{&p.stream, 50051, true}, {&p.stream, 50052, false}, {&p.datagram, 53, true}, {&p.datagram, 50051, false}} {
+		if got := c.set.has(c.port); got != c.want {
+			t.Errorf("port %d served = %v, want %v", c.port, got, c.want)
+		}
 	}
 }
 
@@ -79,6 +124,35 @@ func TestUnixSocketNames(t *testing.T) {
 	} {
 		if got := decode(t, newDecoder(t), call(c.typ, 0, [6]uint64{3}, c.sock)).FD.Name; got != c.want {
 			t.Errorf("%s: fd.name = %q, want %q", sentence, got, c.want)
+		}
+	}
+}
+
+// accept and dup have a chunk of the old descriptor and one of the new.
+func TestTheNewDescriptorIsTheEvents(t *testing.T) {
+	addr := netip.MustParseAddrPort
+	listening := sock(unix.AF_INET, unix.IPPROTO_TCP, addr("10.0.0.1:80"), addr("0.0.0.0:0"))
+	accepted := sock(unix.AF_INET, unix.IPPROTO_TCP, addr("10.0.0.1:80"), addr("10.0.0.2:5000"))
+	accepted.index = ofResult
+	ev := decode(t, newDecoder(t), call(pipeline.EventAccept, 4, [6]uint64{3}, listening, accepted))
+	if want := "10.0.0.2:5000->10.0.0.1:80"; ev.FD.Name != want || ev.FD.Num != 4 {
+		t.Errorf("accepted descriptor %d = %q, want 4, %q", ev.FD.Num, ev.FD.Name, want)
+	}
+	ev = decode(t, newDecoder(t), call(pipeline.EventAccept, -11, [6]uint64{3}, listening))
+	if ev.FD.Num != -1 || ev.FD.Kind != pipeline.FDUnknown || ev.FD.Server.IsValid() {
+		t.Errorf("descriptor of an accept that failed = %+v, want none", ev.FD)
+	}
+}
+
+func TestDirectoryCountsAsOneOnlyIfOpenedAsOne(t *testing.T) {
+	dir := fileInfo{Mode: unix.S_IFDIR | 0o755}
+	for flags, want := range map[uint32]pipeline.FDKind{0: pipeline.FDFile, unix.O_DIRECTORY: pipeline.FDDirectory} {
+		dir.F_flags = flags
+		f := fileOf(dir, 0, components("/srv"))
+		opened := decode(t, newDecoder(t), call(pipeline.EventOpen, 3, [6]uint64{}, str(0, "/srv"), f)).FD.Kind
+		used := decode(t, newDecoder(t), call(pipeline.EventDup, 3, [6]uint64{}, f)).FD.Kind
+		if opened != want || used != want {
+			t.Errorf("with flags %#o a directory is of kind %d, its copy of %d; want %d", flags, opened, used, want)
 		}
 	}
 }
@@ -113,6 +187,17 @@ func TestCredentialsAndGroups(t *testing.T) {
 	if p.PGID != 100 || p.VPGID != 100 {
 		t.Errorf("after setpgid(0, 0) groups = %d, %d; want the process's own", p.PGID, p.VPGID)
 	}
+	p.PGID, p.VPGID, p.SID = 1, 1, 1
+	decode(t, d, call(pipeline.EventSetsid, 100, [6]uint64{}))
+	if p.SID != 100 || p.PGID != 100 || p.VPGID != 100 {
+		t.Errorf("after setsid session %d, groups %d, %d; want the process's own", p.SID, p.PGID, p.VPGID)
+	}
+	p.VPID, p.PGID = 7, 1 // in a pid namespace
+	decode(t, d, call(pipeline.EventSetpgid, 0, [6]uint64{7, 7}))
+	if p.PGID != 100 || p.VPGID != 7 {
+		t.Errorf("after setpgid(7, 7) as 7 groups = %d, %d; want 100, 7", p.PGID, p.VPGID)
+	}
+	p.VPID, p.VPGID = 100, 100
 	decode(t, d, forked(20, 100, "sh", 20))
 	decode(t, d, call(pipeline.EventSetpgid, 0, [6]uint64{20, 100}))
 	if child := d.Lookup(20); child.PGID != 100 || p.PGID != 100 {

@@ -38,8 +38,7 @@ const (
 	chunkTruncated = uint8(bpf.SensorChunkFlagCHUNK_TRUNCATED)
 	chunkNoPath    = uint8(bpf.SensorChunkFlagCHUNK_NO_PATH)
 
-	flagThread   = uint16(bpf.SensorEventFlagEVENT_THREAD)
-	flagNoResult = uint16(bpf.SensorEventFlagEVENT_NO_RESULT)
+	flagThread = uint16(bpf.SensorEventFlagEVENT_THREAD)
 
 	fileUpperLayer = uint32(bpf.SensorFileFlagFILE_UPPER_LAYER)
 	fileLowerLayer = uint32(bpf.SensorFileFlagFILE_LOWER_LAYER)
