@@ -35,8 +35,11 @@ type Process struct {
 	ExeWritable    bool
 	ExeDev         uint32 // device of the executable's file system, kernel encoding
 	MntNS, PidNS   uint32
-	PidNSStart     int64 // ns since the epoch: when the pid namespace began; 0 unknown
-	Links          Links // of its root directory
+	// ExecNS is the mount namespace of the last exec. Where it is not MntNS, the process is a container
+	// runtime's and still sets its namespace up: its root is not the container's yet.
+	ExecNS     uint32
+	PidNSStart int64 // ns since the epoch: when the pid namespace began; 0 unknown
+	Links      Links // of its root directory
 
 	CgroupID    uint64
 	Cgroup      string     // cgroup path the container id was found in, else the first one

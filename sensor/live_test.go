@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tocsin-security/tocsin/bpf"
 	"github.com/tocsin-security/tocsin/pipeline"
 )
@@ -66,6 +68,7 @@ type live struct {
 // sample is a record as it came. Every process of the machine is reported, and taking all of them
 // apart would be slower than a busy machine makes them.
 type sample struct {
+	time uint64 // CLOCK_BOOTTIME, ns
 	pid  uint32
 	kind uint16
 	raw  []byte
@@ -111,15 +114,26 @@ func (l *live) keep(s pipeline.Sample) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.samples = append(l.samples, sample{h.Pid, h.Type, bytes.Clone(s)})
+	l.samples = append(l.samples, sample{h.Time, h.Pid, h.Type, bytes.Clone(s)})
 	if h.Type == uint16(bpf.SensorEventKindEVENT_EXIT) {
 		l.arrived.Broadcast()
 	}
 	return nil
 }
 
-// until waits for the exit record of a process and returns all records of it, in order.
-func (l *live) until(pid int) []record {
+// bootTime is now, on the records' clock.
+func bootTime(t testing.TB) uint64 {
+	t.Helper()
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
+		t.Fatal(err)
+	}
+	return uint64(now.Nano())
+}
+
+// until waits for the exit record of a process and returns all records of it, in order. Those before
+// since are of another process that had its number.
+func (l *live) until(pid int, since uint64) []record {
 	l.t.Helper()
 	late := false
 	timer := time.AfterFunc(20*time.Second, func() {
@@ -134,7 +148,7 @@ func (l *live) until(pid int) []record {
 	for {
 		var own []record
 		for _, s := range l.samples {
-			if int(s.pid) == pid {
+			if int(s.pid) == pid && s.time >= since {
 				own = append(own, walk(l.t, s.raw))
 			}
 		}
@@ -173,6 +187,7 @@ func (l *live) actWithOutput(name, dir string, out any, change ...func(*exec.Cmd
 	for _, c := range change {
 		c(cmd)
 	}
+	since := bootTime(l.t)
 	text, err := cmd.Output()
 	// Some acts end by a signal or a code of their own; 100 is a failed act.
 	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() == 100 {
@@ -183,7 +198,7 @@ func (l *live) actWithOutput(name, dir string, out any, change ...func(*exec.Cmd
 			l.t.Fatalf("act %s printed %q: %v", name, text, err)
 		}
 	}
-	return l.until(cmd.Process.Pid), cmd
+	return l.until(cmd.Process.Pid, since), cmd
 }
 
 // scratchDir is a temporary folder by its real path, open to everybody.

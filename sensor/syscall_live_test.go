@@ -285,21 +285,32 @@ type callCase struct {
 	want  []string // DIR stands for the scene's folder, PID for the process, FD for the result
 }
 
+// lines are what is wanted of record r.
+func (c callCase) lines(r record, dir string) []string {
+	var want []string
+	for _, line := range c.want {
+		want = append(want, strings.NewReplacer("DIR", dir, "PID", fmt.Sprint(r.Pid), "FD", fmt.Sprint(r.call.Ret)).Replace(line))
+	}
+	return want
+}
+
 func checkCalls(t *testing.T, l *live, cases map[string]callCase) {
 	t.Helper()
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			dir := sceneDir(t)
-			got := last(t, l.act(name, dir), c.event)
+			records := l.act(name, dir)
+			got := last(t, records, c.event)
+			for _, r := range records { // Go's runtime makes calls of its own, even after ours
+				if r.is(c.event) && cmp.Equal(c.lines(r, dir), r.summary(t)) {
+					got = r
+				}
+			}
 			failed := got.call.Ret < 0
 			if failed != (c.errno != ok) || failed && c.errno != someErrno && got.call.Ret != -int64(c.errno) {
 				t.Errorf("result %d, want %v", got.call.Ret, c.errno)
 			}
-			var want []string
-			for _, line := range c.want {
-				want = append(want, strings.NewReplacer("DIR", dir, "PID", fmt.Sprint(got.Pid), "FD", fmt.Sprint(got.call.Ret)).Replace(line))
-			}
-			if diff := cmp.Diff(want, got.summary(t)); diff != "" {
+			if diff := cmp.Diff(c.lines(got, dir), got.summary(t)); diff != "" {
 				t.Errorf("chunks differ (-want +got):\n%s", diff)
 			}
 		})

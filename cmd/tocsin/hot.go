@@ -39,7 +39,7 @@ func openHot(p *plan, enricher *enrich.Enricher, log *slog.Logger) (*hot, error)
 	}
 	h := &hot{decoder: decode.New(decode.Config{}, p.host, offset), enricher: enricher, log: log}
 	h.matcher.Store(p.matcher)
-	h.sensor, err = sensor.Open(p.cfg.Sensor, p.matcher.EventTypes(), log)
+	h.sensor, err = sensor.Open(p.cfg.Sensor, wanted(p.matcher), log)
 	if err != nil {
 		return nil, err
 	}
@@ -76,9 +76,15 @@ func (h *hot) handle(s pipeline.Sample, emit func(pipeline.Alert) error) error {
 	return emitErr
 }
 
+// wanted is what the kernel has to report: what the rules ask for, and pivot_root, by which enrich knows
+// that a container's files are about to be in use.
+func wanted(m *match.Matcher) []pipeline.EventType {
+	return append(m.EventTypes(), pipeline.EventPivotRoot)
+}
+
 // replace exchanges the rules, and has the kernel report what the new ones ask for.
 func (h *hot) replace(m *match.Matcher) error {
-	if err := h.sensor.SetWanted(m.EventTypes()); err != nil {
+	if err := h.sensor.SetWanted(wanted(m)); err != nil {
 		return fmt.Errorf("tell the kernel what the new rules need: %w", err)
 	}
 	h.matcher.Store(m)

@@ -118,6 +118,7 @@ func (d *Decoder) exec(ev *pipeline.Event) {
 	e.Known, e.ExecTime = true, ev.Time
 	e.Start, e.StartTime = h.Start, int64(h.Start)+d.offset
 	d.setTask(e, t)
+	e.ExecNS = e.MntNS
 	d.setImage(e)
 	e.Links = d.links.of(d.table.procfs, e.PID, e.MntNS, e.Links)
 	// The new image may live in another mount namespace or root: look names up again.

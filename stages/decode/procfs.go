@@ -91,6 +91,7 @@ func readProcess(procfs string, pid int32, offset int64) (p pipeline.Process, pa
 		p.CWD = strings.TrimSuffix(cwd, "/") + "/"
 	}
 	p.MntNS, p.PidNS = readNamespace(dir, "mnt"), readNamespace(dir, "pid")
+	p.ExecNS = p.MntNS // not known; true of all but a container that is being set up right now
 	readExe(filepath.Join(dir, "exe"), &p)
 	cgroups, _ := readSome(filepath.Join(dir, "cgroup"), maxProcFile)
 	return p, parseCgroups(string(cgroups)), nil

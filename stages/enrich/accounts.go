@@ -1,7 +1,10 @@
 package enrich
 
 import (
+	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -13,6 +16,9 @@ type accounts struct {
 	procfs string
 	now    func() time.Time
 	roots  map[rootKey]*rootAccounts
+	// entered are the names in root file systems that a container runtime has just moved into, by mount
+	// namespace, until the container's first process is seen: that one may be gone within a millisecond.
+	entered map[uint32]*rootAccounts
 }
 
 // rootKey names a container's root file system. The number of a mount namespace alone is given again
@@ -37,12 +43,15 @@ const (
 	recheck = time.Second
 	// How many root file systems are remembered: more than containers fit on a node.
 	maxRoots = 1024
+	// How many are remembered between a runtime's pivot_root and the container's first process: some
+	// milliseconds' worth. What never becomes a container is forgotten with the others.
+	maxEntered = 64
 	// How many ancestors are tried for a process that is gone already.
 	maxAncestors = 8
 )
 
 func newAccounts(procfs string, now func() time.Time) *accounts {
-	return &accounts{procfs: procfs, now: now, roots: map[rootKey]*rootAccounts{}}
+	return &accounts{procfs: procfs, now: now, roots: map[rootKey]*rootAccounts{}, entered: map[uint32]*rootAccounts{}}
 }
 
 // resolve fills in the names that p lacks.
@@ -79,6 +88,10 @@ func (a *accounts) root(key rootKey, p *pipeline.Process) *rootAccounts {
 			a.evict()
 		}
 		r = &rootAccounts{}
+		if e := a.entered[key.mountNS]; e != nil && key.container != "" {
+			r = e
+			delete(a.entered, key.mountNS)
+		}
 		a.roots[key] = r
 	}
 	if !r.checked.IsZero() && now.Sub(r.checked) < recheck {
@@ -96,12 +109,33 @@ func (a *accounts) root(key rootKey, p *pipeline.Process) *rootAccounts {
 			return r
 		}
 		if a.refresh(r, p.PID, key.mountNS) {
-			r.checked = now
+			if p.ExecNS == p.MntNS { // else its root may still be the host's: look again next time
+				r.checked = now
+			}
 			return r
 		}
 		p = p.Parent
 	}
 	return r
+}
+
+// pivoted reads the names in the root file system that a container runtime's process has just made its
+// own, before it starts the container's program.
+func (a *accounts) pivoted(pid int32) {
+	link, err := os.Readlink(filepath.Join(a.procfs, strconv.Itoa(int(pid)), "ns", "mnt"))
+	var ns uint32
+	if _, scanErr := fmt.Sscanf(link, "mnt:[%d]", &ns); err != nil || scanErr != nil {
+		return // it is gone: its container's first process is asked instead
+	}
+	r := &rootAccounts{}
+	if !a.refresh(r, pid, ns) {
+		return
+	}
+	r.checked = a.now()
+	if len(a.entered) >= maxEntered {
+		clear(a.entered)
+	}
+	a.entered[ns] = r
 }
 
 // evict forgets the root file system that was not looked at for the longest time.

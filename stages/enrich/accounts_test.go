@@ -91,7 +91,7 @@ func TestNamesComeFromTheProcessesOwnFiles(t *testing.T) {
 func TestFilesAreReadAgainWhenTheyChange(t *testing.T) {
 	w, a := newWorld(t)
 	w.process(7, 70, map[string]string{"etc/passwd": "old:x:1000:1000::/:\n"})
-	p := pipeline.Process{PID: 7, EUID: 1000, GID: 50, MntNS: 70, ContainerID: "c"}
+	p := pipeline.Process{PID: 7, EUID: 1000, GID: 50, MntNS: 70, ExecNS: 70, ContainerID: "c"}
 	check := func(when, want string) {
 		t.Helper()
 		if got := names(a, p); !strings.HasPrefix(got, want+" ") {
@@ -183,4 +183,41 @@ func FuzzParseAccounts(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A container runtime's process is in the container's namespace before its root is the container's:
+// what it sees then must not be believed for longer than that look.
+func TestNamesSeenDuringSetUpAreNotKept(t *testing.T) {
+	w, a := newWorld(t)
+	w.process(7, 70, map[string]string{"etc/passwd": "host:x:1000:1000::/:\n"})
+	p := pipeline.Process{PID: 7, EUID: 1000, MntNS: 70, ExecNS: 1, ContainerID: "c"}
+	names(a, p)
+	w.write(7, "etc/passwd", "app:x:1000:1000::/:\n") // what pivot_root does to the root
+	p.ExecNS = 70
+	if got := names(a, p); !strings.HasPrefix(got, "app ") {
+		t.Errorf("names of the container's first process = %q, want its own root's", got)
+	}
+}
+
+func TestNamesReadAtPivotServeAProcessThatIsGone(t *testing.T) {
+	w, a := newWorld(t)
+	w.process(7, 70, map[string]string{"etc/passwd": "app:x:1000:1000::/:\n"})
+	a.pivoted(7)
+	if err := os.RemoveAll(filepath.Join(w.procfs, "7")); err != nil {
+		t.Fatal(err)
+	}
+	gone := pipeline.Process{PID: 7, EUID: 1000, MntNS: 70, ExecNS: 70, ContainerID: "c"}
+	if got := names(a, gone); !strings.HasPrefix(got, "app ") {
+		t.Errorf("names = %q, want what was read when the runtime entered the root", got)
+	}
+	if len(a.entered) != 0 {
+		t.Errorf("%d entered roots are kept after their container was seen, want none", len(a.entered))
+	}
+	for ns := range 10 * maxEntered {
+		w.process(1000+ns, uint32(1000+ns), nil)
+		a.pivoted(int32(1000 + ns))
+	}
+	if len(a.entered) > maxEntered {
+		t.Errorf("%d entered roots are kept, want at most %d", len(a.entered), maxEntered)
+	}
 }

@@ -13,15 +13,15 @@ import (
 
 func TestSplitImage(t *testing.T) {
 	for image, want := range map[string][3]string{
-		"nginx":                             {"nginx", "", ""},
-		"nginx:1.25":                        {"nginx", "1.25", ""},
-		"docker.io/library/nginx:1.25":      {"docker.io/library/nginx", "1.25", ""},
-		"localhost:5000/app":                {"localhost:5000/app", "", ""},
-		"localhost:5000/team/app:v1":        {"localhost:5000/team/app", "v1", ""},
-		"quay.io/a/b@sha256:0a1b":           {"quay.io/a/b", "", "sha256:0a1b"},
-		"localhost:5000/a/b:v2@sha256:0a1b": {"localhost:5000/a/b", "v2", "sha256:0a1b"},
-		"sha256:0a1b":                       {"", "", ""},
-		"":                                  {"", "", ""},
+		"nginx":      {"nginx", "", ""},
+		"nginx:1.25": {"nginx", "1.25", ""},
+		"registry.example.org/library/nginx:1.25": {"registry.example.org/library/nginx", "1.25", ""},
+		"localhost:5000/app":                      {"localhost:5000/app", "", ""},
+		"localhost:5000/team/app:v1":              {"localhost:5000/team/app", "v1", ""},
+		"registry.example.org/a/b@sha256:0a1b":    {"registry.example.org/a/b", "", "sha256:0a1b"},
+		"localhost:5000/a/b:v2@sha256:0a1b":       {"localhost:5000/a/b", "v2", "sha256:0a1b"},
+		"sha256:0a1b":                             {"", "", ""},
+		"":                                        {"", "", ""},
 	} {
 		repository, tag, digest := splitImage(image)
 		if got := [3]string{repository, tag, digest}; got != want {
@@ -37,15 +37,15 @@ func TestDescribe(t *testing.T) {
 		want described
 	}{
 		"nerdctl's": {
-			container("id1", "docker.io/library/nginx:1.25", confined+"}", map[string]string{"nerdctl/name": "web"}),
-			described{container: &pipeline.Container{ID: "id1", Name: "web", Image: "docker.io/library/nginx:1.25",
-				Repository: "docker.io/library/nginx", Tag: "1.25", Type: "containerd", Complete: true,
+			container("id1", "registry.example.org/library/nginx:1.25", confined+"}", map[string]string{"nerdctl/name": "web"}),
+			described{container: &pipeline.Container{ID: "id1", Name: "web", Image: "registry.example.org/library/nginx:1.25",
+				Repository: "registry.example.org/library/nginx", Tag: "1.25", Type: "containerd", Complete: true,
 				Labels: map[string]string{"nerdctl/name": "web"}}},
 		},
 		"a pod's, its image known by digest only": {
-			container("id2", "sha256:0a", confined+`, "annotations": {"io.kubernetes.cri.image-name": "quay.io/a:v1", "io.kubernetes.cri.sandbox-id": "s"}}`,
+			container("id2", "sha256:0a", confined+`, "annotations": {"io.kubernetes.cri.image-name": "registry.example.org/a:v1", "io.kubernetes.cri.sandbox-id": "s"}}`,
 				map[string]string{labelContainerName: "app", labelPodName: "app-0", labelPodNamespace: "shop", labelPodUID: "u"}),
-			described{sandbox: "s", container: &pipeline.Container{ID: "id2", Name: "app", Image: "quay.io/a:v1", Repository: "quay.io/a", Tag: "v1",
+			described{sandbox: "s", container: &pipeline.Container{ID: "id2", Name: "app", Image: "registry.example.org/a:v1", Repository: "registry.example.org/a", Tag: "v1",
 				Type: "containerd", PodName: "app-0", PodNS: "shop", PodUID: "u", Complete: true,
 				Labels: map[string]string{labelContainerName: "app", labelPodName: "app-0", labelPodNamespace: "shop", labelPodUID: "u"}}},
 		},

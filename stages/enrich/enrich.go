@@ -35,6 +35,9 @@ func New(cfg Config, host string, log *slog.Logger) *Enricher {
 
 // Process fills in the process of ev. It always passes the event on.
 func (e *Enricher) Process(ev *pipeline.Event) pipeline.Outcome {
+	if ev.Type == pipeline.EventPivotRoot && !ev.Failed() {
+		e.accounts.pivoted(ev.Proc.PID)
+	}
 	if ev.Proc != nil {
 		e.resolve(ev.Proc, ev.Time)
 	}
