@@ -16,34 +16,12 @@
 
 #include "socket.h"
 #include "task.h"
+#include "uring_types.h"
 #include "user.h"
 
 #define URING_OPS 64
 #define WAITING_MAX 1024 /* requests with names under way; more are reported without their results */
 #define WAITING_SIZE 4096 /* a longer record does not wait either */
-#define REQ_F_FIXED_FILE (1 << 0) /* include/linux/io_uring_types.h */
-#define REQ_F_CQE_SKIP (1 << 6)   /* a success is not told */
-
-enum { /* include/uapi/linux/io_uring.h */
-	IORING_OP_SENDMSG = 9,
-	IORING_OP_RECVMSG = 10,
-	IORING_OP_ACCEPT = 13,
-	IORING_OP_CONNECT = 16,
-	IORING_OP_OPENAT = 18,
-	IORING_OP_SEND = 26,
-	IORING_OP_RECV = 27,
-	IORING_OP_OPENAT2 = 28,
-	IORING_OP_RENAMEAT = 35,
-	IORING_OP_UNLINKAT = 36,
-	IORING_OP_MKDIRAT = 37,
-	IORING_OP_SYMLINKAT = 38,
-	IORING_OP_LINKAT = 39,
-	IORING_OP_SOCKET = 45,
-	IORING_OP_SEND_ZC = 47,
-	IORING_OP_SENDMSG_ZC = 48,
-	IORING_OP_BIND = 56,
-	IORING_OP_LISTEN = 57,
-};
 
 /* What user space found in the kernel's BTF. */
 const volatile __u32 uring_hooks;
