@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"stages/whitelist":       {"pipeline", "filter/...", "rules"},
 	"stages/window/...":      {"pipeline", "stages/window/..."},
 	"stages/dedupe":          {"pipeline"},
+	"stages/connstat":        {"pipeline"},
 	"stages/route":           {"pipeline"},
 	"stages/render":          {"pipeline", "templates"},
 	"notifiers":              {"pipeline"},

@@ -18,6 +18,8 @@ enum event_kind {
 	EVENT_EXEC = 1,     /* sched_process_exec: task_event, the new image */
 	EVENT_FORK = 2,     /* sched_process_fork: task_event of the child */
 	EVENT_EXIT = 3,     /* sched_process_exit of a thread group's last thread: exit_event */
+	EVENT_CONNECTS = 5, /* a control group whose connects are counted from now on: syscall_event without
+			     * chunks, its first arguments are connect_key.group and .controller */
 	EVENT_SYSCALL = 16, /* first number of a system call: syscall_event */
 };
 
@@ -225,6 +227,14 @@ struct syscall_spec {
 	__u8 sockaddr;   /* argument that points at a sockaddr, or SPEC_NO_ARG */
 	__u8 string;     /* argument that is a plain string (mount's type, symlink's target), or SPEC_NO_ARG */
 	__u8 data;       /* argument that points at data, or SPEC_NO_ARG */
+};
+
+/* Whose connects a row of the connects map counts, and which. */
+struct connect_key {
+	__u64 group;      /* kernfs id of the default hierarchy's control group; 0: of all that found the map full */
+	__u64 controller; /* kernfs id of the memory (or pids) controller's: another one only in v1 hierarchies */
+	__s32 error;      /* errno; 0: connects that succeeded or went on in the background */
+	__u32 pad;
 };
 
 /* Losses, counted per CPU in the losses map; pipeline.Loss mirrors the order. */

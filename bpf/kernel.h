@@ -38,6 +38,7 @@ enum bpf_map_type {
 /* Of bpf_map_update_elem, and flags of bpf_ringbuf_output (include/uapi/linux/bpf.h). */
 enum {
 	BPF_ANY = 0,
+	BPF_NOEXIST = 1,
 	BPF_RB_NO_WAKEUP = 1 << 0,
 	BPF_RB_FORCE_WAKEUP = 1 << 1,
 };
@@ -48,6 +49,9 @@ enum {
 #define EFAULT 14
 #define EINPROGRESS 115
 #define AT_FDCWD (-100)
+#define AF_UNIX 1
+#define AF_INET 2
+#define AF_INET6 10
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 #define S_IWGRP 00020
@@ -219,6 +223,7 @@ struct sock_common {
 struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_protocol;
+	int sk_err;
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
 };

@@ -9,9 +9,11 @@
  *
  *	syscall.h   system calls at their exit
  *	process.h   fork, exec, exit
+ *	connect.h   counts of TCP connects
  *	uring.h     what io_uring does instead of a system call
  */
 #include "process.h"
+#include "connect.h"
 #include "syscall.h"
 #include "uring.h"
 
@@ -34,4 +36,5 @@ struct wire {
 	struct file_info file_info;
 	struct sock_info sock_info;
 	struct cred_info cred_info;
+	struct connect_key connect_key;
 } *wire __attribute__((unused));

@@ -50,6 +50,14 @@ const (
 	SensorChunkKindCHUNK_ROOT     SensorChunkKind = 15
 )
 
+type SensorConnectKey struct {
+	_          structs.HostLayout
+	Group      uint64
+	Controller uint64
+	Error      int32
+	Pad        uint32
+}
+
 type SensorCredInfo struct {
 	_              structs.HostLayout
 	Uid            uint32
@@ -92,11 +100,12 @@ type SensorEventHeader struct {
 type SensorEventKind uint32
 
 const (
-	SensorEventKindEVENT_UNKNOWN SensorEventKind = 0
-	SensorEventKindEVENT_EXEC    SensorEventKind = 1
-	SensorEventKindEVENT_FORK    SensorEventKind = 2
-	SensorEventKindEVENT_EXIT    SensorEventKind = 3
-	SensorEventKindEVENT_SYSCALL SensorEventKind = 16
+	SensorEventKindEVENT_UNKNOWN  SensorEventKind = 0
+	SensorEventKindEVENT_EXEC     SensorEventKind = 1
+	SensorEventKindEVENT_FORK     SensorEventKind = 2
+	SensorEventKindEVENT_EXIT     SensorEventKind = 3
+	SensorEventKindEVENT_CONNECTS SensorEventKind = 5
+	SensorEventKindEVENT_SYSCALL  SensorEventKind = 16
 )
 
 type SensorExeFlag uint32
@@ -255,18 +264,23 @@ type SensorTaskInfo struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	SensorMapConnecting        = "connecting"
+	SensorMapConnects          = "connects"
 	SensorMapEvents            = "events"
 	SensorMapLosses            = "losses"
 	SensorMapScratches         = "scratches"
 	SensorMapSyscallSpecs      = "syscall_specs"
 	SensorMapUringFds          = "uring_fds"
 	SensorMapWaiting           = "waiting"
+	SensorProgInetSockSetState = "inet_sock_set_state"
 	SensorProgIoUringComplete  = "io_uring_complete"
 	SensorProgIoUringSubmit    = "io_uring_submit"
 	SensorProgSchedProcessExec = "sched_process_exec"
 	SensorProgSchedProcessExit = "sched_process_exit"
 	SensorProgSchedProcessFork = "sched_process_fork"
 	SensorProgSysExit          = "sys_exit"
+	SensorVarConnectsOnly      = "connects_only"
+	SensorVarCountedEvent      = "counted_event"
 	SensorVarReaderWaits       = "reader_waits"
 	SensorVarSelfTgid          = "self_tgid"
 	SensorVarUringEvents       = "uring_events"
@@ -317,6 +331,7 @@ type SensorSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SensorProgramSpecs struct {
+	InetSockSetState *ebpf.ProgramSpec `ebpf:"inet_sock_set_state"`
 	IoUringComplete  *ebpf.ProgramSpec `ebpf:"io_uring_complete"`
 	IoUringSubmit    *ebpf.ProgramSpec `ebpf:"io_uring_submit"`
 	SchedProcessExec *ebpf.ProgramSpec `ebpf:"sched_process_exec"`
@@ -329,6 +344,8 @@ type SensorProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SensorMapSpecs struct {
+	Connecting   *ebpf.MapSpec `ebpf:"connecting"`
+	Connects     *ebpf.MapSpec `ebpf:"connects"`
 	Events       *ebpf.MapSpec `ebpf:"events"`
 	Losses       *ebpf.MapSpec `ebpf:"losses"`
 	Scratches    *ebpf.MapSpec `ebpf:"scratches"`
@@ -341,12 +358,14 @@ type SensorMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SensorVariableSpecs struct {
-	ReaderWaits *ebpf.VariableSpec `ebpf:"reader_waits"`
-	SelfTgid    *ebpf.VariableSpec `ebpf:"self_tgid"`
-	UringEvents *ebpf.VariableSpec `ebpf:"uring_events"`
-	UringHooks  *ebpf.VariableSpec `ebpf:"uring_hooks"`
-	Wanted      *ebpf.VariableSpec `ebpf:"wanted"`
-	Wire        *ebpf.VariableSpec `ebpf:"wire"`
+	ConnectsOnly *ebpf.VariableSpec `ebpf:"connects_only"`
+	CountedEvent *ebpf.VariableSpec `ebpf:"counted_event"`
+	ReaderWaits  *ebpf.VariableSpec `ebpf:"reader_waits"`
+	SelfTgid     *ebpf.VariableSpec `ebpf:"self_tgid"`
+	UringEvents  *ebpf.VariableSpec `ebpf:"uring_events"`
+	UringHooks   *ebpf.VariableSpec `ebpf:"uring_hooks"`
+	Wanted       *ebpf.VariableSpec `ebpf:"wanted"`
+	Wire         *ebpf.VariableSpec `ebpf:"wire"`
 }
 
 // SensorObjects contains all objects after they have been loaded into the kernel.
@@ -369,6 +388,8 @@ func (o *SensorObjects) Close() error {
 //
 // It can be passed to LoadSensorObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SensorMaps struct {
+	Connecting   *ebpf.Map `ebpf:"connecting"`
+	Connects     *ebpf.Map `ebpf:"connects"`
 	Events       *ebpf.Map `ebpf:"events"`
 	Losses       *ebpf.Map `ebpf:"losses"`
 	Scratches    *ebpf.Map `ebpf:"scratches"`
@@ -379,6 +400,8 @@ type SensorMaps struct {
 
 func (m *SensorMaps) Close() error {
 	return _SensorClose(
+		m.Connecting,
+		m.Connects,
 		m.Events,
 		m.Losses,
 		m.Scratches,
@@ -392,18 +415,21 @@ func (m *SensorMaps) Close() error {
 //
 // It can be passed to LoadSensorObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SensorVariables struct {
-	ReaderWaits *ebpf.Variable `ebpf:"reader_waits"`
-	SelfTgid    *ebpf.Variable `ebpf:"self_tgid"`
-	UringEvents *ebpf.Variable `ebpf:"uring_events"`
-	UringHooks  *ebpf.Variable `ebpf:"uring_hooks"`
-	Wanted      *ebpf.Variable `ebpf:"wanted"`
-	Wire        *ebpf.Variable `ebpf:"wire"`
+	ConnectsOnly *ebpf.Variable `ebpf:"connects_only"`
+	CountedEvent *ebpf.Variable `ebpf:"counted_event"`
+	ReaderWaits  *ebpf.Variable `ebpf:"reader_waits"`
+	SelfTgid     *ebpf.Variable `ebpf:"self_tgid"`
+	UringEvents  *ebpf.Variable `ebpf:"uring_events"`
+	UringHooks   *ebpf.Variable `ebpf:"uring_hooks"`
+	Wanted       *ebpf.Variable `ebpf:"wanted"`
+	Wire         *ebpf.Variable `ebpf:"wire"`
 }
 
 // SensorPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to LoadSensorObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SensorPrograms struct {
+	InetSockSetState *ebpf.Program `ebpf:"inet_sock_set_state"`
 	IoUringComplete  *ebpf.Program `ebpf:"io_uring_complete"`
 	IoUringSubmit    *ebpf.Program `ebpf:"io_uring_submit"`
 	SchedProcessExec *ebpf.Program `ebpf:"sched_process_exec"`
@@ -414,6 +440,7 @@ type SensorPrograms struct {
 
 func (p *SensorPrograms) Close() error {
 	return _SensorClose(
+		p.InetSockSetState,
 		p.IoUringComplete,
 		p.IoUringSubmit,
 		p.SchedProcessExec,

@@ -7,9 +7,6 @@
 
 #include "path.h"
 
-#define AF_UNIX 1
-#define AF_INET 2
-#define AF_INET6 10
 #define SUN_PATH_MAX 108 /* sizeof(((struct sockaddr_un *)0)->sun_path) */
 
 /* put_unix_name appends the name a unix socket is bound to and returns its length: 0 when it has none. */

@@ -13,6 +13,7 @@
 #ifndef TOCSIN_SYSCALL_H
 #define TOCSIN_SYSCALL_H
 
+#include "connect.h"
 #include "socket.h"
 #include "task.h"
 #include "user.h"
@@ -267,6 +268,19 @@ static __always_inline void put_memory(struct scratch *s, struct syscall_event *
 	}
 }
 
+/* count_call counts a connect. */
+static __always_inline void count_call(struct pt_regs *regs, int ret, bool compat, __u64 number)
+{
+	__u64 args[6] = {};
+
+	copy_args(args, regs, compat);
+#if defined(__TARGET_ARCH_x86)
+	if (compat && number == SOCKETCALL)
+		copy_socketcall_args(args, regs);
+#endif
+	count_connect((__u64)file_of(args[0]), ret);
+}
+
 SEC("tp_btf/sys_exit")
 int sys_exit(__u64 *ctx)
 {
@@ -294,6 +308,11 @@ int sys_exit(__u64 *ctx)
 	spec = bpf_map_lookup_elem(&syscall_specs, &row);
 	if (!spec || !(spec->flags & SPEC_ENABLED) || spec->flags & (ret < 0 ? SPEC_ONLY_SUCCESS : SPEC_ONLY_FAILURE))
 		return 0;
+	if (counted_event && spec->type == counted_event) {
+		count_call(regs, ret, compat, number);
+		if (connects_only)
+			return 0;
+	}
 	s = begin(sizeof(*event));
 	if (!s)
 		return 0;

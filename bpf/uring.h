@@ -14,6 +14,7 @@
 #ifndef TOCSIN_URING_H
 #define TOCSIN_URING_H
 
+#include "connect.h"
 #include "socket.h"
 #include "task.h"
 #include "uring_types.h"
@@ -289,7 +290,7 @@ int io_uring_submit(__u64 *ctx)
 	if (!(uring_hooks & URING_KNOWN))
 		return 0;
 	type = uring_event(req);
-	if (!type)
+	if (!type || (connects_only && type == counted_event))
 		return 0;
 	flags = BPF_CORE_READ(req, flags);
 	skipped = flags & REQ_F_CQE_SKIP;
@@ -372,6 +373,11 @@ int io_uring_complete(__u64 *ctx)
 	}
 	if (result < 0 && (opcode == IORING_OP_RECV || opcode == IORING_OP_RECVMSG))
 		return 0; /* as with the system calls: sensor/syscalls.go */
+	if (counted_event && type == counted_event) {
+		count_connect((__u64)BPF_CORE_READ(req, cmd.file), result);
+		if (connects_only)
+			return 0;
+	}
 	s = begin_uring(type);
 	if (!s)
 		return 0;

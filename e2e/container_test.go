@@ -14,6 +14,8 @@ import (
 type container struct {
 	id     string // 64 hex digits, as container engines name theirs
 	bundle string
+
+	hostNetwork bool // else a network of its own, in which nothing is up
 }
 
 // newContainer lays out a bundle; nothing runs yet.
@@ -48,7 +50,11 @@ func newContainer(t *testing.T) *container {
 func (c *container) run(t *testing.T, uid int, argv ...string) string {
 	t.Helper()
 	namespaces := []map[string]string{}
-	for _, ns := range []string{"pid", "mount", "ipc", "uts", "network"} {
+	kinds := []string{"pid", "mount", "ipc", "uts"}
+	if !c.hostNetwork {
+		kinds = append(kinds, "network")
+	}
+	for _, ns := range kinds {
 		namespaces = append(namespaces, map[string]string{"type": ns})
 	}
 	spec := map[string]any{

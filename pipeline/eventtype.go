@@ -13,6 +13,9 @@ const (
 	EventClone   EventType = 2
 	EventExit    EventType = 3
 	EventJSON    EventType = 4 // a structured event from the intake; has no kernel side
+
+	// EventConnects says whose control group it is whose connects are counted from now on. Rules do not see it.
+	EventConnects EventType = 5
 )
 
 // System calls, from firstSyscall on in the order of syscallNames.

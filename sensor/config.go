@@ -25,11 +25,15 @@ type Config struct {
 	// Pushdown lets the kernel drop what no rule can match; default true. So far that goes by system
 	// call alone, which costs nothing and is always done: the setting has no effect of its own yet.
 	Pushdown bool `yaml:"pushdown"`
+
+	// ConnectionMetrics counts TCP connects and their errors by container, in the kernel; default true. It
+	// costs a connect a few hundred nanoseconds, and says nothing of a connect to the rules.
+	ConnectionMetrics bool `yaml:"connection_metrics"`
 }
 
 // DefaultConfig returns what an empty sensor block means.
 func DefaultConfig() Config {
-	return Config{Enabled: true, RingBuffer: 8 << 20, Pushdown: true}
+	return Config{Enabled: true, RingBuffer: 8 << 20, Pushdown: true, ConnectionMetrics: true}
 }
 
 // Validate reports what is wrong with c, naming the field.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -26,6 +27,9 @@ type Sensor struct {
 	links   []link.Link
 	uring   uring
 	reader  *ringbuf.Reader
+
+	connects    bool // whether connects are counted
+	connectEnds bool // whether the kernel has connectState
 }
 
 // Open loads the kernel side and attaches it. Events queue in the ring from then on; read them with
@@ -46,7 +50,8 @@ func Open(cfg Config, want []pipeline.EventType, log *slog.Logger) (*Sensor, err
 	if err != nil {
 		return nil, err
 	}
-	if err := s.start(want); err != nil {
+	s.connects = cfg.ConnectionMetrics
+	if err := errors.Join(s.startConnects(log), s.start(want)); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if s.uring.submit == "" {
@@ -95,6 +100,9 @@ func load(ring, self uint32) (*Sensor, error) {
 	if err := s.uring.prepare(spec); err != nil {
 		return nil, err
 	}
+	if s.connectEnds, err = prepareConnects(kernel, spec); err != nil {
+		return nil, fmt.Errorf("find what the sensor can see of connects: %w", err)
+	}
 	if err := spec.LoadAndAssign(&s.objects, nil); err != nil {
 		return nil, fmt.Errorf("load the sensor into the kernel: %w", err)
 	}
@@ -121,6 +129,9 @@ func (s *Sensor) start(want []pipeline.EventType) error {
 	if s.uring.submit != "" {
 		programs = append(programs, o.IoUringComplete, o.IoUringSubmit)
 	}
+	if s.connects && s.connectEnds {
+		programs = append(programs, o.InetSockSetState)
+	}
 	for _, program := range programs {
 		l, err := link.AttachTracing(link.TracingOptions{Program: program})
 		if err != nil {
@@ -134,6 +145,12 @@ func (s *Sensor) start(want []pipeline.EventType) error {
 // SetWanted changes which system calls are reported; nil means all of Syscalls. Names that the
 // sensor does not cover are ignored: Syscalls says which it does.
 func (s *Sensor) SetWanted(want []pipeline.EventType) error {
+	if err := s.countConnects(want); err != nil {
+		return err
+	}
+	if want != nil && s.connects {
+		want = append(slices.Clone(want), pipeline.EventConnect)
+	}
 	if err := s.objects.Wanted.Set(bitmap(want)); err != nil {
 		return fmt.Errorf("set the system calls the sensor reports: %w", err)
 	}

@@ -141,6 +141,7 @@ func (a *app) run(ctx context.Context) error {
 			return a.hot.run(ctx, func(alert pipeline.Alert) error { return a.batcher.Add(context.WithoutCancel(ctx), alert) })
 		}})
 		parts = append(parts, part{name: "enrich", run: a.enricher.Run})
+		parts = append(parts, part{name: "connects", run: a.hot.followConnects})
 	}
 	parts = append(parts,
 		part{name: "http", run: a.server.Run},

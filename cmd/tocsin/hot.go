@@ -9,6 +9,7 @@ import (
 
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/sensor"
+	"github.com/tocsin-security/tocsin/stages/connstat"
 	"github.com/tocsin-security/tocsin/stages/decode"
 	"github.com/tocsin-security/tocsin/stages/enrich"
 	"github.com/tocsin-security/tocsin/stages/match"
@@ -21,6 +22,7 @@ type hot struct {
 	decoder  *decode.Decoder
 	enricher *enrich.Enricher
 	matcher  atomic.Pointer[match.Matcher] // exchanged by a reload, between two events
+	connects *connstat.Table
 	log      *slog.Logger
 
 	event    pipeline.Event
@@ -37,7 +39,8 @@ func openHot(p *plan, enricher *enrich.Enricher, log *slog.Logger) (*hot, error)
 	if err != nil {
 		return nil, fmt.Errorf("read the clocks: %w", err)
 	}
-	h := &hot{decoder: decode.New(decode.Config{}, p.host, offset), enricher: enricher, log: log}
+	h := &hot{decoder: decode.New(decode.Config{}, p.host, offset), enricher: enricher, log: log,
+		connects: connstat.New(enricher.Container)}
 	h.matcher.Store(p.matcher)
 	h.sensor, err = sensor.Open(p.cfg.Sensor, wanted(p.matcher), log)
 	if err != nil {
@@ -65,6 +68,10 @@ func (h *hot) handle(s pipeline.Sample, emit func(pipeline.Alert) error) error {
 		return nil
 	case !ok:
 		h.state.Add(1)
+		return nil
+	case h.event.Type == pipeline.EventConnects:
+		h.state.Add(1)
+		h.connects.Learn(&h.event)
 		return nil
 	}
 	h.events.Add(1)

@@ -16,6 +16,8 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("tocsin_"+name, help, labels, nil)
 }
 
+var containerLabels = []string{"container_id", "container_name", "k8s_ns_name", "k8s_pod_name"}
+
 var (
 	buildInfo    = desc("build_info", "1, with the version.", "version")
 	samples      = desc("samples_total", "Records read from the kernel.")
@@ -27,6 +29,8 @@ var (
 	entryHits    = desc("whitelist_hits_total", "Bypasses by whitelist entry.", "entry")
 	queued       = desc("alerts_queued", "Alerts found that are not durable yet.")
 	deduped      = desc("dedupe_alerts_total", "Alerts by what dedupe did with them: passed, repeat.", "outcome")
+	connects     = desc("tcp_connects_total", "TCP connects that succeeded or went on in the background.", containerLabels...)
+	connectErrs  = desc("tcp_connect_errors_total", "TCP connects that failed, at once or later, by error.", append(containerLabels, "errno")...)
 	degradedSeen = desc("dedupe_degraded_total", "Alerts judged by a stand-in window because the store was away.")
 )
 
@@ -70,6 +74,16 @@ func (c collector) collectHot(h *hot, count func(*prometheus.Desc, uint64, ...st
 	}
 	count(losses, h.failed.Load(), pipeline.LossDecode.String())
 	count(losses, h.decoder.TableFull(), pipeline.LossProcessTableFull.String())
+
+	if err := h.refreshConnects(); err != nil {
+		c.app.log.Warn("the kernel's counts of connects could not be read", "err", err)
+	}
+	for _, s := range h.connects.Series() {
+		count(connects, s.Connects, s.ID, s.Name, s.PodNS, s.PodName)
+		for _, e := range s.Errors {
+			count(connectErrs, e.Count, s.ID, s.Name, s.PodNS, s.PodName, e.Errno)
+		}
+	}
 
 	matcher := h.matcher.Load()
 	for _, r := range matcher.Stats().Rules {

@@ -55,7 +55,9 @@ func record(ctx context.Context, name string, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := sensor.Open(sensor.DefaultConfig(), nil, log)
+	cfg := sensor.DefaultConfig()
+	cfg.ConnectionMetrics = false // a capture has the connects themselves
+	s, err := sensor.Open(cfg, nil, log)
 	if err != nil {
 		return err
 	}

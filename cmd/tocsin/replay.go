@@ -14,6 +14,7 @@ import (
 	"github.com/tocsin-security/tocsin/notifiers/stdout"
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/sensor/capture"
+	"github.com/tocsin-security/tocsin/stages/connstat"
 	"github.com/tocsin-security/tocsin/stages/decode"
 	"github.com/tocsin-security/tocsin/stages/enrich"
 )
@@ -91,6 +92,7 @@ func replayHot(p *plan, header capture.Header, log *slog.Logger) (*hot, error) {
 		enricher: enrich.New(p.cfg.Enrich, header.Hostname, log),
 		log:      log,
 	}
+	h.connects = connstat.New(h.enricher.Container)
 	h.matcher.Store(matcher)
 	return h, nil
 }

@@ -91,7 +91,7 @@ func fixedSize(t pipeline.EventType) (int, error) {
 		return int(unsafe.Sizeof(taskEvent{})), nil
 	case t == pipeline.EventExit:
 		return int(unsafe.Sizeof(exitEvent{})), nil
-	case t >= pipeline.EventAccept && t < pipeline.NumEventTypes:
+	case t == pipeline.EventConnects, t >= pipeline.EventAccept && t < pipeline.NumEventTypes:
 		return int(unsafe.Sizeof(syscallEvent{})), nil
 	default:
 		return 0, fmt.Errorf("has the unknown type %d", t)

@@ -61,6 +61,9 @@ func (e *Enricher) resolve(p *pipeline.Process, now int64) {
 	}
 }
 
+// Container is what a runtime told of the container with this full id, or nil. Any goroutine may ask.
+func (e *Enricher) Container(id string) *pipeline.Container { return e.cache.get(id) }
+
 // Run watches the container runtimes until ctx ends. A runtime that is not there, or goes away, is
 // tried again; the error is always nil.
 func (e *Enricher) Run(ctx context.Context) error {
