@@ -36,6 +36,27 @@ func compileTypes(c *syntax.Check, left field.Ref) (*typeSet, []string, error) {
 	return &set, notes, nil
 }
 
+// onlyTypes are the event types for which a check with constants can hold, by what its field can be in each.
+func onlyTypes(c *syntax.Check, left field.Ref) (*typeSet, error) {
+	of := left.Def.OfType
+	if of == nil {
+		return nil, nil
+	}
+	test := func(string) bool { return true }
+	if c.Op != syntax.Exists {
+		var err error
+		if test, err = stringTest(c); err != nil {
+			return nil, err
+		}
+	}
+	var set typeSet
+	for t := range set {
+		value, may := of(pipeline.EventType(t))
+		set[t] = may && (value == "" || test(value))
+	}
+	return &set, nil
+}
+
 // typeTest is the check as a test of a type's name.
 func typeTest(c *syntax.Check) (func(string) bool, []string, error) {
 	if c.Op == syntax.Exists {

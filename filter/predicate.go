@@ -15,6 +15,7 @@ import (
 type predicate struct {
 	test   func(*field.View) bool // nil: never holds
 	types  *typeSet               // the answer by event type, when the check asks about nothing else
+	only   *typeSet               // the event types it can hold for; nil: all
 	fields []field.Ref
 	notes  []string
 }
@@ -49,7 +50,20 @@ func newPredicate(c *syntax.Check) (predicate, error) {
 	if isNever(c) {
 		p.test = nil
 	}
-	return p.withBlindness(), nil
+	p.only, err = onlyTypes(c, left.ref)
+	return p.withBlindness(), err
+}
+
+// mayHold reports whether the predicate can hold for events of type t.
+func (p *predicate) mayHold(t pipeline.EventType) bool {
+	switch {
+	case p.types != nil:
+		return p.types[t]
+	case p.only != nil:
+		return p.only[t]
+	default:
+		return true
+	}
 }
 
 // withBlindness makes the predicate constant when a field in it is always null.

@@ -78,7 +78,7 @@ func (p *Program) Compile(n syntax.Node) (*Condition, error) {
 	for t := range c.entry {
 		answers := make([]byte, len(typeChecks))
 		for i, id := range typeChecks {
-			if p.predicates[id].types[t] {
+			if p.predicates[id].mayHold(pipeline.EventType(t)) {
 				answers[i] = 1
 			}
 		}
@@ -110,7 +110,7 @@ func (p *Program) addPredicates(n syntax.Node, c *Condition) (typeChecks []int32
 		}
 		seen[id] = true
 		pred := &p.predicates[id]
-		if pred.types != nil {
+		if pred.types != nil || pred.only != nil {
 			typeChecks = append(typeChecks, id)
 		}
 		for _, f := range pred.fields {
@@ -167,7 +167,7 @@ func (p *Program) emit(n syntax.Node, t pipeline.EventType, yes, no int32) int32
 	switch pred := &p.predicates[id]; {
 	case pred.types != nil && pred.types[t], yes == no:
 		return yes
-	case pred.types != nil, pred.test == nil:
+	case pred.types != nil, pred.test == nil, !pred.mayHold(t):
 		return no
 	}
 	s := step{predicate: id, yes: yes, no: no}

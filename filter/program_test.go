@@ -29,14 +29,18 @@ func TestEventTypesOfACondition(t *testing.T) {
 		condition string
 		want      []pipeline.EventType
 	}{
-		"a list of types":                   {"evt.type in (open, openat)", []pipeline.EventType{pipeline.EventOpen, pipeline.EventOpenat}},
-		"and narrows":                       {"evt.type in (open, openat) and evt.type != open", []pipeline.EventType{pipeline.EventOpenat}},
-		"or widens":                         {"evt.type = open or (evt.type = creat and proc.name = x)", []pipeline.EventType{pipeline.EventCreat, pipeline.EventOpen}},
-		"not complements":                   {"not (evt.type != open or proc.name = x)", []pipeline.EventType{pipeline.EventOpen}},
-		"other fields do not matter":        {"proc.name = x and evt.type = open", []pipeline.EventType{pipeline.EventOpen}},
-		"never":                             {"evt.type = open and evt.num = 0", nil},
-		"a field that is always null":       {"evt.type = open and fd.sip.name = x", nil},
-		"a type that is not watched":        {"evt.type = read", nil},
+		"a list of types":             {"evt.type in (open, openat)", []pipeline.EventType{pipeline.EventOpen, pipeline.EventOpenat}},
+		"and narrows":                 {"evt.type in (open, openat) and evt.type != open", []pipeline.EventType{pipeline.EventOpenat}},
+		"or widens":                   {"evt.type = open or (evt.type = creat and proc.name = x)", []pipeline.EventType{pipeline.EventCreat, pipeline.EventOpen}},
+		"not complements":             {"not (evt.type != open or proc.name = x)", []pipeline.EventType{pipeline.EventOpen}},
+		"other fields do not matter":  {"proc.name = x and evt.type = open", []pipeline.EventType{pipeline.EventOpen}},
+		"never":                       {"evt.type = open and evt.num = 0", nil},
+		"a field that is always null": {"evt.type = open and fd.sip.name = x", nil},
+		"a type that is not watched":  {"evt.type = read", nil},
+		"a change names its calls":    {"fs.change = delete", []pipeline.EventType{pipeline.EventRmdir, pipeline.EventUnlink, pipeline.EventUnlinkat}},
+		"so does its path": {"fs.change.newpath = /etc/passwd and not fs.change = move", []pipeline.EventType{pipeline.EventLink,
+			pipeline.EventLinkat, pipeline.EventRename, pipeline.EventRenameat, pipeline.EventRenameat2, pipeline.EventSymlink, pipeline.EventSymlinkat}},
+		"a change and a type":               {"fs.change exists and evt.type = creat", []pipeline.EventType{pipeline.EventCreat}},
 		"execve has a second, failing form": {"evt.type = execve", []pipeline.EventType{pipeline.EventExecve, pipeline.EventExecveFailed}},
 	} {
 		t.Run(sentence, func(t *testing.T) {

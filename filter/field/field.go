@@ -60,6 +60,10 @@ type Def struct {
 	Resolved    bool   // a path as the kernel resolved it: conditions may know it by its OldName
 	Unavailable string // why it is always null here, or ""
 
+	// OfType says whether the field can have a value in events of a type, and which if it can only be one;
+	// "" when it can be several. Conditions on it are asked about no other events. nil: in all of them.
+	OfType func(pipeline.EventType) (value string, may bool)
+
 	get  Getter
 	bind func(arg string) (Getter, error) // when there is an argument
 }

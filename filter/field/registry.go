@@ -14,7 +14,7 @@ import (
 var All = sync.OnceValue(func() []*Def {
 	var all []*Def
 	for _, class := range [][]Def{
-		eventFields(), argFields(), fdFields(), pathFields(), processFields(), ancestorFields(),
+		eventFields(), argFields(), fdFields(), pathFields(), changeFields(), processFields(), ancestorFields(),
 		threadFields(), userFields(), containerFields(), podFields(), unavailableFields(),
 	} {
 		for i := range class {

@@ -17,7 +17,7 @@ func (d *Decoder) path(ev *pipeline.Event, e *entry, i int, s *shape) {
 	p := &ev.Path[i]
 	p.Set, p.Raw = true, alias(raw.data)
 	if isClean(raw.data) {
-		p.Name = p.Raw
+		p.Name = withoutOwnRoot(p.Raw, e)
 		return
 	}
 	start := len(d.text)
@@ -33,7 +33,7 @@ func (d *Decoder) path(ev *pipeline.Event, e *entry, i int, s *shape) {
 		}
 	}
 	d.text = appendRaw(d.text, start, raw.data)
-	p.Name = d.rooted(start)
+	p.Name = withoutOwnRoot(d.rooted(start), e)
 }
 
 // unknownBase is what rules see of a path relative to a directory that is not known.
