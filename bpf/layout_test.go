@@ -18,6 +18,7 @@ var wire = map[string]reflect.Type{
 	"file_info":     reflect.TypeFor[SensorFileInfo](),
 	"sock_info":     reflect.TypeFor[SensorSockInfo](),
 	"cred_info":     reflect.TypeFor[SensorCredInfo](),
+	"connect_key":   reflect.TypeFor[SensorConnectKey](),
 	"syscall_spec":  reflect.TypeFor[SensorSyscallSpec](),
 }
 

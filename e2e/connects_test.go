@@ -21,7 +21,7 @@ func TestConnectsAreCountedByContainer(t *testing.T) {
 		t.Fatalf("build the program: %v\n%s", err, out)
 	}
 	l := newLayout(t, shadowRules)
-	p := start(t, l.dir, "run", l.config("0s", "stdout_configs: [{}]"))
+	p := start(t, l.dir, "run", l.config("0s", "stdout_configs: [{}]", "sensor: {connection_metrics: true}"))
 	c.run(t, 0, "/connects")
 
 	want := map[string]float64{"": 4, "ECONNREFUSED": 3, "ENETUNREACH": 1, "ETIMEDOUT": 1}

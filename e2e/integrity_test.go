@@ -15,7 +15,7 @@ const changes = `set -e
 cat $F >/dev/null
 echo x >>$F
 cd $D; $B chmod 640 ${F##*/}
-$B ln $F $D/hard; $B ln -s ${F##*/} $D/soft
+$B ln $F $D/hard; $B ln -s ${F##*/} $D/soft; $B ln -s $D $D/there
 $B mv /proc/self/root$F $D/away; $B mv $D/away ./../${D##*/}/${F##*/}
 $B rm $F`
 
@@ -27,7 +27,7 @@ func TestChangesOfWatchedFilesAreTold(t *testing.T) {
 	must(t, os.WriteFile(file, []byte("x\n"), 0o600))
 	rules, err := os.ReadFile("../configs/rules/integrity.yaml")
 	must(t, err)
-	watched := string(rules) + "\n- list: user_integrity_files\n  items: [" + file + "]\n"
+	watched := string(rules) + "\n- list: user_integrity_files\n  items: [" + file + "]\n- list: user_integrity_directories\n  items: [" + dir + "]\n"
 	out := recordAndReplay(t, watched, func() {
 		script := exec.Command("sh", "-c", changes)
 		script.Env = append(os.Environ(), "B=", "F="+file, "D="+dir)
@@ -46,7 +46,7 @@ func TestChangesOfWatchedFilesAreTold(t *testing.T) {
 		got[[2]string{alert.Labels["container_id"], alert.Rule}]++
 	}
 	for rule, n := range map[string]int{
-		"Watched file modified": 1, "Watched file attributes changed": 1, "Watched file linked": 2,
+		"Watched file modified": 1, "Watched file attributes changed": 1, "Watched file linked": 3,
 		"Watched file moved": 2, "Watched file deleted": 1,
 	} {
 		for _, container := range []string{"host", c.shortID()} {

@@ -35,3 +35,11 @@ func TestRingBufferSizes(t *testing.T) {
 		})
 	}
 }
+
+func TestConnectionMetricsIsOneOfThree(t *testing.T) {
+	for value, ok := range map[Counting]bool{"auto": true, "true": true, "false": true, "": false, "yes": false} {
+		if err := counting(value).Validate(); (err == nil) != ok || err != nil && !strings.HasPrefix(err.Error(), "connection_metrics:") {
+			t.Errorf("Validate() of %q = %v, want it taken: %v", value, err, ok)
+		}
+	}
+}

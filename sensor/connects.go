@@ -8,6 +8,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
 
 	"github.com/tocsin-security/tocsin/bpf"
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -32,10 +33,10 @@ func prepareConnects(kernel *btf.Spec, spec *ebpf.CollectionSpec) (found bool, e
 
 // startConnects makes the rows for what finds the map full, so that nothing goes uncounted.
 func (s *Sensor) startConnects(log *slog.Logger) error {
-	if !s.connects {
+	if s.counting == CountNever {
 		return nil
 	}
-	if !s.connectEnds {
+	if !s.hasEnds {
 		log.Warn("this kernel does not tell how connects in the background end: their errors are not counted")
 	}
 	for errno := range uint32(maxErrno + 1) {
@@ -46,26 +47,47 @@ func (s *Sensor) startConnects(log *slog.Logger) error {
 	return nil
 }
 
-// countConnects has the kernel count connects, and report them too if want has them; nil is all events.
-func (s *Sensor) countConnects(want []pipeline.EventType) error {
+// countConnects has the kernel count connects, and report them too if want has them; nil is all events. It
+// returns want with what is needed to count.
+func (s *Sensor) countConnects(want []pipeline.EventType) ([]pipeline.EventType, error) {
+	reported := want == nil || slices.Contains(want, pipeline.EventConnect)
 	var counted, only uint32
-	if s.connects {
+	if s.counting == CountAlways || s.counting == CountAuto && reported {
 		counted = uint32(pipeline.EventConnect)
-		if want != nil && !slices.Contains(want, pipeline.EventConnect) {
+		if err := s.watchEnds(); err != nil {
+			return nil, err
+		}
+		if !reported {
 			only = 1
+			want = append(slices.Clone(want), pipeline.EventConnect)
 		}
 	}
-	// An instant of both reports some connects that nobody asked for: those do no harm.
+	// Between the two, and until the rest is set, some connects may be reported that nobody asked for: those
+	// do no harm.
 	err := errors.Join(s.objects.CountedEvent.Set(counted), s.objects.ConnectsOnly.Set(only))
 	if err != nil {
-		return fmt.Errorf("set whether the sensor counts connects: %w", err)
+		return nil, fmt.Errorf("set whether the sensor counts connects: %w", err)
+	}
+	return want, nil
+}
+
+// watchEnds attaches the program that sees connects end. It stays until Close.
+func (s *Sensor) watchEnds() (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.connectEnds != nil || !s.hasEnds {
+		return nil
+	}
+	s.connectEnds, err = link.AttachTracing(link.TracingOptions{Program: s.objects.InetSockSetState})
+	if err != nil {
+		return fmt.Errorf("attach the sensor's program %s: %w", s.objects.InetSockSetState, err)
 	}
 	return nil
 }
 
 // Connects returns the counts of TCP connects; none where they are not counted.
 func (s *Sensor) Connects() ([]pipeline.Connects, error) {
-	if !s.connects {
+	if s.counting == CountNever {
 		return nil, nil
 	}
 	var counts []pipeline.Connects

@@ -88,8 +88,13 @@ func needKernel(t testing.TB) {
 // watch attaches a sensor for the length of a test.
 func watch(t testing.TB, want []pipeline.EventType) *live {
 	t.Helper()
+	return watchWith(t, DefaultConfig(), want)
+}
+
+func watchWith(t testing.TB, cfg Config, want []pipeline.EventType) *live {
+	t.Helper()
 	needKernel(t)
-	s, err := Open(DefaultConfig(), want, slog.New(slog.DiscardHandler))
+	s, err := Open(cfg, want, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

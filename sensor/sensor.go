@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -28,8 +28,11 @@ type Sensor struct {
 	uring   uring
 	reader  *ringbuf.Reader
 
-	connects    bool // whether connects are counted
-	connectEnds bool // whether the kernel has connectState
+	counting Counting
+	hasEnds  bool // the kernel has connectState
+
+	mu          sync.Mutex // guards connectEnds
+	connectEnds link.Link  // nil until connects are counted for the first time
 }
 
 // Open loads the kernel side and attaches it. Events queue in the ring from then on; read them with
@@ -50,7 +53,7 @@ func Open(cfg Config, want []pipeline.EventType, log *slog.Logger) (*Sensor, err
 	if err != nil {
 		return nil, err
 	}
-	s.connects = cfg.ConnectionMetrics
+	s.counting = cfg.ConnectionMetrics
 	if err := errors.Join(s.startConnects(log), s.start(want)); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -100,7 +103,7 @@ func load(ring, self uint32) (*Sensor, error) {
 	if err := s.uring.prepare(spec); err != nil {
 		return nil, err
 	}
-	if s.connectEnds, err = prepareConnects(kernel, spec); err != nil {
+	if s.hasEnds, err = prepareConnects(kernel, spec); err != nil {
 		return nil, fmt.Errorf("find what the sensor can see of connects: %w", err)
 	}
 	if err := spec.LoadAndAssign(&s.objects, nil); err != nil {
@@ -129,9 +132,6 @@ func (s *Sensor) start(want []pipeline.EventType) error {
 	if s.uring.submit != "" {
 		programs = append(programs, o.IoUringComplete, o.IoUringSubmit)
 	}
-	if s.connects && s.connectEnds {
-		programs = append(programs, o.InetSockSetState)
-	}
 	for _, program := range programs {
 		l, err := link.AttachTracing(link.TracingOptions{Program: program})
 		if err != nil {
@@ -145,11 +145,9 @@ func (s *Sensor) start(want []pipeline.EventType) error {
 // SetWanted changes which system calls are reported; nil means all of Syscalls. Names that the
 // sensor does not cover are ignored: Syscalls says which it does.
 func (s *Sensor) SetWanted(want []pipeline.EventType) error {
-	if err := s.countConnects(want); err != nil {
+	want, err := s.countConnects(want)
+	if err != nil {
 		return err
-	}
-	if want != nil && s.connects {
-		want = append(slices.Clone(want), pipeline.EventConnect)
 	}
 	if err := s.objects.Wanted.Set(bitmap(want)); err != nil {
 		return fmt.Errorf("set the system calls the sensor reports: %w", err)
@@ -180,6 +178,11 @@ func (s *Sensor) Close() error {
 	var errs []error
 	for _, l := range s.links {
 		errs = append(errs, l.Close())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.connectEnds != nil {
+		errs = append(errs, s.connectEnds.Close())
 	}
 	if s.reader != nil {
 		errs = append(errs, s.reader.Close())

@@ -56,7 +56,7 @@ func record(ctx context.Context, name string, log *slog.Logger) (err error) {
 		return err
 	}
 	cfg := sensor.DefaultConfig()
-	cfg.ConnectionMetrics = false // a capture has the connects themselves
+	cfg.ConnectionMetrics = sensor.CountNever // a capture has the connects themselves
 	s, err := sensor.Open(cfg, nil, log)
 	if err != nil {
 		return err

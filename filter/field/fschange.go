@@ -1,6 +1,8 @@
 package field
 
 import (
+	"strings"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -71,7 +73,11 @@ func changed(second bool) func(*View) (string, bool) {
 		case noPath:
 			return "", false
 		case strArgument:
-			return linkTarget(v), true
+			target := linkTarget(v)
+			if strings.HasPrefix(target, "/") {
+				target = v.walk("", target) // /etc/./passwd is no other file
+			}
+			return target, true
 		case fdPath:
 			return v.Ev.FD.Name, v.Ev.FD.Kind == pipeline.FDFile || v.Ev.FD.Kind == pipeline.FDDirectory
 		default:

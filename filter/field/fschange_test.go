@@ -35,6 +35,7 @@ func TestChange(t *testing.T) {
 		"unlink deletes":                        {pipeline.Event{Type: pipeline.EventUnlinkat, Path: one}, [3]string{"delete", "/d/a", "<NA>"}},
 		"a hard link has both names":            {pipeline.Event{Type: pipeline.EventLinkat, Path: paths}, [3]string{"link", "/d/a", "/d/b"}},
 		"a symbolic link is about its target":   {pipeline.Event{Type: pipeline.EventSymlink, Path: one, Str: "../etc/passwd"}, [3]string{"link", "/etc/passwd", "/d/a"}},
+		"a target is cleaned":                   {pipeline.Event{Type: pipeline.EventSymlinkat, Path: one, Str: "/etc//./ssh/../passwd"}, [3]string{"link", "/etc/passwd", "/d/a"}},
 		"mkdir changes no file":                 {pipeline.Event{Type: pipeline.EventMkdir, Path: one}, null},
 		"the end of a process changes no file":  {pipeline.Event{Type: pipeline.EventExit}, null},
 	} {

@@ -54,11 +54,16 @@ func linkTarget(v *View) string {
 	if strings.HasPrefix(target, "/") || !strings.HasPrefix(link, "/") {
 		return target
 	}
+	dir, _ := lastSlash(link)
+	return v.walk(strings.TrimSuffix(dir, "/"), target)
+}
+
+// walk goes from a directory along a path, lexically.
+func (v *View) walk(dir, path string) string {
 	return v.Build(func(dst []byte) []byte {
 		start := len(dst)
-		dir, _ := lastSlash(link)
-		dst = append(dst, strings.TrimSuffix(dir, "/")...)
-		for part := range strings.SplitSeq(target, "/") {
+		dst = append(dst, dir...)
+		for part := range strings.SplitSeq(path, "/") {
 			switch part {
 			case "", ".":
 			case "..":

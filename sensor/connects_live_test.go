@@ -1,0 +1,108 @@
+package sensor
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// counted is how many connects ended with errno, in all groups.
+func counted(t *testing.T, s *Sensor, errno unix.Errno) (n uint64) {
+	t.Helper()
+	counts, err := s.Connects()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range counts {
+		if c.Errno == uint32(errno) {
+			n += c.Count
+		}
+	}
+	return n
+}
+
+// Connects are counted however they are made, and reported only to those who want them.
+func TestConnectsAreCountedWithoutEvents(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		act   string
+		errno unix.Errno
+		want  []pipeline.EventType
+	}{
+		"a system call":                   {"sockets", 0, []pipeline.EventType{pipeline.EventSocket}},
+		"a system call that a rule wants": {"sockets", 0, []pipeline.EventType{pipeline.EventConnect}},
+		"io_uring":                        {"uring connect", 0, []pipeline.EventType{pipeline.EventSocket}},
+		"io_uring, refused":               {"uring connect refused", unix.ECONNREFUSED, []pipeline.EventType{pipeline.EventSocket}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			l := watchWith(t, counting(CountAlways), c.want)
+			before := counted(t, l.Sensor, c.errno)
+			reported, announced := 0, 0
+			for _, r := range l.act(c.act, t.TempDir()) {
+				switch pipeline.EventType(r.Type) {
+				case pipeline.EventConnect:
+					reported++
+				case pipeline.EventConnects:
+					announced++
+				}
+			}
+			if n := counted(t, l.Sensor, c.errno) - before; n == 0 {
+				t.Error("nothing was counted")
+			}
+			if wanted := c.want[0] == pipeline.EventConnect; wanted != (reported > 0) {
+				t.Errorf("%d connects reported, wanted: %v", reported, wanted)
+			}
+			if announced == 0 && before == 0 {
+				t.Error("nobody was told whose the first connect is")
+			}
+		})
+	}
+}
+
+func TestForgottenConnectsAreAnnouncedAnew(t *testing.T) {
+	l := watchWith(t, counting(CountAlways), []pipeline.EventType{pipeline.EventSocket})
+	for range 2 {
+		announced := 0
+		for _, r := range l.act("sockets", t.TempDir()) {
+			if pipeline.EventType(r.Type) == pipeline.EventConnects {
+				announced++
+			}
+		}
+		if announced != 1 {
+			t.Errorf("announced %d times, want once", announced)
+		}
+		counts, err := l.Connects()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.ForgetConnects(counts); err != nil {
+			t.Fatal(err)
+		}
+		if n := counted(t, l.Sensor, 0); n != 0 {
+			t.Errorf("%d connects are counted, want none after they were forgotten", n)
+		}
+	}
+}
+
+// By itself counting follows the rules: it costs nothing where none asks for connects.
+func TestCountingFollowsTheRules(t *testing.T) {
+	l := watchWith(t, counting(CountAuto), []pipeline.EventType{pipeline.EventSocket})
+	l.act("sockets", t.TempDir())
+	if n := counted(t, l.Sensor, 0); n != 0 || l.connectEnds != nil {
+		t.Errorf("%d connects are counted, want none while nobody asks for them", n)
+	}
+	if err := l.SetWanted([]pipeline.EventType{pipeline.EventConnect}); err != nil {
+		t.Fatal(err)
+	}
+	l.act("sockets", t.TempDir())
+	if counted(t, l.Sensor, 0) == 0 {
+		t.Error("no connect is counted, want some now that they are asked for")
+	}
+}
+
+func counting(c Counting) Config {
+	cfg := DefaultConfig()
+	cfg.ConnectionMetrics = c
+	return cfg
+}
