@@ -114,7 +114,13 @@ struct thread_info {
 /* Files, dentries and mounts. */
 
 struct qstr {
+	__u32 len;
 	const unsigned char *name;
+};
+
+/* Any kernel struct that is one pointer: how a slot of an array of pointers is read by READ. */
+struct hlist_head {
+	struct hlist_node *first;
 };
 
 struct hlist_bl_node {

@@ -42,6 +42,40 @@ static __always_inline bool put_name(struct scratch *s, const void *name)
 	return true;
 }
 
+#define SHORT_NAME 32 /* with its NUL: what is copied in words; all but a few names are shorter */
+
+/* put_dentry_name is put_name of a dentry's name, without a call where it is short. A rename can come
+ * between the reads of length, address and bytes: then the name does not end where its length says,
+ * and is read as a string. */
+static __always_inline bool put_dentry_name(struct scratch *s, struct dentry *dentry)
+{
+	const unsigned char *name = READ(dentry, d_name.name);
+	struct timespec64 *words; /* only as 16 bytes that may be read as numbers */
+	__u64 len, *to;
+
+	if (!bpf_rdonly_cast)
+		return put_name(s, name);
+	len = READ(dentry, d_name.len);
+	to = room(s);
+	if (!to)
+		return false;
+	if (len >= SHORT_NAME)
+		return put_name(s, name);
+	words = (void *)name;
+	to[0] = READ(words, tv_sec);
+	to[1] = READ(words, tv_nsec);
+	if (len >= 16) {
+		words += 1;
+		to[2] = READ(words, tv_sec);
+		to[3] = READ(words, tv_nsec);
+	}
+	barrier_var(len);
+	if (len >= SHORT_NAME || ((__u8 *)to)[len] || !*(__u8 *)to)
+		return put_name(s, name);
+	s->cursor += len + 1;
+	return true;
+}
+
 /* walk_on takes PATH_STEPS steps of the walk in the scratch buffer. True: it has arrived. */
 __attribute__((noinline)) int walk_on(void)
 {
@@ -80,7 +114,7 @@ __attribute__((noinline)) int walk_on(void)
 			s->walked |= CHUNK_UNREACHABLE; /* outside its mount, or torn down */
 			return true;
 		}
-		if (!put_name(s, READ(dentry, d_name.name)) || s->cursor > s->limit) {
+		if (!put_dentry_name(s, dentry) || s->cursor > s->limit) {
 			s->walked |= CHUNK_TRUNCATED;
 			lose(LOSS_PATH_TRUNCATED);
 			return true;
@@ -135,7 +169,7 @@ static __always_inline void put_path(struct scratch *s, struct path *path, __u16
 static __always_inline void put_cwd(struct scratch *s, __u16 kind, __u8 index)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fs_struct *fs = BPF_CORE_READ(task, fs); /* not READ: its address goes to a function of numbers */
+	struct fs_struct *fs = (void *)number_of(s, READ(task, fs));
 
 	put_path(s, &fs->pwd, kind, index);
 }
@@ -151,17 +185,16 @@ static __always_inline void put_root(struct scratch *s)
 }
 
 /* file_of returns the current task's open file fd; NULL when there is none. */
-static __always_inline struct file *file_of(int fd)
+static __always_inline struct file *file_of(struct scratch *s, int fd)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct fdtable *table = READ(task, files, fdt);
-	struct file *file = NULL;
+	struct hlist_head *slot;
 
 	if (fd < 0 || (unsigned int)fd >= READ(table, max_fds))
 		return NULL;
-	if (bpf_probe_read_kernel(&file, sizeof(file), READ(table, fd) + fd))
-		lose(LOSS_READ_KERNEL);
-	return file;
+	slot = (void *)(READ(table, fd) + fd);
+	return (void *)number_of(s, READ(slot, first));
 }
 
 /* layer_of says which layer of an overlay an inode's data is in: enum file_flag, 0 elsewhere. */
@@ -181,11 +214,14 @@ static __always_inline __u32 layer_of(struct inode *inode)
 __attribute__((noinline)) int put_file(int fd, __u32 index)
 {
 	struct scratch *s = current_scratch();
-	struct file *file = file_of(fd);
 	struct file_info *info;
 	struct inode *inode;
+	struct file *file;
 
-	if (!s || !file || !open_chunk(s))
+	if (!s)
+		return 0;
+	file = file_of(s, fd);
+	if (!file || !open_chunk(s))
 		return 0;
 	info = room(s);
 	if (!info)

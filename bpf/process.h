@@ -52,7 +52,7 @@ static __always_inline void put_filename(struct scratch *s, struct linux_binprm 
 	to = room(s);
 	if (!to)
 		return;
-	n = bpf_probe_read_kernel_str(to, STRING_MAX, BPF_CORE_READ(bprm, filename));
+	n = bpf_probe_read_kernel_str(to, STRING_MAX, READ(bprm, filename));
 	if (n <= 0) {
 		lose(LOSS_READ_KERNEL);
 		return;
@@ -66,7 +66,7 @@ int sched_process_exec(__u64 *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
 	struct linux_binprm *bprm = (void *)ctx[2];
-	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	struct mm_struct *mm = READ(task, mm);
 	struct scratch *s = begin(sizeof(struct task_event));
 	struct task_event *event;
 	struct file *exe;
@@ -77,9 +77,9 @@ int sched_process_exec(__u64 *ctx)
 	fill_header(&event->header, task, EVENT_EXEC);
 	fill_task(&event->task, task);
 	put_filename(s, bprm);
-	put_image(s, CHUNK_ARGV, BPF_CORE_READ(mm, arg_start), BPF_CORE_READ(mm, arg_end));
-	put_image(s, CHUNK_ENV, BPF_CORE_READ(mm, env_start), BPF_CORE_READ(mm, env_end));
-	exe = BPF_CORE_READ(mm, exe_file);
+	put_image(s, CHUNK_ARGV, READ(mm, arg_start), READ(mm, arg_end));
+	put_image(s, CHUNK_ENV, READ(mm, env_start), READ(mm, env_end));
+	exe = (void *)number_of(s, READ(mm, exe_file));
 	if (exe)
 		put_path(s, &exe->f_path, CHUNK_EXE, 0);
 	put_cwd(s, CHUNK_CWD, 0);
@@ -102,11 +102,11 @@ int sched_process_fork(__u64 *ctx)
 	event = (struct task_event *)s->data;
 	fill_header(&event->header, child, EVENT_FORK);
 	fill_task(&event->task, child);
-	event->task.creator = BPF_CORE_READ(creator, tgid);
-	event->task.creator_tid = BPF_CORE_READ(creator, pid);
+	event->task.creator = READ(creator, tgid);
+	event->task.creator_tid = READ(creator, pid);
 	if (event->header.pid != event->header.tid)
 		event->header.flags |= EVENT_THREAD;
-	else if (BPF_CORE_READ(child, cgroups) != BPF_CORE_READ(creator, cgroups))
+	else if (READ(child, cgroups) != READ(creator, cgroups))
 		put_cgroups(child); /* CLONE_INTO_CGROUP */
 	send(s);
 	return 0;
@@ -116,18 +116,18 @@ int sched_process_fork(__u64 *ctx)
  * among its ancestors, else the init of its pid namespace; 0 when that takes too long to find out. */
 static __always_inline __u32 reaper_of(struct task_struct *task, struct signal_struct *signal)
 {
-	struct task_struct *init = BPF_CORE_READ(pid_ns_of(task), child_reaper);
-	__u32 init_tgid = BPF_CORE_READ(init, tgid), tgid;
+	struct task_struct *init = READ(pid_ns_of(task), child_reaper);
+	__u32 init_tgid = READ(init, tgid), tgid;
 	struct task_struct *parent = task;
 
 	if (!BPF_CORE_READ_BITFIELD_PROBED(signal, has_child_subreaper))
 		return init_tgid;
 	for (int i = 0; i < REAPER_STEPS; i++) {
-		parent = BPF_CORE_READ(parent, real_parent);
-		tgid = BPF_CORE_READ(parent, tgid);
+		parent = READ(parent, real_parent);
+		tgid = READ(parent, tgid);
 		if (tgid == init_tgid || tgid <= 1)
 			return tgid;
-		signal = BPF_CORE_READ(parent, signal);
+		signal = READ(parent, signal);
 		if (BPF_CORE_READ_BITFIELD_PROBED(signal, is_child_subreaper))
 			return tgid;
 	}
@@ -140,11 +140,11 @@ SEC("tp_btf/sched_process_exit")
 int sched_process_exit(__u64 *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct signal_struct *signal = READ(task, signal);
 	struct exit_event *event;
 	struct scratch *s;
 
-	if (BPF_CORE_READ(signal, live.counter) > 0)
+	if (READ(signal, live.counter) > 0)
 		return 0;
 	s = begin(sizeof(*event));
 	if (!s)
@@ -153,10 +153,10 @@ int sched_process_exit(__u64 *ctx)
 	fill_header(&event->header, task, EVENT_EXIT);
 	/* What the parent's wait(2) gets: the group's code after exit_group or a deadly signal, else the
 	 * leader's own (kernel/exit.c, wait_task_zombie). */
-	if (BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)
-		event->code = BPF_CORE_READ(signal, group_exit_code);
+	if (READ(signal, flags) & SIGNAL_GROUP_EXIT)
+		event->code = READ(signal, group_exit_code);
 	else
-		event->code = BPF_CORE_READ(task, group_leader, exit_code);
+		event->code = READ(task, group_leader, exit_code);
 	event->reaper = reaper_of(task, signal);
 	send(s);
 	return 0;

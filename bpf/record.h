@@ -32,6 +32,7 @@ struct scratch {
 	__u64 root_mnt;
 	__u32 limit;  /* cursor at which the path has its greatest length */
 	__u32 walked; /* enum chunk_flag of the walk */
+	__u64 address; /* number_of */
 };
 
 /* User space sets max_entries of scratches to the number of possible CPUs, of events to ring_buffer. */
@@ -74,6 +75,13 @@ static __always_inline struct scratch *current_scratch(void)
 	__u32 cpu = bpf_get_smp_processor_id();
 
 	return bpf_map_lookup_elem(&scratches, &cpu);
+}
+
+/* number_of makes a number of a pointer: functions that are verified once take no pointers. */
+static __always_inline __u64 number_of(struct scratch *s, const void *pointer)
+{
+	*(volatile __u64 *)&s->address = (__u64)pointer;
+	return *(volatile __u64 *)&s->address;
 }
 
 /* begin empties the buffer and zeroes the fixed part; NULL cannot happen, but the verifier asks. */

@@ -12,8 +12,8 @@
 /* put_unix_name appends the name a unix socket is bound to and returns its length: 0 when it has none. */
 static __always_inline __u16 put_unix_name(struct scratch *s, struct sock *sk)
 {
-	struct unix_address *address = BPF_CORE_READ((struct unix_sock *)sk, addr);
-	__u64 len = BPF_CORE_READ(address, len) - sizeof(__u16);
+	struct unix_address *address = READ((struct unix_sock *)sk, addr);
+	__u64 len = READ(address, len) - sizeof(__u16);
 	void *to = room(s);
 
 	barrier_var(len);
@@ -29,8 +29,8 @@ static __always_inline __u16 put_unix_name(struct scratch *s, struct sock *sk)
 
 static __always_inline void fill_inet(struct sock_info *info, struct sock *sk)
 {
-	info->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	info->remote_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	info->local_port = READ(sk, __sk_common.skc_num);
+	info->remote_port = __builtin_bswap16(READ(sk, __sk_common.skc_dport));
 	if (info->family == AF_INET) {
 		bpf_core_read(info->local, 4, &sk->__sk_common.skc_rcv_saddr);
 		bpf_core_read(info->remote, 4, &sk->__sk_common.skc_daddr);
@@ -50,26 +50,26 @@ __attribute__((noinline)) int put_socket_of(__u64 file_address, int fd, __u32 in
 	struct socket *socket;
 	struct sock *sk;
 
-	if (!s || !file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK || !open_chunk(s))
+	if (!s || !file || (READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK || !open_chunk(s))
 		return 0;
 	info = room(s);
 	if (!info)
 		return 0;
 	__builtin_memset(info, 0, sizeof(*info));
 	s->cursor += sizeof(*info);
-	socket = BPF_CORE_READ(file, private_data);
-	sk = BPF_CORE_READ(socket, sk);
-	info->type = BPF_CORE_READ(socket, type);
-	info->protocol = BPF_CORE_READ(sk, sk_protocol);
-	info->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	info->state = BPF_CORE_READ(sk, __sk_common.skc_state);
-	info->backlog = BPF_CORE_READ(sk, sk_ack_backlog);
-	info->max_backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
+	socket = READ(file, private_data);
+	sk = READ(socket, sk);
+	info->type = READ(socket, type);
+	info->protocol = READ(sk, sk_protocol);
+	info->family = READ(sk, __sk_common.skc_family);
+	info->state = READ(sk, __sk_common.skc_state);
+	info->backlog = READ(sk, sk_ack_backlog);
+	info->max_backlog = READ(sk, sk_max_ack_backlog);
 	info->fd = fd;
 	if (info->family == AF_INET || info->family == AF_INET6)
 		fill_inet(info, sk);
 	if (info->family == AF_UNIX && bpf_core_type_exists(struct unix_sock)) {
-		struct sock *peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+		struct sock *peer = READ((struct unix_sock *)sk, peer);
 
 		info->sock = (__u64)sk;
 		info->peer = (__u64)peer;
@@ -82,7 +82,10 @@ __attribute__((noinline)) int put_socket_of(__u64 file_address, int fd, __u32 in
 
 static __always_inline void put_socket(int fd, __u32 index)
 {
-	put_socket_of((__u64)file_of(fd), fd, index);
+	struct scratch *s = current_scratch();
+
+	if (s)
+		put_socket_of((__u64)file_of(s, fd), fd, index);
 }
 
 #endif

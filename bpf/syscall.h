@@ -271,14 +271,17 @@ static __always_inline void put_memory(struct scratch *s, struct syscall_event *
 /* count_call counts a connect. */
 static __always_inline void count_call(struct pt_regs *regs, int ret, bool compat, __u64 number)
 {
+	struct scratch *s = current_scratch();
 	__u64 args[6] = {};
 
+	if (!s)
+		return;
 	copy_args(args, regs, compat);
 #if defined(__TARGET_ARCH_x86)
 	if (compat && number == SOCKETCALL)
 		copy_socketcall_args(args, regs);
 #endif
-	count_connect((__u64)file_of(args[0]), ret);
+	count_connect((__u64)file_of(s, args[0]), ret);
 }
 
 SEC("tp_btf/sys_exit")

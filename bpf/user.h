@@ -60,7 +60,7 @@ static __always_inline void put_base(struct scratch *s, int dirfd, __u32 index)
 		put_cwd(s, CHUNK_BASE, index);
 		return;
 	}
-	file = file_of(dirfd);
+	file = file_of(s, dirfd);
 	if (file)
 		put_path(s, &file->f_path, CHUNK_BASE, index);
 }
