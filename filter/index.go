@@ -19,8 +19,15 @@ type Index struct {
 	byType     [pipeline.NumEventTypes]*typeIndex
 }
 
-// typeIndex is the index of one kind of event; kinds with the same conditions share one.
+// typeIndex is the index of one kind of event; kinds with the same conditions share one. Its gates are a
+// few predicates that many of the conditions need: asking them first tells most of these apart.
 type typeIndex struct {
+	gates   []int32
+	byGates []facts // by the gates' answers, the first one's in bit 0
+}
+
+// facts is the index of events of one kind whose gates gave the same answers.
+type facts struct {
 	always []int32 // conditions without a fact to file them under, ascending
 	probes []probe
 }
@@ -47,36 +54,49 @@ func NewIndex(p *Program, conditions []*Condition) *Index {
 	x := &Index{conditions: conditions}
 	shared := map[string]*typeIndex{}
 	for t := range x.byType {
-		needs := map[int32]need{}
+		var ids []int32
 		var key []byte
 		for i, c := range conditions {
 			if c.entry[t] == unmatched {
 				continue
 			}
-			needs[int32(i)] = p.needOf(c.node, pipeline.EventType(t), false)
+			ids = append(ids, int32(i))
 			// The same code means that the same has to be so.
 			key = binary.AppendVarint(binary.AppendVarint(key, int64(i)), int64(c.entry[t]))
 		}
-		if len(needs) == 0 {
+		if len(ids) == 0 {
 			continue
 		}
 		if shared[string(key)] == nil {
-			shared[string(key)] = newTypeIndex(needs)
+			shared[string(key)] = x.newTypeIndex(p, ids, pipeline.EventType(t))
 		}
 		x.byType[t] = shared[string(key)]
 	}
 	return x
 }
 
-func newTypeIndex(needs map[int32]need) *typeIndex {
+func (x *Index) newTypeIndex(p *Program, ids []int32, t pipeline.EventType) *typeIndex {
+	index := &typeIndex{gates: x.chooseGates(p, ids, t)}
+	for answers := range 1 << len(index.gates) {
+		k := known{t: t, gates: index.gates, answers: answers}
+		needs := map[int32]need{}
+		for _, id := range ids {
+			if n := p.needOf(x.conditions[id].node, k, false); !n.never {
+				needs[id] = n
+			}
+		}
+		index.byGates = append(index.byGates, newFacts(needs))
+	}
+	return index
+}
+
+func newFacts(needs map[int32]need) facts {
 	filed := chooseFiled(needs)
-	x := &typeIndex{}
+	x := facts{}
 	probes := map[string]*probe{}
 	for _, id := range slices.Sorted(maps.Keys(needs)) {
 		if !filed[id] {
-			if !needs[id].never {
-				x.always = append(x.always, id)
-			}
+			x.always = append(x.always, id)
 			continue
 		}
 		for _, f := range needs[id].facts {
@@ -101,7 +121,7 @@ func newTypeIndex(needs map[int32]need) *typeIndex {
 func chooseFiled(needs map[int32]need) map[int32]bool {
 	filed := map[int32]bool{}
 	for id, n := range needs {
-		filed[id] = !n.never && !n.open() && n.odds < worthwhile
+		filed[id] = !n.open() && n.odds < worthwhile
 	}
 	for {
 		readers, searches := map[string]int{}, map[string]int{}
@@ -201,54 +221,4 @@ func (p *probe) search(dst []int32, text string) []int32 {
 		dst = p.inside.find(dst, text)
 	}
 	return dst
-}
-
-// Has reports whether some condition can hold for events of type t.
-func (x *Index) Has(t pipeline.EventType) bool { return x.byType[t] != nil }
-
-// Candidates are the numbers of the conditions that can hold for the event, ascending: no other one does.
-// The slice is valid until the next call.
-func (e *Evaluator) Candidates(x *Index) []int32 {
-	t := x.byType[e.view.Ev.Type]
-	if t == nil {
-		return nil
-	}
-	found := e.found[:0]
-	for i := range t.probes {
-		found = t.probes[i].find(found, &e.view)
-	}
-	e.found = found
-	if len(found) == 0 {
-		return t.always
-	}
-	slices.Sort(found)
-	e.merged = merge(e.merged[:0], slices.Compact(found), t.always)
-	return e.merged
-}
-
-// merge appends two ascending lists that share nothing, in order.
-func merge(dst, a, b []int32) []int32 {
-	for len(a) > 0 && len(b) > 0 {
-		if a[0] < b[0] {
-			dst, a = append(dst, a[0]), a[1:]
-		} else {
-			dst, b = append(dst, b[0]), b[1:]
-		}
-	}
-	return append(append(dst, a...), b...)
-}
-
-// Access says how condition i is found for events of type t: the facts of which one has to be so, or
-// nothing when it is evaluated for every event of the type.
-func (x *Index) Access(p *Program, i int, t pipeline.EventType) []string {
-	index := x.byType[t]
-	if index == nil || slices.Contains(index.always, int32(i)) || x.conditions[i].entry[t] == unmatched {
-		return nil
-	}
-	n := p.needOf(x.conditions[i].node, t, false)
-	facts := make([]string, len(n.facts))
-	for k, f := range n.facts {
-		facts[k] = f.String()
-	}
-	return facts
 }

@@ -54,26 +54,44 @@ const maxFacts = 4096
 // worthwhile is from which odds on looking a rule up saves nothing.
 const worthwhile = 0.3
 
-// needOf is what has to be so for n (or, negated, for "not n") to hold of events of type t.
-func (p *Program) needOf(n syntax.Node, t pipeline.EventType, negated bool) need {
+// known is what is known of an event before any of its values is looked up: its type, and what some
+// predicates, the gates, answered.
+type known struct {
+	t       pipeline.EventType
+	gates   []int32
+	answers int // bit i: what gate i answered
+}
+
+// answer is what predicate id says of such events, if that is known.
+func (k known) answer(id int32) (yes, ok bool) {
+	for i, gate := range k.gates {
+		if gate == id {
+			return k.answers>>i&1 == 1, true
+		}
+	}
+	return false, false
+}
+
+// needOf is what has to be so for n (or, negated, for "not n") to hold of events of which k is known.
+func (p *Program) needOf(n syntax.Node, k known, negated bool) need {
 	switch n := n.(type) {
 	case *syntax.Not:
-		return p.needOf(n.Kid, t, !negated)
+		return p.needOf(n.Kid, k, !negated)
 	case *syntax.And:
-		return p.needOfKids(n.Kids, t, negated, !negated)
+		return p.needOfKids(n.Kids, k, negated, !negated)
 	case *syntax.Or:
-		return p.needOfKids(n.Kids, t, negated, negated)
+		return p.needOfKids(n.Kids, k, negated, negated)
 	default:
-		return p.needOfCheck(n.(*syntax.Check), t, negated)
+		return p.needOfCheck(n.(*syntax.Check), k, negated)
 	}
 }
 
 // needOfKids is the need of all kids at once, or of one of them.
-func (p *Program) needOfKids(kids []syntax.Node, t pipeline.EventType, negated, all bool) need {
+func (p *Program) needOfKids(kids []syntax.Node, k known, negated, all bool) need {
 	best := need{odds: 1}
 	some := need{never: true}
 	for _, kid := range kids {
-		n := p.needOf(kid, t, negated)
+		n := p.needOf(kid, k, negated)
 		if all {
 			switch {
 			case n.never:
@@ -100,10 +118,14 @@ func (p *Program) needOfKids(kids []syntax.Node, t pipeline.EventType, negated, 
 }
 
 // needOfCheck is what a single comparison says of its field.
-func (p *Program) needOfCheck(c *syntax.Check, t pipeline.EventType, negated bool) need {
-	pred := &p.predicates[p.byCheck[c]]
+func (p *Program) needOfCheck(c *syntax.Check, k known, negated bool) need {
+	id := p.byCheck[c]
+	pred := &p.predicates[id]
+	if yes, ok := k.answer(id); ok {
+		return need{never: yes == negated, odds: 1}
+	}
 	switch {
-	case pred.types != nil && pred.types[t] == negated, pred.types == nil && pred.test == nil && !negated:
+	case pred.types != nil && pred.types[k.t] == negated, pred.types == nil && pred.test == nil && !negated:
 		return need{never: true}
 	case pred.types != nil || pred.test == nil || negated || c.Right != nil || len(pred.fields) != 1:
 		return need{odds: 1}
@@ -173,7 +195,7 @@ func (f fact) odds() float64 {
 	case f.shape == equals || f.shape == isNumber:
 		return 0.001
 	case f.shape == contains:
-		return 0.03
+		return 0.1
 	case len(f.text) >= 8:
 		return 0.01
 	case len(f.text) >= 4:

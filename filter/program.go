@@ -144,6 +144,7 @@ func (p *Program) predicate(check *syntax.Check) (int32, error) {
 		if err != nil {
 			return 0, err
 		}
+		pred.text = text
 		id = int32(len(p.predicates))
 		p.predicates = append(p.predicates, pred)
 		p.byText[text] = id
