@@ -14,6 +14,8 @@ type Evaluator struct {
 	// set. Counting the epoch up forgets all answers at once.
 	answers []uint32
 	epoch   uint32
+	// found and merged are Candidates' memory.
+	found, merged []int32
 }
 
 // NewEvaluator returns an Evaluator for what has been compiled into p so far.

@@ -13,6 +13,7 @@ import (
 
 // predicate is one compiled comparison.
 type predicate struct {
+	text   string                 // the check, canonically
 	test   func(*field.View) bool // nil: never holds
 	types  *typeSet               // the answer by event type, when the check asks about nothing else
 	only   *typeSet               // the event types it can hold for; nil: all

@@ -14,6 +14,7 @@ type Program struct {
 	byCheck    map[*syntax.Check]int32
 	code       []step
 	bySteps    map[step]int32
+	byNode     map[syntax.Node]ordered
 }
 
 // step asks one predicate and goes on at another step, or ends.
@@ -30,7 +31,9 @@ const (
 
 // NewProgram returns an empty Program.
 func NewProgram() *Program {
-	return &Program{byText: map[string]int32{}, byCheck: map[*syntax.Check]int32{}, bySteps: map[step]int32{}}
+	return &Program{
+		byText: map[string]int32{}, byCheck: map[*syntax.Check]int32{}, bySteps: map[step]int32{}, byNode: map[syntax.Node]ordered{},
+	}
 }
 
 // Predicates is how many distinct comparisons the program has.
@@ -39,6 +42,7 @@ func (p *Program) Predicates() int { return len(p.predicates) }
 // Condition is a compiled condition: where its code starts for each kind of event.
 type Condition struct {
 	entry  [pipeline.NumEventTypes]int32
+	node   syntax.Node
 	fields []field.Ref
 	notes  []Note
 }
@@ -73,6 +77,8 @@ func (p *Program) Compile(n syntax.Node) (*Condition, error) {
 	if err != nil {
 		return nil, err
 	}
+	n = p.order(n).node
+	c.node = n
 	// Most conditions ask about the type once or twice, so that few of the many types differ.
 	byAnswers := map[string]int32{}
 	for t := range c.entry {
@@ -138,6 +144,7 @@ func (p *Program) predicate(check *syntax.Check) (int32, error) {
 		if err != nil {
 			return 0, err
 		}
+		pred.text = text
 		id = int32(len(p.predicates))
 		p.predicates = append(p.predicates, pred)
 		p.byText[text] = id

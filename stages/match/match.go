@@ -31,7 +31,7 @@ func DefaultIdentity() []string { return []string{"container.id", "proc.exepath"
 // goroutine at a time; Stats and EventTypes from any.
 type Matcher struct {
 	evaluator *filter.Evaluator
-	byType    [pipeline.NumEventTypes][]*rule
+	index     *filter.Index // of the rules' conditions
 	rules     []*rule
 	first     bool
 	whitelist Whitelist
@@ -66,6 +66,7 @@ func New(cfg Config, set *rules.Set) (*Matcher, error) {
 		whitelist: cfg.Whitelist,
 		builder:   newBuilder(cfg.Host),
 	}
+	var conditions []*filter.Condition
 	for _, r := range set.Rules {
 		if !r.Runs() {
 			continue
@@ -75,12 +76,9 @@ func New(cfg Config, set *rules.Set) (*Matcher, error) {
 			added.identity, added.object = r.DedupeBy, false
 		}
 		m.rules = append(m.rules, added)
-		for _, t := range r.Code.EventTypes() {
-			if t != pipeline.EventJSON {
-				m.byType[t] = append(m.byType[t], added)
-			}
-		}
+		conditions = append(conditions, r.Code)
 	}
+	m.index = filter.NewIndex(set.Program, conditions)
 	return m, nil
 }
 
@@ -88,12 +86,12 @@ func New(cfg Config, set *rules.Set) (*Matcher, error) {
 // Alert owns its memory.
 func (m *Matcher) Match(ev *pipeline.Event, emit func(pipeline.Alert)) {
 	m.events.Add(1)
-	candidates := m.byType[ev.Type]
-	if len(candidates) == 0 {
+	if !m.index.Has(ev.Type) {
 		return
 	}
 	m.evaluator.Reset(ev)
-	for _, r := range candidates {
+	for _, i := range m.evaluator.Candidates(m.index) {
+		r := m.rules[i]
 		if !m.evaluator.Match(r.Code) {
 			continue
 		}
@@ -123,9 +121,9 @@ func (m *Matcher) bypassed(r *rule, ev *pipeline.Event) bool {
 // EventTypes are the kinds of event that some rule can hold for: what the sensor has to deliver.
 func (m *Matcher) EventTypes() []pipeline.EventType {
 	var types []pipeline.EventType
-	for t, candidates := range m.byType {
-		if len(candidates) > 0 {
-			types = append(types, pipeline.EventType(t))
+	for t := range pipeline.NumEventTypes {
+		if m.index.Has(t) && t != pipeline.EventJSON {
+			types = append(types, t)
 		}
 	}
 	return types
