@@ -147,6 +147,7 @@ func (a *app) run(ctx context.Context) error {
 		part{name: "http", run: a.server.Run},
 		part{name: "batcher", run: a.batcher.Run, grace: batcherGrace},
 		part{name: "reload", run: a.reloadOnSignal},
+		part{name: "trim", run: a.trim},
 	)
 	if a.durable != nil {
 		parts = append(parts, a.durable.parts()...)
