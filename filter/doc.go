@@ -7,6 +7,8 @@
 // (and, or and not leave no trace), one chain per kind of event: questions about the event's type are
 // answered while compiling.
 //
+// An Index says which conditions an event can satisfy at all: see there.
+//
 // What the language has and this package does not evaluate yet is an error with a place, never a
 // condition that silently means something else.
 package filter

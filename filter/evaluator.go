@@ -9,6 +9,7 @@ import (
 // It belongs to one goroutine.
 type Evaluator struct {
 	program *Program
+	tests   []func(*field.View) bool // the program's predicates, close together
 	view    field.View
 	// answers[i] is what predicate i said: valid when its upper bits are the epoch, true when bit 0 is
 	// set. Counting the epoch up forgets all answers at once.
@@ -20,7 +21,11 @@ type Evaluator struct {
 
 // NewEvaluator returns an Evaluator for what has been compiled into p so far.
 func NewEvaluator(p *Program) *Evaluator {
-	return &Evaluator{program: p, answers: make([]uint32, len(p.predicates))}
+	e := &Evaluator{program: p, answers: make([]uint32, len(p.predicates))}
+	for i := range p.predicates {
+		e.tests = append(e.tests, p.predicates[i].test)
+	}
+	return e
 }
 
 // Reset turns to the next event.
@@ -55,7 +60,7 @@ func (e *Evaluator) ask(id int32) bool {
 		return a&1 != 0
 	}
 	answer := e.epoch
-	yes := e.program.predicates[id].test(&e.view)
+	yes := e.tests[id](&e.view)
 	if yes {
 		answer |= 1
 	}

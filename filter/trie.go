@@ -77,39 +77,35 @@ func (t *trie) split(at int32, n int) {
 func (t *trie) find(dst []int32, value string) []int32 {
 	n := &t.nodes[0]
 	for i := 0; ; {
-		dst = append(dst, n.begun...)
+		if len(n.begun) > 0 {
+			dst = append(dst, n.begun...)
+		}
 		if i == len(value) {
 			return append(dst, n.equal...)
 		}
-		k := strings.IndexByte(n.first, t.byteAt(value, i))
+		at := i
+		if t.back {
+			at = len(value) - 1 - i
+		}
+		k := strings.IndexByte(n.first, value[at])
 		if k < 0 {
 			return dst
 		}
 		n = &t.nodes[n.kids[k]]
-		if !t.has(value, i, n.label) {
+		if t.back && !endsWith(value[:at+1], n.label) || !t.back && !strings.HasPrefix(value[i:], n.label) {
 			return dst
 		}
 		i += len(n.label)
 	}
 }
 
-func (t *trie) byteAt(value string, i int) byte {
-	if t.back {
-		i = len(value) - 1 - i
-	}
-	return value[i]
-}
-
-// has reports whether value goes on with label from byte i on.
-func (t *trie) has(value string, i int, label string) bool {
-	if !t.back {
-		return strings.HasPrefix(value[i:], label)
-	}
-	if len(label) > len(value)-i {
+// endsWith reports whether value ends with the reverse of label.
+func endsWith(value, label string) bool {
+	if len(label) > len(value) {
 		return false
 	}
-	for j := range len(label) {
-		if value[len(value)-1-i-j] != label[j] {
+	for i := range len(label) {
+		if value[len(value)-1-i] != label[i] {
 			return false
 		}
 	}

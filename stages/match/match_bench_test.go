@@ -2,6 +2,7 @@ package match
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -74,16 +75,43 @@ func BenchmarkMatchContract(b *testing.B) {
 // BenchmarkMatchStock is an open event that no stock rule fires on.
 func BenchmarkMatchStock(b *testing.B) { benchmark(b, stock(b), typical()) }
 
-// BenchmarkMatchGenerated is an open event against many rules that differ in one constant.
+// generated are n rules that differ in their constants and match nothing: of five, two are about opens,
+// two about new programs, one about connections.
+func generated(n int) rules.Source {
+	var file []byte
+	for i := range n {
+		var condition string
+		switch i % 5 {
+		case 0, 1:
+			condition = fmt.Sprintf("evt.type in (open, openat, openat2) and fd.name startswith /gen/dir%d/ and not proc.name in (a%d, b%d)", i, i, i)
+		case 2, 3:
+			condition = fmt.Sprintf("evt.type in (execve, execveat) and proc.name = gen%d and not proc.pname in (p%d, q%d)", i, i, i)
+		default:
+			condition = fmt.Sprintf("evt.type = connect and fd.sport = %d and proc.name = gen%d", 10000+i%50000, i)
+		}
+		file = fmt.Appendf(file, "- {rule: g%d, desc: d, condition: %q, output: o, priority: INFO}\n", i, condition)
+	}
+	return text(string(file))
+}
+
+// BenchmarkMatchGenerated is an event against many rules: its cost must grow far slower than their number.
 func BenchmarkMatchGenerated(b *testing.B) {
-	for _, n := range []int{10, 100, 1000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			var file []byte
-			for i := range n {
-				file = fmt.Appendf(file, "- rule: g%d\n  condition: evt.type in (open, openat) and fd.name startswith /gen/%d and proc.name != p%d\n  output: o\n  desc: d\n  priority: INFO\n", i, i, i)
-			}
-			benchmark(b, load(b, Config{}, false, text(string(file))), typical())
-		})
+	for _, n := range []int{10, 100, 1000, 10000} {
+		m := load(b, Config{}, false, generated(n))
+		exec, connect := shadowRead(), shadowRead()
+		exec.Type, exec.FD, exec.Path = pipeline.EventExecve, pipeline.FD{}, [2]pipeline.Path{}
+		connect.Type, connect.Path = pipeline.EventConnect, [2]pipeline.Path{}
+		connect.FD = pipeline.FD{Kind: pipeline.FDIPv4, Num: 3, Server: netip.MustParseAddrPort("10.0.0.1:443")}
+		for name, events := range map[string][]*pipeline.Event{"open": typical(), "exec": {exec}, "connect": {connect}} {
+			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) { benchmark(b, m, events) })
+		}
+	}
+}
+
+// BenchmarkLoadStock reads and compiles the stock rule files.
+func BenchmarkLoadStock(b *testing.B) {
+	for b.Loop() {
+		stock(b)
 	}
 }
 
