@@ -259,7 +259,8 @@ static __always_inline void put_socket_call(struct syscall_event *event, struct 
 			put_socket(event->ret, CHUNK_OF_RESULT);
 		return;
 	case IORING_OP_LISTEN:
-		event->args[1] = BPF_CORE_READ((struct io_listen *)cmd, backlog);
+		if (bpf_core_type_exists(struct io_listen)) /* since 6.11 */
+			event->args[1] = BPF_CORE_READ((struct io_listen *)cmd, backlog);
 		break;
 	case IORING_OP_SENDMSG:
 	case IORING_OP_SENDMSG_ZC:
