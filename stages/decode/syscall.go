@@ -87,7 +87,11 @@ func (d *Decoder) apply(ev *pipeline.Event, e *entry) {
 	switch ev.Type {
 	case pipeline.EventChdir, pipeline.EventFchdir, pipeline.EventChroot:
 		if c := d.rec.first(kindCwd); c != nil {
-			e.setCWD(d.pathOf(c, c.data))
+			dir := d.pathOf(c, c.data)
+			e.setCWD(dir)
+			if ev.Type == pipeline.EventChdir {
+				ev.Path[0].Name = dir // what the kernel tells as its base is where it led
+			}
 		}
 	case pipeline.EventSetsid:
 		// setsid(2): the caller leads a new session and a new process group.

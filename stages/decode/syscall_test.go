@@ -40,6 +40,10 @@ func TestOpen(t *testing.T) {
 				FD:         pipeline.FD{Kind: pipeline.FDUnknown, Num: -1, Name: "/home/x/missing", Raw: "../x//./missing"},
 				UserMemory: true},
 		},
+		"chdir is named by where it led, which is its base by then": {
+			call(pipeline.EventChdir, 0, [6]uint64{}, str(0, "sub"), path(kindBase, 0, "/home/u/sub"), path(kindCwd, 0, "/home/u/sub")),
+			want{Path: pipeline.Path{Raw: "sub", Name: "/home/u/sub", Set: true}, UserMemory: true},
+		},
 		"a base that is not known shows": {
 			call(pipeline.EventOpenat, -9, [6]uint64{99}, str(1, "file")),
 			want{Path: pipeline.Path{Raw: "file", Name: "<UNKNOWN>file", Set: true},
