@@ -7,7 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // container is a runc bundle with a busybox root file system.
@@ -15,7 +18,29 @@ type container struct {
 	id     string // 64 hex digits, as container engines name theirs
 	bundle string
 
-	hostNetwork bool // else a network of its own, in which nothing is up
+	hostNetwork  bool     // else a network of its own, in which only loopback is up
+	capabilities []string // none: the container's root may do nothing special
+}
+
+// capabilityNames are in the order of their numbers: include/uapi/linux/capability.h.
+const capabilityNames = `CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
+	NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT
+	SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE
+	MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE`
+
+// ownCapabilities are all that this process has: what a privileged container gets here.
+func ownCapabilities(t *testing.T) (names []string) {
+	t.Helper()
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	must(t, unix.Capget(&head, &data[0]))
+	have := uint64(data[1].Permitted)<<32 | uint64(data[0].Permitted)
+	for i, name := range strings.Fields(capabilityNames) {
+		if have>>i&1 == 1 {
+			names = append(names, "CAP_"+name)
+		}
+	}
+	return names
 }
 
 // newContainer lays out a bundle; nothing runs yet.
@@ -62,6 +87,7 @@ func (c *container) run(t *testing.T, uid int, argv ...string) string {
 		"process": map[string]any{
 			"args": argv, "cwd": "/", "user": map[string]int{"uid": uid, "gid": uid},
 			"env": []string{"PATH=/bin"}, "noNewPrivileges": true,
+			"capabilities": map[string][]string{"bounding": c.capabilities, "effective": c.capabilities, "permitted": c.capabilities},
 		},
 		"root":   map[string]any{"path": "rootfs"},
 		"mounts": []map[string]any{{"destination": "/proc", "type": "proc", "source": "proc"}},
