@@ -25,7 +25,12 @@ func recordAndReplay(t *testing.T, rules string, act func()) []byte {
 	})
 	act()
 	recorder.stop(t)
+	return replayed(t, l, file)
+}
 
+// replayed are the alerts that the rules of a layout give of a capture.
+func replayed(t *testing.T, l layout, file string) []byte {
+	t.Helper()
 	config := filepath.Join(l.dir, "replay.yaml")
 	text := strings.ReplaceAll(l.config("0s", "stdout_configs: [{}]"), "{http}", freeAddr(t))
 	must(t, os.WriteFile(config, []byte(text), 0o600))

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -12,14 +11,10 @@ import (
 // of it in the background.
 func TestConnectsAreCountedByContainer(t *testing.T) {
 	needRoot(t)
-	needTool(t, "gcc")
 	c := newContainer(t)
 	c.hostNetwork = true
-	program := filepath.Join(c.bundle, "rootfs/connects")
-	build := exec.Command("gcc", "-O1", "-Wall", "-static", "-o", program, "testdata/connects.c")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the program: %v\n%s", err, out)
-	}
+	program := compile(t, "testdata/connects.c")
+	copyProgram(t, program, filepath.Join(c.bundle, "rootfs/connects"))
 	l := newLayout(t, shadowRules)
 	p := start(t, l.dir, "run", l.config("0s", "stdout_configs: [{}]", "sensor: {connection_metrics: true}"))
 	c.run(t, 0, "/connects")
@@ -37,7 +32,6 @@ func TestConnectsAreCountedByContainer(t *testing.T) {
 		t.Errorf("%v errors in the container, want 5", n)
 	}
 	before := connectsOf(t, p, "host", "ECONNREFUSED")
-	must(t, os.Chmod(program, 0o755))
 	must(t, exec.Command(program).Run())
 	eventually(t, "the host's connects are counted", func() error {
 		if n := connectsOf(t, p, "host", "ECONNREFUSED") - before; n < 3 {

@@ -52,14 +52,9 @@ func TestEveryEvent(t *testing.T) {
 		}
 		c.run(t, 0, "sh", "-c", "for action in "+strings.Join(actions, " ")+"; do /events $action /tmp/$action; done; true")
 	})
-	seen := map[string][]values{}
-	for line := range bytes.Lines(out) {
-		got := alertFields(t, line)
-		key := got["container.id"] + " " + got["proc.args[0]"]
-		seen[key] = append(seen[key], got)
-	}
+	seen := eventsSeen(t, out)
 	for name, want := range eventCases() {
-		action, _, _ := strings.Cut(name, " ")
+		action := actionOf(name)
 		if !slices.Contains(actions, action) {
 			if runtime.GOARCH == "amd64" { // others lack the old calls
 				t.Errorf("%s: events.c has no action %s", name, action)
@@ -72,6 +67,12 @@ func TestEveryEvent(t *testing.T) {
 			})
 		}
 	}
+}
+
+// actionOf is the action that a case is about.
+func actionOf(name string) string {
+	action, _, _ := strings.Cut(name, " ")
+	return action
 }
 
 // Who adds an event to the sensor adds an action that makes it.
@@ -115,6 +116,18 @@ func (c eventCase) check(t *testing.T, dir string, seen []values) {
 		near = append(near, strings.Join(differ, "; "))
 	}
 	t.Errorf("of %d events no %s is as wanted:\n%s", len(seen), c.event, strings.Join(near, "\n"))
+}
+
+// eventsSeen sorts alerts by container and action.
+func eventsSeen(t *testing.T, alerts []byte) map[string][]values {
+	t.Helper()
+	seen := map[string][]values{}
+	for line := range bytes.Lines(alerts) {
+		got := alertFields(t, line)
+		key := got["container.id"] + " " + got["proc.args[0]"]
+		seen[key] = append(seen[key], got)
+	}
+	return seen
 }
 
 // alertFields reads an alert's output fields; numbers as they are written.
