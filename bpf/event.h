@@ -245,7 +245,15 @@ enum loss {
 	LOSS_READ_KERNEL = 3,   /* a kernel object could not be read */
 	LOSS_ARGS_TRUNCATED = 4,/* argv or env was cut */
 	LOSS_CHUNK_FULL = 5,    /* the record had no room for a chunk */
-	LOSS_MAX = 6,
+	LOSS_SHED = 6,          /* left out because the ring was nearly full: the event is gone */
+	LOSS_MAX = 7,
+};
+
+/* How full the ring may be for an event to be recorded, by how much it matters. */
+enum shed {
+	SHED_NEVER = 0, /* as long as there is room */
+	SHED_LATE = 1,  /* left out from shed_late_from bytes on */
+	SHED_EARLY = 2, /* left out from shed_early_from bytes on */
 };
 
 #endif

@@ -41,6 +41,7 @@ enum {
 	BPF_NOEXIST = 1,
 	BPF_RB_NO_WAKEUP = 1 << 0,
 	BPF_RB_FORCE_WAKEUP = 1 << 1,
+	BPF_RB_AVAIL_DATA = 0, /* of bpf_ringbuf_query */
 };
 
 #include <bpf/bpf_helpers.h>

@@ -33,6 +33,7 @@ struct scratch {
 	__u32 limit;  /* cursor at which the path has its greatest length */
 	__u32 walked; /* enum chunk_flag of the walk */
 	__u64 address; /* number_of */
+	__u32 unlooked; /* bytes sent since look() was last called: it outlives the record */
 };
 
 /* User space sets max_entries of scratches to the number of possible CPUs, of events to ring_buffer. */
@@ -61,6 +62,26 @@ struct {
  * the next one, or until user space looks by itself (sensor/run.go). */
 volatile __u32 reader_waits;
 
+/* What matters least is left out first when the ring fills up, before anything is recorded of it: that
+ * is what frees the machine to read. User space says how much each kind of event matters (enum shed, by
+ * event_header.type; new processes, images and exits are never asked about), and from how many waiting
+ * bytes on that counts: sensor/shed.go. */
+#define EVENT_TYPES 256
+
+volatile __u8 shed_classes[EVENT_TYPES];
+const volatile __u64 shed_early_from, shed_late_from;
+
+/* Asking the ring touches what its reader writes, so it is asked only after so many bytes on a CPU. */
+const volatile __u32 look_after;
+
+/* Whether the last look found shed_early_from bytes or more; while it is 0, an event pays for one load. */
+volatile __u32 crowded;
+
+/* When a whole event was last lost: CLOCK_BOOTTIME, ns, at most LOSS_MOMENT old. In an overload every CPU
+ * would write it all the time otherwise, next to what every system call reads. */
+volatile __u64 last_loss;
+#define LOSS_MOMENT 100000000ull
+
 /* lose counts one loss; the record that was cut, if there is one, says so in its flags. */
 static __always_inline void lose(__u32 cause)
 {
@@ -68,6 +89,41 @@ static __always_inline void lose(__u32 cause)
 
 	if (count)
 		*count += 1;
+}
+
+/* lose_event counts the loss of a whole event, and says when. */
+static __always_inline void lose_event(__u32 cause)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	lose(cause);
+	if (now - last_loss > LOSS_MOMENT)
+		last_loss = now;
+}
+
+/* look asks how many bytes wait in the ring, and notes whether it is crowded. */
+static __always_inline __u64 look(void)
+{
+	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	__u32 now = waiting >= shed_early_from;
+
+	if (crowded != now)
+		crowded = now;
+	return waiting;
+}
+
+/* shed says that an event is to be left out, and counts it. */
+static __always_inline bool shed(__u16 type)
+{
+	__u8 class;
+
+	if (!crowded)
+		return false;
+	class = shed_classes[type % EVENT_TYPES];
+	if (class == SHED_NEVER || look() < (class == SHED_EARLY ? shed_early_from : shed_late_from))
+		return false;
+	lose_event(LOSS_SHED);
+	return true;
 }
 
 static __always_inline struct scratch *current_scratch(void)
@@ -169,7 +225,12 @@ static __always_inline void send(struct scratch *s)
 		wake = BPF_RB_FORCE_WAKEUP;
 	}
 	if (bpf_ringbuf_output(&events, s->data, len, wake))
-		lose(LOSS_RING_FULL);
+		lose_event(LOSS_RING_FULL);
+	s->unlooked += len;
+	if (s->unlooked >= look_after) {
+		s->unlooked = 0;
+		look();
+	}
 }
 
 #endif

@@ -29,6 +29,7 @@ struct wire {
 	enum spec_flag spec_flag;
 	enum file_flag file_flag;
 	enum loss loss;
+	enum shed shed;
 	struct syscall_event syscall_event;
 	struct task_event task_event;
 	struct exit_event exit_event;

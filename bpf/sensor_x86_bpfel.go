@@ -156,7 +156,16 @@ const (
 	SensorLossLOSS_READ_KERNEL    SensorLoss = 3
 	SensorLossLOSS_ARGS_TRUNCATED SensorLoss = 4
 	SensorLossLOSS_CHUNK_FULL     SensorLoss = 5
-	SensorLossLOSS_MAX            SensorLoss = 6
+	SensorLossLOSS_SHED           SensorLoss = 6
+	SensorLossLOSS_MAX            SensorLoss = 7
+)
+
+type SensorShed uint32
+
+const (
+	SensorShedSHED_NEVER SensorShed = 0
+	SensorShedSHED_LATE  SensorShed = 1
+	SensorShedSHED_EARLY SensorShed = 2
 )
 
 type SensorSockInfo struct {
@@ -281,8 +290,14 @@ const (
 	SensorProgSysExit          = "sys_exit"
 	SensorVarConnectsOnly      = "connects_only"
 	SensorVarCountedEvent      = "counted_event"
+	SensorVarCrowded           = "crowded"
+	SensorVarLastLoss          = "last_loss"
+	SensorVarLookAfter         = "look_after"
 	SensorVarReaderWaits       = "reader_waits"
 	SensorVarSelfTgid          = "self_tgid"
+	SensorVarShedClasses       = "shed_classes"
+	SensorVarShedEarlyFrom     = "shed_early_from"
+	SensorVarShedLateFrom      = "shed_late_from"
 	SensorVarUringEvents       = "uring_events"
 	SensorVarUringHooks        = "uring_hooks"
 	SensorVarWanted            = "wanted"
@@ -358,14 +373,20 @@ type SensorMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SensorVariableSpecs struct {
-	ConnectsOnly *ebpf.VariableSpec `ebpf:"connects_only"`
-	CountedEvent *ebpf.VariableSpec `ebpf:"counted_event"`
-	ReaderWaits  *ebpf.VariableSpec `ebpf:"reader_waits"`
-	SelfTgid     *ebpf.VariableSpec `ebpf:"self_tgid"`
-	UringEvents  *ebpf.VariableSpec `ebpf:"uring_events"`
-	UringHooks   *ebpf.VariableSpec `ebpf:"uring_hooks"`
-	Wanted       *ebpf.VariableSpec `ebpf:"wanted"`
-	Wire         *ebpf.VariableSpec `ebpf:"wire"`
+	ConnectsOnly  *ebpf.VariableSpec `ebpf:"connects_only"`
+	CountedEvent  *ebpf.VariableSpec `ebpf:"counted_event"`
+	Crowded       *ebpf.VariableSpec `ebpf:"crowded"`
+	LastLoss      *ebpf.VariableSpec `ebpf:"last_loss"`
+	LookAfter     *ebpf.VariableSpec `ebpf:"look_after"`
+	ReaderWaits   *ebpf.VariableSpec `ebpf:"reader_waits"`
+	SelfTgid      *ebpf.VariableSpec `ebpf:"self_tgid"`
+	ShedClasses   *ebpf.VariableSpec `ebpf:"shed_classes"`
+	ShedEarlyFrom *ebpf.VariableSpec `ebpf:"shed_early_from"`
+	ShedLateFrom  *ebpf.VariableSpec `ebpf:"shed_late_from"`
+	UringEvents   *ebpf.VariableSpec `ebpf:"uring_events"`
+	UringHooks    *ebpf.VariableSpec `ebpf:"uring_hooks"`
+	Wanted        *ebpf.VariableSpec `ebpf:"wanted"`
+	Wire          *ebpf.VariableSpec `ebpf:"wire"`
 }
 
 // SensorObjects contains all objects after they have been loaded into the kernel.
@@ -415,14 +436,20 @@ func (m *SensorMaps) Close() error {
 //
 // It can be passed to LoadSensorObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SensorVariables struct {
-	ConnectsOnly *ebpf.Variable `ebpf:"connects_only"`
-	CountedEvent *ebpf.Variable `ebpf:"counted_event"`
-	ReaderWaits  *ebpf.Variable `ebpf:"reader_waits"`
-	SelfTgid     *ebpf.Variable `ebpf:"self_tgid"`
-	UringEvents  *ebpf.Variable `ebpf:"uring_events"`
-	UringHooks   *ebpf.Variable `ebpf:"uring_hooks"`
-	Wanted       *ebpf.Variable `ebpf:"wanted"`
-	Wire         *ebpf.Variable `ebpf:"wire"`
+	ConnectsOnly  *ebpf.Variable `ebpf:"connects_only"`
+	CountedEvent  *ebpf.Variable `ebpf:"counted_event"`
+	Crowded       *ebpf.Variable `ebpf:"crowded"`
+	LastLoss      *ebpf.Variable `ebpf:"last_loss"`
+	LookAfter     *ebpf.Variable `ebpf:"look_after"`
+	ReaderWaits   *ebpf.Variable `ebpf:"reader_waits"`
+	SelfTgid      *ebpf.Variable `ebpf:"self_tgid"`
+	ShedClasses   *ebpf.Variable `ebpf:"shed_classes"`
+	ShedEarlyFrom *ebpf.Variable `ebpf:"shed_early_from"`
+	ShedLateFrom  *ebpf.Variable `ebpf:"shed_late_from"`
+	UringEvents   *ebpf.Variable `ebpf:"uring_events"`
+	UringHooks    *ebpf.Variable `ebpf:"uring_hooks"`
+	Wanted        *ebpf.Variable `ebpf:"wanted"`
+	Wire          *ebpf.Variable `ebpf:"wire"`
 }
 
 // SensorPrograms contains all programs after they have been loaded into the kernel.

@@ -316,6 +316,8 @@ int sys_exit(__u64 *ctx)
 		if (connects_only)
 			return 0;
 	}
+	if (shed(spec->type))
+		return 0;
 	s = begin(sizeof(*event));
 	if (!s)
 		return 0;

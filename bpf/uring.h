@@ -301,6 +301,8 @@ int io_uring_submit(__u64 *ctx)
 		bpf_map_update_elem(&uring_fds, &key, &fd, BPF_ANY);
 	if (!names && !skipped)
 		return 0;
+	if (shed(type))
+		return 0;
 	s = begin_uring(type);
 	if (!s)
 		return 0;
@@ -379,6 +381,8 @@ int io_uring_complete(__u64 *ctx)
 		if (connects_only)
 			return 0;
 	}
+	if (shed(type))
+		return 0;
 	s = begin_uring(type);
 	if (!s)
 		return 0;

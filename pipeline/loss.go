@@ -12,6 +12,7 @@ const (
 	LossReadKernel
 	LossArgsTruncated
 	LossChunkFull
+	LossShed // left out by the kernel side because the ring was nearly full
 	NumKernelLosses
 )
 
@@ -23,7 +24,7 @@ const (
 )
 
 var lossNames = [NumLosses]string{
-	"ring_full", "path_truncated", "read_user", "read_kernel", "args_truncated", "chunk_full",
+	"ring_full", "path_truncated", "read_user", "read_kernel", "args_truncated", "chunk_full", "shed",
 	"decode", "process_table_full",
 }
 
@@ -33,4 +34,14 @@ func (l Loss) String() string {
 		return "unknown"
 	}
 	return lossNames[l]
+}
+
+// Whole reports whether an event (or a process of the table) is gone altogether, not just shortened.
+func (l Loss) Whole() bool {
+	switch l {
+	case LossRingFull, LossShed, LossDecode, LossProcessTableFull:
+		return true
+	default:
+		return false
+	}
 }

@@ -1,8 +1,10 @@
 package sensor
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 )
@@ -19,7 +21,8 @@ type Config struct {
 	Enabled bool `yaml:"enabled"` // false: no kernel side and no rights needed; default true
 
 	// RingBuffer is the room for events that user space has not read yet, in bytes, a power of two of
-	// at least 64KiB; default 8MiB. Too small loses events in a burst; too large only pins memory.
+	// at least 64KiB; default 8MiB. Too small loses events in a burst, those of the mildest rules first
+	// (SetShed); too large only pins memory.
 	RingBuffer pipeline.Size `yaml:"ring_buffer"`
 
 	// Pushdown lets the kernel drop what no rule can match; default true. So far that goes by system
@@ -28,6 +31,8 @@ type Config struct {
 
 	// ConnectionMetrics is whether TCP connects and their errors are counted by container; default auto.
 	ConnectionMetrics Counting `yaml:"connection_metrics"`
+
+	LossAlert LossAlertConfig `yaml:"loss_alert"`
 }
 
 // Counting is when something is counted. Counting takes a refused connect on the loopback, the cheapest there
@@ -41,15 +46,31 @@ const (
 	CountNever  Counting = "false" //
 )
 
+// LossAlertConfig says when people are told that events were lost.
+type LossAlertConfig struct {
+	// Every is the pause between two alerts; default 1m, 0 turns them off.
+	Every pipeline.Duration `yaml:"every"`
+	// Events is how many have to be lost whole, in all since the last alert; default 1.
+	Events uint64 `yaml:"events"`
+	// Shortened is how many have to be cut or to lack a part; default 0: never. Most of these are long
+	// command lines.
+	Shortened uint64 `yaml:"shortened"`
+}
+
 // DefaultConfig returns what an empty sensor block means.
 func DefaultConfig() Config {
-	return Config{Enabled: true, RingBuffer: 8 << 20, Pushdown: true, ConnectionMetrics: CountAuto}
+	return Config{
+		Enabled: true, RingBuffer: 8 << 20, Pushdown: true, ConnectionMetrics: CountAuto,
+		LossAlert: LossAlertConfig{Every: pipeline.Duration(time.Minute), Events: 1},
+	}
 }
 
 // Validate reports what is wrong with c, naming the field.
 func (c Config) Validate() error {
 	size, page := int64(c.RingBuffer), int64(os.Getpagesize())
 	switch {
+	case c.LossAlert.Every != 0 && c.LossAlert.Events == 0 && c.LossAlert.Shortened == 0:
+		return errors.New("loss_alert: neither events nor shortened is set: every: 0s turns it off")
 	case c.ConnectionMetrics != CountAuto && c.ConnectionMetrics != CountAlways && c.ConnectionMetrics != CountNever:
 		return fmt.Errorf("connection_metrics: %q is none of auto, true, false", c.ConnectionMetrics)
 	case size < minRingBuffer || size > maxRingBuffer:

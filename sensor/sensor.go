@@ -92,6 +92,9 @@ func load(ring, self uint32) (*Sensor, error) {
 	if err := spec.Variables[bpf.SensorVarSelfTgid].Set(self); err != nil {
 		return nil, fmt.Errorf("tell the sensor its own process: %w", err)
 	}
+	if err := prepareShedding(spec, ring, cpus); err != nil {
+		return nil, err
+	}
 	kernel, err := btf.LoadKernelSpec()
 	if err != nil {
 		return nil, fmt.Errorf("read the kernel's types: %w", err)
@@ -156,21 +159,6 @@ func (s *Sensor) SetWanted(want []pipeline.EventType) error {
 		return fmt.Errorf("set the io_uring operations the sensor reports: %w", err)
 	}
 	return nil
-}
-
-// Losses returns how much was lost or shortened in the kernel since Open, by cause, over all CPUs.
-func (s *Sensor) Losses() ([pipeline.NumKernelLosses]uint64, error) {
-	var sums [pipeline.NumKernelLosses]uint64
-	for cause := range sums {
-		var perCPU []uint64
-		if err := s.objects.Losses.Lookup(uint32(cause), &perCPU); err != nil {
-			return sums, fmt.Errorf("read the sensor's count of %s: %w", pipeline.Loss(cause), err)
-		}
-		for _, n := range perCPU {
-			sums[cause] += n
-		}
-	}
-	return sums, nil
 }
 
 // Close detaches and unloads everything. It ends a Run under way.

@@ -73,6 +73,7 @@ func TestNumbersAgreeWithTheKernelSide(t *testing.T) {
 		"read kernel":    {int(pipeline.LossReadKernel), int(bpf.SensorLossLOSS_READ_KERNEL)},
 		"args truncated": {int(pipeline.LossArgsTruncated), int(bpf.SensorLossLOSS_ARGS_TRUNCATED)},
 		"chunk full":     {int(pipeline.LossChunkFull), int(bpf.SensorLossLOSS_CHUNK_FULL)},
+		"shed":           {int(pipeline.LossShed), int(bpf.SensorLossLOSS_SHED)},
 		"losses":         {int(pipeline.NumKernelLosses), int(bpf.SensorLossLOSS_MAX)},
 	}
 	for name, p := range pairs {

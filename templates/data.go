@@ -21,6 +21,7 @@ import (
 //	last_seen   RFC 3339, likewise
 //	degraded    "true": the window could not be asked, so this may be a repeat
 //	enrichment  "partial": the container's metadata was not there in time
+//	lossy       "true": kernel events were lost around the alert's time
 type Data = template.Data
 
 // Options say how values are shown.
@@ -72,6 +73,9 @@ func alertData(a pipeline.Alert, escape func(string) string) template.Alert {
 	set("output", escape(a.Output))
 	set("uuid", escape(a.ID))
 	set("enrichment", escape(a.Enrichment))
+	if a.Lossy {
+		set("lossy", "true")
+	}
 	if a.Degraded {
 		set("degraded", "true")
 	}

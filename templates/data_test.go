@@ -21,7 +21,7 @@ func TestNewData(t *testing.T) {
 		Labels: map[string]string{"rule": "r", "pod": "a"}, Annotations: map[string]string{"summary": "s"},
 	}
 	repeated := pipeline.Alert{
-		ID: "u2", Time: at, Priority: pipeline.Critical, Output: "out", Degraded: true, Enrichment: "partial",
+		ID: "u2", Time: at, Priority: pipeline.Critical, Output: "out", Degraded: true, Lossy: true, Enrichment: "partial",
 		Labels: map[string]string{"rule": "r", "pod": "b"}, Count: 3, FirstSeen: at.Add(-time.Minute), LastSeen: at.Add(time.Minute),
 	}
 	d := NewData(pipeline.Notification{
@@ -39,7 +39,7 @@ func TestNewData(t *testing.T) {
 	}
 	worst, other := d.Alerts[0], d.Alerts[1]
 	want := map[string]string{
-		"output": "out", "uuid": "u2", "degraded": "true", "enrichment": "partial",
+		"output": "out", "uuid": "u2", "degraded": "true", "lossy": "true", "enrichment": "partial",
 		"count": "3", "first_seen": "2025-06-01T02:59:00Z", "last_seen": "2025-06-01T03:01:00Z",
 	}
 	if diff := cmp.Diff(want, map[string]string(worst.Annotations)); diff != "" {

@@ -135,13 +135,18 @@ func (a *app) openServer(p *plan) (*api.Server, error) {
 
 // run works until ctx ends. The parts stop in the order in which events flow.
 func (a *app) run(ctx context.Context) error {
+	p := a.active.Load()
 	var parts []part
 	if a.hot != nil {
-		parts = append(parts, part{name: "sensor", run: func(ctx context.Context) error {
-			return a.hot.run(ctx, func(alert pipeline.Alert) error { return a.batcher.Add(context.WithoutCancel(ctx), alert) })
-		}})
-		parts = append(parts, part{name: "enrich", run: a.enricher.Run})
-		parts = append(parts, part{name: "connects", run: a.hot.followConnects})
+		emit := func(ctx context.Context) func(pipeline.Alert) error {
+			return func(alert pipeline.Alert) error { return a.batcher.Add(context.WithoutCancel(ctx), alert) }
+		}
+		parts = append(parts,
+			part{name: "sensor", run: func(ctx context.Context) error { return a.hot.run(ctx, emit(ctx)) }},
+			part{name: "losses", run: func(ctx context.Context) error {
+				return a.hot.watchLosses(ctx, p.cfg.Sensor.LossAlert, p.host, emit(ctx))
+			}},
+			part{name: "enrich", run: a.enricher.Run})
 	}
 	parts = append(parts,
 		part{name: "http", run: a.server.Run},
@@ -154,7 +159,6 @@ func (a *app) run(ctx context.Context) error {
 	} else if a.sender.forward {
 		parts = append(parts, part{name: "forward", run: a.sender.router.Run, grace: routerGrace})
 	}
-	p := a.active.Load()
 	a.log.Info("tocsin is up", "role", a.role.name, "config", p.cfg.Name, "http", a.server.Addr(),
 		"rules", p.rulesRunning(), "receivers", len(p.cfg.Receivers))
 	return errors.Join(runParts(ctx, a.log, parts), a.close())

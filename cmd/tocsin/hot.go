@@ -24,6 +24,7 @@ type hot struct {
 	matcher  atomic.Pointer[match.Matcher] // exchanged by a reload, between two events
 	connects *connstat.Table
 	log      *slog.Logger
+	offset   int64 // from CLOCK_BOOTTIME to ns since the epoch
 
 	event    pipeline.Event
 	received atomic.Uint64 // samples
@@ -39,12 +40,15 @@ func openHot(p *plan, enricher *enrich.Enricher, log *slog.Logger) (*hot, error)
 	if err != nil {
 		return nil, fmt.Errorf("read the clocks: %w", err)
 	}
-	h := &hot{decoder: decode.New(decode.Config{}, p.host, offset), enricher: enricher, log: log,
+	h := &hot{decoder: decode.New(decode.Config{}, p.host, offset), enricher: enricher, log: log, offset: offset,
 		connects: connstat.New(enricher.Container)}
 	h.matcher.Store(p.matcher)
 	h.sensor, err = sensor.Open(p.cfg.Sensor, wanted(p.matcher), log)
 	if err != nil {
 		return nil, err
+	}
+	if err := h.sensor.SetShed(shedOrder(p.matcher)); err != nil {
+		return nil, errors.Join(err, h.sensor.Close())
 	}
 	if err := h.decoder.Seed("/proc"); err != nil {
 		return nil, errors.Join(fmt.Errorf("list the processes that run: %w", err), h.sensor.Close())
@@ -54,7 +58,11 @@ func openHot(p *plan, enricher *enrich.Enricher, log *slog.Logger) (*hot, error)
 
 // run hands each alert to emit until ctx ends.
 func (h *hot) run(ctx context.Context, emit func(pipeline.Alert) error) error {
-	return h.sensor.Run(ctx, func(s pipeline.Sample) error { return h.handle(s, emit) })
+	flagged := func(a pipeline.Alert) error {
+		a.Lossy = h.lossy(h.event.Time)
+		return emit(a)
+	}
+	return h.sensor.Run(ctx, func(s pipeline.Sample) error { return h.handle(s, flagged) })
 }
 
 // handle takes one record all the way. A record that cannot be decoded is counted, not fatal.
@@ -89,9 +97,26 @@ func wanted(m *match.Matcher) []pipeline.EventType {
 	return append(m.EventTypes(), pipeline.EventPivotRoot)
 }
 
+// shedOrder says what the kernel leaves out first when events come faster than they are read: what only
+// mild rules ask for. What a critical rule asks for is kept to the last byte.
+func shedOrder(m *match.Matcher) map[pipeline.EventType]sensor.Shed {
+	order := map[pipeline.EventType]sensor.Shed{}
+	for event, gravest := range m.Priorities() {
+		switch {
+		case gravest <= pipeline.Critical:
+			order[event] = sensor.ShedNever
+		case gravest <= pipeline.Warning:
+			order[event] = sensor.ShedLate
+		default:
+			order[event] = sensor.ShedEarly
+		}
+	}
+	return order
+}
+
 // replace exchanges the rules, and has the kernel report what the new ones ask for.
 func (h *hot) replace(m *match.Matcher) error {
-	if err := h.sensor.SetWanted(wanted(m)); err != nil {
+	if err := errors.Join(h.sensor.SetWanted(wanted(m)), h.sensor.SetShed(shedOrder(m))); err != nil {
 		return fmt.Errorf("tell the kernel what the new rules need: %w", err)
 	}
 	h.matcher.Store(m)

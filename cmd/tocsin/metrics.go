@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strconv"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -22,7 +24,7 @@ var (
 	buildInfo    = desc("build_info", "1, with the version.", "version")
 	samples      = desc("samples_total", "Records read from the kernel.")
 	events       = desc("events_total", "Records by what became of them: event (the rules saw it), state (process table only), failed.", "outcome")
-	losses       = desc("losses_total", "Events lost or shortened, by cause.", "cause")
+	lossesTotal  = desc("losses_total", "Events lost or shortened, by cause; in the kernel also by CPU.", "cause", "cpu")
 	processes    = desc("processes", "Processes in the process table.")
 	ruleFired    = desc("rule_alerts_total", "Alerts a rule has fired.", "rule")
 	ruleBypassed = desc("rule_bypassed_total", "Times a rule matched but the whitelist let it pass.", "rule")
@@ -65,15 +67,17 @@ func (c collector) collectHot(h *hot, count func(*prometheus.Desc, uint64, ...st
 	count(events, h.failed.Load(), "failed")
 	gauge(processes, h.decoder.Processes())
 
-	kernel, err := h.sensor.Losses()
+	kernel, err := h.sensor.LossesPerCPU()
 	if err != nil {
 		c.app.log.Warn("the kernel's loss counters could not be read", "err", err)
 	}
-	for cause, n := range kernel {
-		count(losses, n, pipeline.Loss(cause).String())
+	for cause, perCPU := range kernel {
+		for cpu, n := range perCPU {
+			count(lossesTotal, n, pipeline.Loss(cause).String(), strconv.Itoa(cpu))
+		}
 	}
-	count(losses, h.failed.Load(), pipeline.LossDecode.String())
-	count(losses, h.decoder.TableFull(), pipeline.LossProcessTableFull.String())
+	count(lossesTotal, h.failed.Load(), pipeline.LossDecode.String(), "")
+	count(lossesTotal, h.decoder.TableFull(), pipeline.LossProcessTableFull.String(), "")
 
 	if err := h.refreshConnects(); err != nil {
 		c.app.log.Warn("the kernel's counts of connects could not be read", "err", err)

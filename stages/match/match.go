@@ -129,6 +129,19 @@ func (m *Matcher) EventTypes() []pipeline.EventType {
 	return types
 }
 
+// Priorities are, for each kind of event that some rule can hold for, that of the gravest such rule.
+func (m *Matcher) Priorities() map[pipeline.EventType]pipeline.Priority {
+	gravest := map[pipeline.EventType]pipeline.Priority{}
+	for _, r := range m.rules {
+		for _, t := range r.Code.EventTypes() {
+			if p, ok := gravest[t]; !ok || r.Priority < p {
+				gravest[t] = r.Priority
+			}
+		}
+	}
+	return gravest
+}
+
 // Stats counts what a Matcher did.
 type Stats struct {
 	Events uint64

@@ -23,7 +23,7 @@ func samples() map[string]pipeline.Notification {
 			"user_name": "root", "proc_name": "cat", "proc_pname": "bash", "proc_cmdline": "cat /etc/shadow",
 			"runbook_url": "https://runbooks.example/shadow",
 		},
-		Count: 37, FirstSeen: at.Add(-time.Hour), LastSeen: at, Degraded: true, Enrichment: "partial",
+		Count: 37, FirstSeen: at.Add(-time.Hour), LastSeen: at, Degraded: true, Lossy: true, Enrichment: "partial",
 	}
 	bare := pipeline.Alert{Time: at}
 	several := []pipeline.Alert{full, bare}

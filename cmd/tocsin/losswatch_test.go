@@ -1,0 +1,73 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/sensor"
+)
+
+func TestLossesAreToldAtAThresholdAndNotTooOften(t *testing.T) {
+	start := time.Unix(1000, 0)
+	cfg := sensor.LossAlertConfig{Every: pipeline.Duration(time.Minute), Events: 2, Shortened: 10}
+	count := func(ring, decode, args uint64) losses {
+		return losses{pipeline.LossRingFull: ring, pipeline.LossDecode: decode, pipeline.LossArgsTruncated: args}
+	}
+	type look struct {
+		after time.Duration
+		now   losses
+		want  losses // zero: nothing is told
+	}
+	for sentence, c := range map[string]struct {
+		cfg   sensor.LossAlertConfig
+		looks []look
+	}{
+		"whole events of all causes together reach the threshold": {cfg, []look{
+			{1 * time.Second, count(1, 0, 0), losses{}},
+			{2 * time.Second, count(1, 1, 0), count(1, 1, 0)},
+		}},
+		"shortened events have their own": {cfg, []look{
+			{1 * time.Second, count(1, 0, 9), losses{}},
+			{2 * time.Second, count(1, 0, 10), count(1, 0, 10)},
+		}},
+		"the next alert waits, and tells what came since": {cfg, []look{
+			{1 * time.Second, count(5, 0, 0), count(5, 0, 0)},
+			{30 * time.Second, count(50, 0, 0), losses{}},
+			{61 * time.Second, count(60, 0, 0), count(55, 0, 0)},
+			{3 * time.Minute, count(60, 0, 0), losses{}},
+		}},
+		"no pause means that nobody is told": {sensor.LossAlertConfig{Events: 1}, []look{{1 * time.Second, count(9, 9, 9), losses{}}}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			alarm := lossAlarm{cfg: c.cfg}
+			for _, l := range c.looks {
+				got, ok := alarm.due(start.Add(l.after), l.now)
+				if !ok {
+					got = losses{}
+				}
+				if diff := cmp.Diff(l.want, got); diff != "" {
+					t.Errorf("after %v (-want +got):\n%s", l.after, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestLossAlert(t *testing.T) {
+	a := losses{pipeline.LossRingFull: 3, pipeline.LossShed: 40}.alert("n1")
+	if a.Output != "events lost or shortened: ring_full=3 shed=40" || a.Source != "internal" || a.Priority != pipeline.Warning || a.ID == "" {
+		t.Errorf("alert = %+v", a)
+	}
+	if diff := cmp.Diff(pipeline.Fields{"loss.ring_full": uint64(3), "loss.shed": uint64(40)}, a.OutputFields); diff != "" {
+		t.Errorf("fields (-want +got):\n%s", diff)
+	}
+	if b := (losses{pipeline.LossDecode: 1}).alert("n1"); a.Fingerprint != b.Fingerprint {
+		t.Error("two losses on one host are two things: they are one that repeats")
+	}
+	if b := (losses{pipeline.LossDecode: 1}).alert("n2"); a.Fingerprint == b.Fingerprint {
+		t.Error("losses on two hosts are one thing")
+	}
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/rules"
+	"github.com/tocsin-security/tocsin/sensor"
+	"github.com/tocsin-security/tocsin/stages/match"
+)
+
+// The gravest rule that asks for a kind of event decides when it is left out.
+func TestShedOrder(t *testing.T) {
+	const text = `
+- {rule: Grave, desc: d, condition: evt.type = ptrace, output: o, priority: CRITICAL}
+- {rule: Bad, desc: d, condition: "evt.type in (connect, ptrace)", output: o, priority: WARNING}
+- {rule: Mild, desc: d, condition: "evt.type in (openat, connect)", output: o, priority: NOTICE}
+`
+	set, err := rules.Parse(rules.DefaultConfig(), []rules.Source{{Name: "r.yaml", Data: []byte(text)}})
+	if err != nil || set.Err() != nil {
+		t.Fatal(err, set.Err())
+	}
+	m, err := match.New(match.Config{}, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[pipeline.EventType]sensor.Shed{
+		pipeline.EventPtrace: sensor.ShedNever, pipeline.EventConnect: sensor.ShedLate, pipeline.EventOpenat: sensor.ShedEarly,
+	}
+	if diff := cmp.Diff(want, shedOrder(m)); diff != "" {
+		t.Errorf("shedOrder (-want +got):\n%s", diff)
+	}
+}
