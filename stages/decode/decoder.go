@@ -99,6 +99,9 @@ func (d *Decoder) Lookup(pid int32) *pipeline.Process {
 	return &e.Process
 }
 
+// BootOffset is what the Decoder adds to CLOCK_BOOTTIME, for the header of a capture.
+func (d *Decoder) BootOffset() int64 { return d.offset }
+
 // TypeOf is the kind of event a sample holds, without decoding it; unknown for what is no sample.
 func TypeOf(s pipeline.Sample) pipeline.EventType {
 	h := view[eventHeader](s)
