@@ -29,6 +29,7 @@ func newRootCommand() *cobra.Command {
 		newCheckCommand(logger),
 		newRecordCommand(logger),
 		newReplayCommand(logger),
+		newDoctorCommand(),
 		newVersionCommand(),
 	)
 	return root
