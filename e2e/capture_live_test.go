@@ -107,6 +107,13 @@ func TestReplayElsewhereGivesWhatLiveGave(t *testing.T) {
 	if diff := cmp.Diff(lived, replayed); diff != "" {
 		t.Errorf("replay of the run's own capture (-live +replay):\n%s", diff)
 	}
+	// A capture that was cut gives the alerts of its whole records.
+	b, err := os.ReadFile(tap)
+	must(t, err)
+	must(t, os.WriteFile(tap, b[:len(b)-1], 0o600))
+	if cut := alertLines(t, replayElsewhere(t, l, file, tap)); len(cut) == 0 || !slices.Equal(cut, lived[:len(cut)]) {
+		t.Errorf("a cut capture gave %d alerts, want the first of %d", len(cut), len(lived))
+	}
 	replayed = withoutClock(t, alertLines(t, replayElsewhere(t, l, file, beside)))
 	if diff := cmp.Diff(withoutClock(t, lived), replayed); diff != "" {
 		t.Errorf("replay of the capture made beside it (-live +replay):\n%s", diff)
