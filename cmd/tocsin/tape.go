@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -13,11 +14,14 @@ import (
 )
 
 // tape writes a capture of what a hot half takes: each record, and before it what was read of the machine
-// to decode and enrich it. It belongs to the hot half's goroutine.
+// to decode and enrich it. It is written by the hot half's goroutine, and may be closed by another while
+// that one has not stopped in time.
 type tape struct {
 	file *os.File
-	w    *capture.Writer
-	err  error // the first of writing: nothing is written after it
+
+	mu  sync.Mutex // guards what follows
+	w   *capture.Writer
+	err error // the first of writing: nothing is written after it
 }
 
 // newTape creates the file and begins it with the process table. The hot half must not have taken a record yet.
@@ -47,6 +51,8 @@ func newTape(name string, h *hot, host string) (*tape, error) {
 }
 
 func (t *tape) note(write func([]byte) error, text []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.err == nil {
 		t.err = write(text)
 	}
@@ -54,14 +60,25 @@ func (t *tape) note(write func([]byte) error, text []byte) {
 
 // sample writes the record that was just taken.
 func (t *tape) sample(s pipeline.Sample) error {
-	if t.err != nil {
-		return t.err
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err == nil {
+		t.err = t.w.WriteSample(s)
 	}
-	t.err = t.w.WriteSample(s)
 	return t.err
 }
 
-func (t *tape) close() error { return errors.Join(t.w.Close(), t.file.Close()) }
+// close ends the file. After an error of writing the file stays as one that was cut.
+func (t *tape) close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	failed := t.err
+	t.err = os.ErrClosed
+	if failed != nil {
+		return t.file.Close() // the error was told where it came up
+	}
+	return errors.Join(t.w.Close(), t.file.Close())
+}
 
 func captureHeader(h *hot, host string) (capture.Header, error) {
 	var uts unix.Utsname
