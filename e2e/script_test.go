@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -20,7 +23,12 @@ func TestScripts(t *testing.T) {
 			env.Setenv("SHARED", shared)
 			return nil
 		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"jsonkeys": jsonKeys},
 		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				need(t, os.Geteuid() == 0 || os.Getenv("CI") != "true", "root")
+				return os.Geteuid() == 0, nil
+			}
 			if cond != "shared" {
 				return false, nil
 			}
@@ -31,4 +39,16 @@ func TestScripts(t *testing.T) {
 			return err == nil, nil
 		},
 	})
+}
+
+// jsonKeys requires that a file, or stdout, is one JSON object with exactly these keys.
+func jsonKeys(ts *testscript.TestScript, neg bool, args []string) {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(ts.ReadFile(args[0])), &object); err != nil {
+		ts.Fatalf("%s is no JSON object: %v", args[0], err)
+	}
+	got, want := slices.Sorted(maps.Keys(object)), slices.Sorted(slices.Values(args[1:]))
+	if slices.Equal(got, want) == neg {
+		ts.Fatalf("keys %v, want %v", got, want)
+	}
 }

@@ -69,7 +69,7 @@ func (f *Fields) UnmarshalJSON(b []byte) error {
 // Alert is one rule that fired on one event. Its JSON is one line in Falco's shape plus labels,
 // annotations and fingerprint; the same JSON travels on the bus.
 type Alert struct {
-	ID           string            `json:"uuid"` // assigned once when the rule fires; a redelivered alert keeps it
+	ID           string            `json:"uuid"` // of event and rule: a redelivered or replayed alert has the same
 	Time         time.Time         `json:"time"`
 	Rule         string            `json:"rule"`
 	Priority     Priority          `json:"priority"`

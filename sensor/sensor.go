@@ -75,44 +75,58 @@ func ownTGID() uint32 {
 
 // load brings programs and maps into the kernel, attached to nothing.
 func load(ring, self uint32) (*Sensor, error) {
-	// Before 5.11 the memory of maps counts against RLIMIT_MEMLOCK.
-	if err := rlimit.RemoveMemlock(); err != nil {
-		return nil, fmt.Errorf("raise the locked memory limit for the sensor: %w", err)
-	}
-	spec, err := bpf.LoadSensor()
+	spec, kernel, err := prepare(ring, self)
 	if err != nil {
-		return nil, fmt.Errorf("read the sensor's embedded object: %w", err)
-	}
-	cpus, err := ebpf.PossibleCPU()
-	if err != nil {
-		return nil, fmt.Errorf("count the CPUs the sensor may run on: %w", err)
-	}
-	spec.Maps[bpf.SensorMapScratches].MaxEntries = uint32(cpus)
-	spec.Maps[bpf.SensorMapEvents].MaxEntries = ring
-	if err := spec.Variables[bpf.SensorVarSelfTgid].Set(self); err != nil {
-		return nil, fmt.Errorf("tell the sensor its own process: %w", err)
-	}
-	if err := prepareShedding(spec, ring, cpus); err != nil {
 		return nil, err
 	}
-	kernel, err := btf.LoadKernelSpec()
-	if err != nil {
-		return nil, fmt.Errorf("read the kernel's types: %w", err)
-	}
-	s := &Sensor{}
-	if s.uring, err = findUring(kernel); err != nil {
-		return nil, fmt.Errorf("find what the sensor can see of io_uring: %w", err)
-	}
-	if err := s.uring.prepare(spec); err != nil {
-		return nil, err
-	}
-	if s.hasEnds, err = prepareConnects(kernel, spec); err != nil {
-		return nil, fmt.Errorf("find what the sensor can see of connects: %w", err)
-	}
+	s := &Sensor{uring: kernel.uring, hasEnds: kernel.hasEnds}
 	if err := spec.LoadAndAssign(&s.objects, nil); err != nil {
 		return nil, fmt.Errorf("load the sensor into the kernel: %w", err)
 	}
 	return s, nil
+}
+
+// kernelHas is what the running kernel has of what not every kernel has.
+type kernelHas struct {
+	uring   uring
+	hasEnds bool // connectState
+}
+
+// prepare fits the embedded object to this machine.
+func prepare(ring, self uint32) (spec *ebpf.CollectionSpec, has kernelHas, err error) {
+	// Before 5.11 the memory of maps counts against RLIMIT_MEMLOCK.
+	if err := rlimit.RemoveMemlock(); err != nil {
+		return nil, has, fmt.Errorf("raise the locked memory limit for the sensor: %w", err)
+	}
+	if spec, err = bpf.LoadSensor(); err != nil {
+		return nil, has, fmt.Errorf("read the sensor's embedded object: %w", err)
+	}
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return nil, has, fmt.Errorf("count the CPUs the sensor may run on: %w", err)
+	}
+	spec.Maps[bpf.SensorMapScratches].MaxEntries = uint32(cpus)
+	spec.Maps[bpf.SensorMapEvents].MaxEntries = ring
+	if err := spec.Variables[bpf.SensorVarSelfTgid].Set(self); err != nil {
+		return nil, has, fmt.Errorf("tell the sensor its own process: %w", err)
+	}
+	if err := prepareShedding(spec, ring, cpus); err != nil {
+		return nil, has, err
+	}
+	kernel, err := btf.LoadKernelSpec()
+	if err != nil {
+		return nil, has, fmt.Errorf("read the kernel's types: %w", err)
+	}
+	if has.uring, err = findUring(kernel); err != nil {
+		return nil, has, fmt.Errorf("find what the sensor can see of io_uring: %w", err)
+	}
+	if err := has.uring.prepare(spec); err != nil {
+		return nil, has, err
+	}
+	if has.hasEnds, err = prepareConnects(kernel, spec); err != nil {
+		return nil, has, fmt.Errorf("find what the sensor can see of connects: %w", err)
+	}
+	return spec, has, nil
 }
 
 // start fills the tables, opens the ring and attaches. Exit comes first and fork before exec, so that

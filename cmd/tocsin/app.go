@@ -54,6 +54,7 @@ type app struct {
 	hot      *hot     // nil in the router role
 	durable  *durable // nil in the sensor role
 	sender   *sender  // nil in roles with a durable half
+	tape     *tape    // nil: nothing is recorded
 	enricher *enrich.Enricher
 	batcher  *router.Batcher
 	server   *api.Server
@@ -95,8 +96,17 @@ func (a *app) open(ctx context.Context, p *plan) error {
 	}
 	if a.role.hot && p.cfg.Sensor.Enabled {
 		a.enricher = enrich.New(p.cfg.Enrich, p.host, a.log)
-		if a.hot, err = openHot(p, a.enricher, a.log); err != nil {
+		if a.hot, err = openHot(p.cfg.Sensor, wanted(p.matcher), p.host, a.enricher, a.log); err != nil {
 			return err
+		}
+		if err := a.hot.replace(p.matcher); err != nil {
+			return err
+		}
+		if a.opts.record != "" {
+			if a.tape, err = newTape(a.opts.record, a.hot, p.host); err != nil {
+				return err
+			}
+			a.hot.tape = a.tape
 		}
 	}
 	if err := a.reg.Register(newCollector(a)); err != nil {
@@ -207,6 +217,9 @@ func (a *app) close() error {
 	var errs []error
 	if a.hot != nil {
 		errs = append(errs, a.hot.sensor.Close())
+	}
+	if a.tape != nil {
+		errs = append(errs, a.tape.close())
 	}
 	if a.durable != nil {
 		errs = append(errs, a.durable.close())

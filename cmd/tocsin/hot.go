@@ -23,6 +23,7 @@ type hot struct {
 	enricher *enrich.Enricher
 	matcher  atomic.Pointer[match.Matcher] // exchanged by a reload, between two events
 	connects *connstat.Table
+	tape     *tape // nil: nothing is recorded
 	log      *slog.Logger
 	offset   int64 // from CLOCK_BOOTTIME to ns since the epoch
 
@@ -35,20 +36,16 @@ type hot struct {
 
 // openHot loads the sensor, and seeds the process table after its events have begun to queue: what
 // starts in between is in the queue, so nothing is missed.
-func openHot(p *plan, enricher *enrich.Enricher, log *slog.Logger) (*hot, error) {
+func openHot(cfg sensor.Config, want []pipeline.EventType, host string, enricher *enrich.Enricher, log *slog.Logger) (*hot, error) {
 	offset, err := decode.BootOffset()
 	if err != nil {
 		return nil, fmt.Errorf("read the clocks: %w", err)
 	}
-	h := &hot{decoder: decode.New(decode.Config{}, p.host, offset), enricher: enricher, log: log, offset: offset,
+	h := &hot{decoder: decode.New(decode.Config{}, host, offset), enricher: enricher, log: log, offset: offset,
 		connects: connstat.New(enricher.Container)}
-	h.matcher.Store(p.matcher)
-	h.sensor, err = sensor.Open(p.cfg.Sensor, wanted(p.matcher), log)
+	h.sensor, err = sensor.Open(cfg, want, log)
 	if err != nil {
 		return nil, err
-	}
-	if err := h.sensor.SetShed(shedOrder(p.matcher)); err != nil {
-		return nil, errors.Join(err, h.sensor.Close())
 	}
 	if err := h.decoder.Seed("/proc"); err != nil {
 		return nil, errors.Join(fmt.Errorf("list the processes that run: %w", err), h.sensor.Close())
@@ -65,30 +62,46 @@ func (h *hot) run(ctx context.Context, emit func(pipeline.Alert) error) error {
 	return h.sensor.Run(ctx, func(s pipeline.Sample) error { return h.handle(s, flagged) })
 }
 
-// handle takes one record all the way. A record that cannot be decoded is counted, not fatal.
+// handle takes one record all the way.
 func (h *hot) handle(s pipeline.Sample, emit func(pipeline.Alert) error) error {
+	ok := h.take(s)
+	if h.tape != nil {
+		if err := h.tape.sample(s); err != nil { // a full disk must not end the watch
+			h.log.Error("the recording ends here", "err", err)
+			h.tape = nil
+		}
+	}
+	if !ok {
+		return nil
+	}
+	var emitErr error
+	h.matcher.Load().Match(&h.event, func(a pipeline.Alert) {
+		emitErr = errors.Join(emitErr, emit(a))
+	})
+	return emitErr
+}
+
+// take decodes and enriches one record; ok says whether it is an event for the rules. A record that cannot
+// be decoded is counted, not fatal.
+func (h *hot) take(s pipeline.Sample) (ok bool) {
 	h.received.Add(1)
 	ok, err := h.decoder.Decode(s, &h.event)
 	switch {
 	case err != nil:
 		h.failed.Add(1)
 		h.log.Debug("a record could not be decoded", "err", err)
-		return nil
+		return false
 	case !ok:
 		h.state.Add(1)
-		return nil
+		return false
 	case h.event.Type == pipeline.EventConnects:
 		h.state.Add(1)
 		h.connects.Learn(&h.event)
-		return nil
+		return false
 	}
 	h.events.Add(1)
 	h.enricher.Process(&h.event)
-	var emitErr error
-	h.matcher.Load().Match(&h.event, func(a pipeline.Alert) {
-		emitErr = errors.Join(emitErr, emit(a))
-	})
-	return emitErr
+	return true
 }
 
 // wanted is what the kernel has to report: what the rules ask for, and pivot_root, by which enrich knows

@@ -36,6 +36,7 @@ type options struct {
 	config  string // file; "" for the embedded one
 	dataDir string // overrides data_dir
 	output  string // auto, text or json: how alerts are printed
+	record  string // capture to write of what the sensor sees; "" none
 }
 
 // rulesRunning counts the rules that take part in matching.

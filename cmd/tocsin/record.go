@@ -6,26 +6,25 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
+	"github.com/tocsin-security/tocsin/configs"
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/sensor"
-	"github.com/tocsin-security/tocsin/sensor/capture"
-	"github.com/tocsin-security/tocsin/stages/decode"
+	"github.com/tocsin-security/tocsin/stages/enrich"
 )
 
 // newRecordCommand writes what the sensor sees to a file.
 func newRecordCommand(logger func() (*slog.Logger, error)) *cobra.Command {
-	var file string
+	var file, config string
 	var limit time.Duration
 	cmd := &cobra.Command{
 		Use:   "record -o FILE",
 		Short: "Write what the kernel reports to a file, for replay",
-		Long: "record writes every event the sensor can report, and the processes that run when it starts, to a file.\n" +
+		Long: "record writes every event the sensor can report to a file, with the processes that run when it starts and\n" +
+			"the names of users and containers as they become known. Of the configuration it uses sensor and enrich.\n" +
 			"The file holds command lines and environments: treat it as a secret.",
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -39,10 +38,11 @@ func newRecordCommand(logger func() (*slog.Logger, error)) *cobra.Command {
 				ctx, cancel = context.WithTimeout(ctx, limit)
 				defer cancel()
 			}
-			return record(ctx, file, log)
+			return record(ctx, file, config, log)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "output", "o", "", "capture file to write")
+	configFlag(cmd, &config)
 	cmd.Flags().DurationVar(&limit, "for", 0, "stop after this time (default: at SIGINT or SIGTERM)")
 	if err := cmd.MarkFlagRequired("output"); err != nil {
 		panic(err) // the flag is defined one line above
@@ -50,60 +50,38 @@ func newRecordCommand(logger func() (*slog.Logger, error)) *cobra.Command {
 	return cmd
 }
 
-func record(ctx context.Context, name string, log *slog.Logger) (err error) {
-	header, err := captureHeader()
+func record(ctx context.Context, name, config string, log *slog.Logger) (err error) {
+	cfg, err := configs.Load(config)
 	if err != nil {
 		return err
 	}
-	cfg := sensor.DefaultConfig()
-	cfg.ConnectionMetrics = sensor.CountNever // a capture has the connects themselves
-	s, err := sensor.Open(cfg, nil, log)
+	cfg.Sensor.ConnectionMetrics = sensor.CountNever // a capture has the connects themselves
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("ask for the host name: %w", err)
+	}
+	enricher := enrich.New(cfg.Enrich, host, log)
+	h, err := openHot(cfg.Sensor, nil, host, enricher, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	// The processes are listed after events have begun to queue, so none falls between the two.
-	decoder := decode.New(decode.Config{}, header.Hostname, header.BootOffset)
-	if err := decoder.Seed("/proc"); err != nil {
-		return fmt.Errorf("list the processes that run: %w", err)
-	}
-	table, err := decoder.Snapshot()
+	defer func() { err = errors.Join(err, h.sensor.Close()) }()
+	t, err := newTape(name, h, host)
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("record: %w", err)
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	w, err := capture.NewWriter(file, header)
-	if err != nil {
-		return err
-	}
-	if err := w.WriteProcesses(table); err != nil {
-		return errors.Join(err, w.Close())
-	}
-	n := 0
 	log.Info("recording", "file", name)
-	err = s.Run(ctx, func(sample pipeline.Sample) error {
-		n++
-		return w.WriteSample(sample)
+	err = runParts(ctx, log, []part{
+		{name: "sensor", run: func(ctx context.Context) error {
+			return h.sensor.Run(ctx, func(s pipeline.Sample) error {
+				h.take(s)
+				return t.sample(s)
+			})
+		}},
+		{name: "enrich", run: enricher.Run},
 	})
-	log.Info("recorded", "file", name, "samples", n)
-	return errors.Join(err, w.Close(), reportLosses(s, log))
-}
-
-func captureHeader() (h capture.Header, err error) {
-	var uts unix.Utsname
-	if err := unix.Uname(&uts); err != nil {
-		return h, fmt.Errorf("ask for the kernel's name: %w", err)
-	}
-	h = capture.Header{Arch: runtime.GOARCH, KernelRelease: unix.ByteSliceToString(uts.Release[:])}
-	if h.Hostname, err = os.Hostname(); err != nil {
-		return h, fmt.Errorf("ask for the host name: %w", err)
-	}
-	h.BootOffset, err = decode.BootOffset()
-	return h, err
+	log.Info("recorded", "file", name, "samples", h.received.Load())
+	return errors.Join(err, t.close(), reportLosses(h.sensor, log))
 }
 
 // reportLosses says what a capture lacks.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/tocsin-security/tocsin/notifiers/stdout"
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -26,7 +27,8 @@ func newReplayCommand(logger func() (*slog.Logger, error)) *cobra.Command {
 		Use:   "replay --config FILE CAPTURE",
 		Short: "Run rules over a capture and print the alerts as JSON lines",
 		Long: "replay runs the configuration's rules and whitelist over a capture, as fast as it can. Alerts go to stdout,\n" +
-			"a JSON object a line, without dedupe and without delivery; the figures of the run go to stderr.",
+			"a JSON object a line, without dedupe and without delivery; the figures of the run go to stderr. It needs\n" +
+			"no rights, and gives the same alerts on any machine.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			log, err := logger()
@@ -60,45 +62,55 @@ func replay(ctx context.Context, p *plan, name string, out, figures io.Writer, l
 	if err != nil {
 		return err
 	}
-	h, err := replayHot(p, reader.Header, log)
+	r, err := newReplay(p, reader.Header, log)
 	if err != nil {
 		return err
 	}
-	alerts := 0
+	r.emit = func(a pipeline.Alert) error {
+		r.alerts++
+		return stream.Notify(ctx, pipeline.Message{Alerts: []pipeline.Alert{a}})
+	}
 	begun := time.Now()
 	truncated := (*capture.TruncatedError)(nil)
-	err = replayFrames(h, reader, func(a pipeline.Alert) error {
-		alerts++
-		return stream.Notify(ctx, pipeline.Message{Alerts: []pipeline.Alert{a}})
-	})
+	err = r.run(ctx, reader)
 	if errors.As(err, &truncated) {
 		log.Warn("the capture is cut; everything before was replayed", "file", name, "err", err)
 		err = nil
 	}
-	took := time.Since(begun)
-	fmt.Fprintf(figures, "replay: %d events, %d alerts, %d records not decoded, %.2f s, %.0f events/s\n",
-		h.events.Load(), alerts, h.failed.Load(), took.Seconds(), float64(h.events.Load())/took.Seconds())
-	return err
+	return errors.Join(err, r.report(figures, time.Since(begun)))
 }
 
-// replayHot is a hot half without a sensor, whose host is the one of the capture.
-func replayHot(p *plan, header capture.Header, log *slog.Logger) (*hot, error) {
+// replayed is a replay under way.
+type replayed struct {
+	hot    *hot
+	wanted [pipeline.NumEventTypes]bool
+	emit   func(pipeline.Alert) error
+	alerts int
+}
+
+// newReplay makes a hot half without a sensor, whose host is the one of the capture.
+func newReplay(p *plan, header capture.Header, log *slog.Logger) (*replayed, error) {
 	matcher, err := p.newMatcher(header.Hostname)
 	if err != nil {
 		return nil, err
 	}
-	h := &hot{
+	r := &replayed{hot: &hot{
 		decoder:  decode.New(decode.Config{}, header.Hostname, header.BootOffset),
-		enricher: enrich.New(p.cfg.Enrich, header.Hostname, log),
+		enricher: enrich.NewReplay(header.Hostname, log),
 		log:      log,
+	}}
+	r.hot.matcher.Store(matcher)
+	// The scheduler's events are always reported, counted connects as the sensor is configured.
+	for _, t := range append(wanted(matcher), pipeline.EventExecve, pipeline.EventClone, pipeline.EventExit, pipeline.EventConnects) {
+		r.wanted[t] = true
 	}
-	h.connects = connstat.New(h.enricher.Container)
-	h.matcher.Store(matcher)
-	return h, nil
+	r.hot.connects = connstat.New(r.hot.enricher.Container)
+	return r, nil
 }
 
-func replayFrames(h *hot, reader *capture.Reader, emit func(pipeline.Alert) error) error {
-	for {
+// run goes through the capture.
+func (r *replayed) run(ctx context.Context, reader *capture.Reader) error {
+	for ctx.Err() == nil {
 		kind, payload, err := reader.Next()
 		switch {
 		case errors.Is(err, io.EOF):
@@ -106,12 +118,37 @@ func replayFrames(h *hot, reader *capture.Reader, emit func(pipeline.Alert) erro
 		case err != nil:
 			return err
 		case kind == capture.Processes:
-			err = h.decoder.Restore(payload)
-		case kind == capture.Sample:
-			err = h.handle(payload, emit)
+			err = r.hot.decoder.Restore(payload)
+		case kind == capture.Lookup:
+			err = r.hot.decoder.Learn(payload)
+		case kind == capture.Finding:
+			err = r.hot.enricher.Learn(payload)
+		case kind == capture.Sample && r.wants(payload):
+			err = r.hot.handle(payload, r.emit)
 		}
 		if err != nil {
 			return err
 		}
 	}
+	return ctx.Err()
+}
+
+// wants reports whether a live run of these rules would have had the sample from the kernel. One that would
+// not is left out: it could tell of a process what live is not known.
+func (r *replayed) wants(s pipeline.Sample) bool {
+	t := decode.TypeOf(s)
+	return t >= pipeline.NumEventTypes || r.wanted[t] // what cannot be decoded is counted
+}
+
+// report prints the figures of the run.
+func (r *replayed) report(w io.Writer, took time.Duration) error {
+	var used unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &used); err != nil {
+		return fmt.Errorf("ask for the CPU time used: %w", err)
+	}
+	cpu := time.Duration(used.Utime.Nano() + used.Stime.Nano())
+	events := r.hot.events.Load()
+	_, err := fmt.Fprintf(w, "replay: %d events, %d alerts, %d records not decoded, %.2f s, %.0f events/s, %.2f s of CPU time\n",
+		events, r.alerts, r.hot.failed.Load(), took.Seconds(), float64(events)/took.Seconds(), cpu.Seconds())
+	return err
 }

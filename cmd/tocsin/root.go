@@ -29,6 +29,7 @@ func newRootCommand() *cobra.Command {
 		newCheckCommand(logger),
 		newRecordCommand(logger),
 		newReplayCommand(logger),
+		newDoctorCommand(),
 		newVersionCommand(),
 	)
 	return root
@@ -60,6 +61,9 @@ func newRoleCommand(r role, short string, logger func() (*slog.Logger, error)) *
 	}
 	configFlag(cmd, &opts.config)
 	cmd.Flags().StringVar(&opts.dataDir, "data-dir", "", "folder of the embedded bus and store, instead of the configuration's data_dir")
+	if r.hot {
+		cmd.Flags().StringVar(&opts.record, "record", "", "capture file to write of what the rules see, for replay; treat it as a secret")
+	}
 	cmd.Flags().StringVar(&opts.output, "output", "auto", "how alerts are printed: text, json, or auto: text on a terminal")
 	return cmd
 }

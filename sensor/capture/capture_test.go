@@ -103,6 +103,33 @@ func equal(a, b []pipeline.Sample) bool {
 	return slices.EqualFunc(a, b, func(x, y pipeline.Sample) bool { return bytes.Equal(x, y) })
 }
 
+func TestFramesKeepTheirOrder(t *testing.T) {
+	var file bytes.Buffer
+	w, err := NewWriter(&file, testHeader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := bytes.Repeat([]byte("x"), maxSample+1) // two account files, say
+	if err := errors.Join(w.WriteLookup([]byte("a")), w.WriteFinding(large), w.WriteSample(pipeline.Sample("c")),
+		w.WriteFinding([]byte("d")), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := NewReader(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, want := range []string{"lookup 1", fmt.Sprint("finding ", maxSample+1), "sample 1", "finding 1"} {
+		kind, payload, err := r.Next()
+		if got := fmt.Sprint(kind, " ", len(payload)); err != nil || got != want {
+			t.Errorf("Next = %s, %v; want %s", got, err, want)
+		}
+	}
+	if _, _, err := r.Next(); err != io.EOF {
+		t.Errorf("at the end Next = %v, want io.EOF", err)
+	}
+}
+
 func TestACutFileIsReadToItsLastWholeFrame(t *testing.T) {
 	var file bytes.Buffer
 	samples := frames(3000)

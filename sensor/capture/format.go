@@ -21,6 +21,8 @@ const (
 	Processes  Kind = 2
 	Sample     Kind = 3
 	kindEnd    Kind = 4
+	Lookup     Kind = 5
+	Finding    Kind = 6
 )
 
 // String is the kind's name in messages.
@@ -34,6 +36,10 @@ func (k Kind) String() string {
 		return "sample"
 	case kindEnd:
 		return "end"
+	case Lookup:
+		return "lookup"
+	case Finding:
+		return "finding"
 	default:
 		return fmt.Sprintf("kind %d", uint8(k))
 	}
@@ -43,11 +49,13 @@ func (k Kind) String() string {
 const frameHeaderSize = 5
 
 // Bounds of a frame's length: a foreign file must not make a reader allocate at will. The largest
-// record is about 40 KiB, a process table entry about 1 KB of JSON and there are at most 262,144.
+// record is about 40 KiB, a process table entry about 1 KB of JSON and there are at most 262,144. A finding
+// holds two account files of up to 1 MiB, each byte of which JSON may write as six.
 const (
 	maxHeader    = 64 << 10
 	maxSample    = 1 << 20
 	maxProcesses = 256 << 20
+	maxFinding   = 16 << 20
 )
 
 func maxLength(k Kind) int {
@@ -58,6 +66,8 @@ func maxLength(k Kind) int {
 		return maxProcesses
 	case kindEnd:
 		return 0
+	case Lookup, Finding:
+		return maxFinding
 	default:
 		return maxSample
 	}

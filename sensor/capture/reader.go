@@ -65,7 +65,7 @@ func (c *Reader) readHeader() error {
 	return nil
 }
 
-// Next returns the next process table or sample, valid until the call after. At the end it returns
+// Next returns the next frame that is not the format's own, valid until the call after. At the end it returns
 // io.EOF; where the file is cut, a *TruncatedError. Kinds from later versions are skipped.
 func (c *Reader) Next() (Kind, []byte, error) {
 	for {
@@ -78,7 +78,7 @@ func (c *Reader) Next() (Kind, []byte, error) {
 			return 0, nil, err
 		case kind == kindEnd:
 			c.ended = true
-		case kind == Processes || kind == Sample:
+		case kind == Processes || kind == Sample || kind == Lookup || kind == Finding:
 			return kind, payload, nil
 		}
 	}

@@ -43,6 +43,12 @@ func NewWriter(w io.Writer, h Header) (*Writer, error) {
 // WriteProcesses writes the process table that the samples after it build on.
 func (c *Writer) WriteProcesses(table []byte) error { return c.frame(Processes, table) }
 
+// WriteLookup writes what decode read of the machine for the sample that is written next.
+func (c *Writer) WriteLookup(text []byte) error { return c.frame(Lookup, text) }
+
+// WriteFinding writes what enrich found out at the sample that is written next.
+func (c *Writer) WriteFinding(text []byte) error { return c.frame(Finding, text) }
+
 // WriteSample writes one record; it keeps nothing of s.
 func (c *Writer) WriteSample(s pipeline.Sample) error { return c.frame(Sample, s) }
 

@@ -3,8 +3,6 @@ package decode
 import (
 	"fmt"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
@@ -101,15 +99,14 @@ func (d *Decoder) Lookup(pid int32) *pipeline.Process {
 	return &e.Process
 }
 
-// BootOffset is what to add to CLOCK_BOOTTIME to get nanoseconds since the epoch. It changes when the
-// wall clock is set.
-func BootOffset() (int64, error) {
-	var boot, wall unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot); err != nil {
-		return 0, fmt.Errorf("read the boot time clock: %w", err)
+// BootOffset is what the Decoder adds to CLOCK_BOOTTIME, for the header of a capture.
+func (d *Decoder) BootOffset() int64 { return d.offset }
+
+// TypeOf is the kind of event a sample holds, without decoding it; unknown for what is no sample.
+func TypeOf(s pipeline.Sample) pipeline.EventType {
+	h := view[eventHeader](s)
+	if h == nil {
+		return pipeline.EventUnknown
 	}
-	if err := unix.ClockGettime(unix.CLOCK_REALTIME, &wall); err != nil {
-		return 0, fmt.Errorf("read the wall clock: %w", err)
-	}
-	return wall.Nano() - boot.Nano(), nil
+	return pipeline.EventType(h.Type)
 }

@@ -32,18 +32,15 @@ func (d *Decoder) load(pid int32, start, now uint64) *entry {
 
 // loadKnown enters a process read from /proc, and its ancestors; nil if it is not there.
 func (d *Decoder) loadKnown(pid int32, start, now uint64) *entry {
-	if d.table.procfs == "" {
-		return nil
-	}
-	p, paths, err := readProcess(d.table.procfs, pid, d.offset)
-	if err != nil { // gone, or never there: nothing to say of it
+	p, paths, ok := d.table.machine.process(pid, d.offset)
+	if !ok { // gone, or never there: nothing to say of it
 		return nil
 	}
 	e := &entry{Process: p}
 	if !e.is(start) {
 		return nil // the pid has a new owner
 	}
-	e.Links = d.links.of(d.table.procfs, pid, p.MntNS, 0)
+	e.Links = d.links.of(&d.table.machine, pid, p.MntNS, 0)
 	// The entry goes in before its parent is looked up: a loop of stale pids ends here.
 	d.table.insert(e, now)
 	d.table.adopt(d.parent(p.PPID, now), e)
@@ -120,7 +117,7 @@ func (d *Decoder) exec(ev *pipeline.Event) {
 	d.setTask(e, t)
 	e.ExecNS = e.MntNS
 	d.setImage(e)
-	e.Links = d.links.of(d.table.procfs, e.PID, e.MntNS, e.Links)
+	e.Links = d.links.of(&d.table.machine, e.PID, e.MntNS, e.Links)
 	// The new image may live in another mount namespace or root: look names up again.
 	e.User, e.Group, e.Login = "", "", ""
 	if paths := d.cgroupPaths(); len(paths) > 0 || ev.Flags&pipeline.FlagTruncated == 0 {

@@ -249,7 +249,7 @@ func TestFullTable(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(procfs, "1"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	d.table.procfs = procfs
+	d.table.machine.procfs = procfs
 	decode(t, d, forked(40, 1, "d", 60))
 	if d.Lookup(30) != nil || d.Lookup(40) == nil || d.TableFull() != 1 {
 		t.Errorf("after a sweep: 30 is %v, 40 is %v, counted %d", d.Lookup(30), d.Lookup(40), d.TableFull())

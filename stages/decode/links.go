@@ -3,7 +3,6 @@ package decode
 import (
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -17,29 +16,40 @@ type links map[uint32]pipeline.Links
 const maxLinks = 4096
 
 // of is the links of the root of process pid; old is what was known of them.
-func (l links) of(procfs string, pid int32, mountNS uint32, old pipeline.Links) pipeline.Links {
+func (l links) of(m *machine, pid int32, mountNS uint32, old pipeline.Links) pipeline.Links {
 	if known, ok := l[mountNS]; ok {
 		return known
 	}
-	if procfs == "" || mountNS == 0 {
+	if mountNS == 0 {
 		return old
 	}
-	root := filepath.Join(procfs, strconv.Itoa(int(pid)), "root")
-	if _, err := os.Stat(root); err != nil {
+	found, ok := m.links(pid, mountNS)
+	if !ok {
 		return old // gone already, or not ours to look at
 	}
-	var found pipeline.Links
+	l.set(mountNS, found)
+	return found
+}
+
+func (l links) set(mountNS uint32, found pipeline.Links) {
+	if len(l) >= maxLinks {
+		clear(l)
+	}
+	l[mountNS] = found
+}
+
+// readLinks looks at a root directory; ok is false if it cannot be seen.
+func readLinks(root string) (found pipeline.Links, ok bool) {
+	if _, err := os.Stat(root); err != nil {
+		return 0, false
+	}
 	if leadsTo(filepath.Join(root, "bin"), "usr/bin") {
 		found |= pipeline.LinkUsr
 	}
 	if leadsTo(filepath.Join(root, "var/run"), "run") {
 		found |= pipeline.LinkRun
 	}
-	if len(l) >= maxLinks {
-		clear(l)
-	}
-	l[mountNS] = found
-	return found
+	return found, true
 }
 
 // leadsTo reports whether path is a symbolic link to dir, absolute or relative to where it lies.

@@ -26,7 +26,7 @@ func TestLinksOfARoot(t *testing.T) {
 	root(2, map[string]string{"var/run": "../run"})
 	root(3, map[string]string{"bin": "/opt/usr/bin"})
 	both := pipeline.LinkUsr | pipeline.LinkRun
-	l := links{}
+	l, m := links{}, &machine{procfs: procfs}
 	for sentence, c := range map[string]struct {
 		pid     int32
 		mountNS uint32
@@ -42,14 +42,14 @@ func TestLinksOfARoot(t *testing.T) {
 		if c.pid == 4 || c.mountNS == 0 {
 			old = both // inherited
 		}
-		if got := l.of(procfs, c.pid, c.mountNS, old); got != c.want {
+		if got := l.of(m, c.pid, c.mountNS, old); got != c.want {
 			t.Errorf("%s: links = %b, want %b", sentence, got, c.want)
 		}
 	}
 	if err := os.RemoveAll(procfs); err != nil {
 		t.Fatal(err)
 	}
-	if got := l.of(procfs, 1, 10, 0); got != both {
+	if got := l.of(m, 1, 10, 0); got != both {
 		t.Errorf("looked at again, links = %b, want what is remembered", got)
 	}
 }

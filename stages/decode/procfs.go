@@ -29,7 +29,7 @@ func (d *Decoder) Seed(procfs string) error {
 	if err != nil {
 		return fmt.Errorf("scan the processes in %s: %w", procfs, err)
 	}
-	d.table.procfs = procfs
+	d.table.machine.procfs = procfs
 	d.ports.seed(procfs)
 	for pid := range pids {
 		if d.table.byPID[pid] == nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -15,6 +16,9 @@ type snapshot struct {
 	Processes []pipeline.Process `json:"processes"` // by pid, what enrich found out included
 	Stream    []uint16           `json:"stream"`    // ports that are served
 	Datagram  []uint16           `json:"datagram"`
+
+	// Links are what root directories have, by mount namespace; older captures lack it.
+	Links map[uint32]pipeline.Links `json:"links,omitempty"`
 }
 
 // Snapshot is the Decoder's state as JSON, for the start of a capture. It holds command lines and
@@ -25,12 +29,10 @@ func (d *Decoder) Snapshot() ([]byte, error) {
 		if e.Exited {
 			continue
 		}
-		p := e.Process
-		p.Parent = nil // PPID says it; the pointer would write every ancestor again
-		processes = append(processes, p)
+		processes = append(processes, pack(e.Process))
 	}
 	slices.SortFunc(processes, func(a, b pipeline.Process) int { return cmp.Compare(a.PID, b.PID) })
-	b, err := json.Marshal(snapshot{processes, d.ports.stream.list(), d.ports.datagram.list()})
+	b, err := json.Marshal(snapshot{processes, d.ports.stream.list(), d.ports.datagram.list(), d.links})
 	if err != nil {
 		return nil, fmt.Errorf("write a snapshot of %d processes: %w", len(processes), err)
 	}
@@ -47,6 +49,12 @@ func (d *Decoder) Restore(text []byte) error {
 	if s.Processes == nil {
 		return errors.New("read a snapshot of the process table: it has none")
 	}
+	for i, p := range s.Processes {
+		var err error
+		if s.Processes[i], err = unpack(p); err != nil {
+			return fmt.Errorf("read a snapshot of the process table: %w", err)
+		}
+	}
 	d.ports = ports{}
 	for _, port := range s.Stream {
 		d.ports.stream.add(port)
@@ -59,13 +67,14 @@ func (d *Decoder) Restore(text []byte) error {
 	clear(t.dead)
 	t.dead = t.dead[:0]
 	t.size.Store(0)
+	d.links = links{}
 	for _, p := range s.Processes {
-		p.Parent = nil
 		t.insert(&entry{Process: p}, p.Start)
 		if p.Links != 0 {
 			d.links[p.MntNS] = p.Links
 		}
 	}
+	maps.Copy(d.links, s.Links)
 	for _, e := range t.byPID {
 		if parent := t.byPID[e.PPID]; parent != nil {
 			t.adopt(parent, e)

@@ -23,8 +23,8 @@ type table struct {
 	limit     int
 	byPID     map[int32]*entry
 	dead      []*entry // in the order they died
-	procfs    string   // "" means: never look there
-	lastSweep uint64   // ns CLOCK_BOOTTIME
+	machine   machine
+	lastSweep uint64 // ns CLOCK_BOOTTIME
 
 	// What other goroutines read.
 	size atomic.Int64  // of byPID
@@ -105,9 +105,9 @@ func (t *table) forget(now uint64) {
 // makeRoom frees entries of a full table: first of all that exited, then of processes that are gone
 // from /proc because their exit event was lost.
 func (t *table) makeRoom(now uint64) bool {
-	if t.procfs != "" && (t.lastSweep == 0 || now-t.lastSweep > sweepPause) {
+	if t.lastSweep == 0 || now-t.lastSweep > sweepPause {
 		t.lastSweep = now
-		if alive, err := listPIDs(t.procfs); err == nil { // without the list nothing is known to be gone
+		if alive := t.machine.running(); alive != nil { // without the list nothing is known to be gone
 			for pid, e := range t.byPID {
 				if !alive[pid] {
 					t.retire(e, nil, now)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -131,7 +132,7 @@ func parseAccounts(b []byte) map[uint32]string {
 			continue // NIS's "+" lines, comments
 		}
 		if _, taken := names[uint32(id)]; !taken {
-			names[uint32(id)] = string(fields[0])
+			names[uint32(id)] = strings.ToValidUTF8(string(fields[0]), "\uFFFD") // as messages and captures have it
 		}
 	}
 	return names

@@ -13,7 +13,8 @@ import (
 // accounts knows the names of users and groups in every mount namespace. Its files are read by the hot
 // goroutine, when a process appears whose names are not known yet; each file at most once a second.
 type accounts struct {
-	procfs string
+	procfs string // "" means: never look there; what is known was learned
+	notes  *notes // nil when nobody wants to know
 	now    func() time.Time
 	roots  map[rootKey]*rootAccounts
 	// entered are the names in root file systems that a container runtime has just moved into, by mount
@@ -81,7 +82,20 @@ func (a *accounts) resolve(p *pipeline.Process) {
 // root returns the accounts of a root file system, brought up to date through p or a relative of p that
 // still lives; with none of them left, what was known before.
 func (a *accounts) root(key rootKey, p *pipeline.Process) *rootAccounts {
-	now := a.now()
+	if a.procfs == "" {
+		if r := a.roots[key]; r != nil {
+			return r
+		}
+		return &rootAccounts{}
+	}
+	r := a.remembered(key)
+	a.update(r, key, p)
+	a.notes.root(key, r)
+	return r
+}
+
+// remembered is the entry of a root file system, a new one if there is none.
+func (a *accounts) remembered(key rootKey) *rootAccounts {
 	r := a.roots[key]
 	if r == nil {
 		if len(a.roots) >= maxRoots {
@@ -94,34 +108,42 @@ func (a *accounts) root(key rootKey, p *pipeline.Process) *rootAccounts {
 		}
 		a.roots[key] = r
 	}
+	return r
+}
+
+// update reads the files again through p or an ancestor, if their time has come.
+func (a *accounts) update(r *rootAccounts, key rootKey, p *pipeline.Process) {
+	now := a.now()
 	if !r.checked.IsZero() && now.Sub(r.checked) < recheck {
-		return r
+		return
 	}
 	if key == (rootKey{}) {
 		// Other processes' roots are closed to us without the right to trace them.
 		if a.refresh(r, 1, 0) || a.refresh(r, int32(os.Getpid()), 0) {
 			r.checked = now
 		}
-		return r
+		return
 	}
 	for range maxAncestors {
 		if p == nil || p.MntNS != key.mountNS {
-			return r
+			return
 		}
 		if a.refresh(r, p.PID, key.mountNS) {
 			if p.ExecNS == p.MntNS { // else its root may still be the host's: look again next time
 				r.checked = now
 			}
-			return r
+			return
 		}
 		p = p.Parent
 	}
-	return r
 }
 
 // pivoted reads the names in the root file system that a container runtime's process has just made its
 // own, before it starts the container's program.
 func (a *accounts) pivoted(pid int32) {
+	if a.procfs == "" {
+		return
+	}
 	link, err := os.Readlink(filepath.Join(a.procfs, strconv.Itoa(int(pid)), "ns", "mnt"))
 	var ns uint32
 	if _, scanErr := fmt.Sscanf(link, "mnt:[%d]", &ns); err != nil || scanErr != nil {

@@ -108,6 +108,18 @@ func (c *containerCache) remove(id string) {
 	}
 }
 
+// forget forgets a container at once.
+func (c *containerCache) forget(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.get(id) == nil {
+		return
+	}
+	known := maps.Clone(*c.known.Load())
+	delete(known, id)
+	c.known.Store(&known)
+}
+
 // prune copies what is known, without containers whose time is over.
 func (c *containerCache) prune(now time.Time) map[string]*pipeline.Container {
 	known := maps.Clone(*c.known.Load())

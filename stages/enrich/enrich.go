@@ -33,6 +33,14 @@ func New(cfg Config, host string, log *slog.Logger) *Enricher {
 	}
 }
 
+// NewReplay makes an Enricher for a replay: it knows what Learn tells it, and never looks at the machine
+// it runs on. Run is of no use to it.
+func NewReplay(host string, log *slog.Logger) *Enricher {
+	e := New(Config{}, host, log)
+	e.accounts.procfs = ""
+	return e
+}
+
 // Process fills in the process of ev. It always passes the event on.
 func (e *Enricher) Process(ev *pipeline.Event) pipeline.Outcome {
 	if ev.Type == pipeline.EventPivotRoot && !ev.Failed() {

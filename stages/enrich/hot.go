@@ -10,6 +10,7 @@ import (
 type hotContainers struct {
 	cache   *containerCache
 	partial map[string]*partial // containers of which only the id is known
+	notes   *notes              // nil when nobody wants to know
 }
 
 // partial is a container no runtime has told of yet.
@@ -32,7 +33,9 @@ const (
 // find returns what is known of container id, and asks for it in the background if that is only the id.
 // old is what the caller had.
 func (h *hotContainers) find(id string, old *pipeline.Container, now int64) *pipeline.Container {
-	if c := h.cache.get(id); c != nil {
+	c := h.cache.get(id)
+	h.notes.container(id, c)
+	if c != nil {
 		delete(h.partial, id)
 		return c
 	}

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/tocsin-security/tocsin/filter"
 	"github.com/tocsin-security/tocsin/filter/field"
 	"github.com/tocsin-security/tocsin/filter/syntax"
@@ -82,7 +80,7 @@ func parseIdentity(names []string) (fields []field.Ref, object bool, err error) 
 func (b *builder) alert(r *rule, v *field.View) pipeline.Alert {
 	ev := v.Ev
 	a := pipeline.Alert{
-		ID:           newID(),
+		ID:           alertID(r.Name, ev),
 		Time:         time.Unix(0, ev.Time).UTC(),
 		Rule:         r.Name,
 		Priority:     r.Priority,
@@ -105,14 +103,6 @@ func (b *builder) alert(r *rule, v *field.View) pipeline.Alert {
 	b.label(r, v, &a)
 	a.Annotations = annotations(r, &a)
 	return a
-}
-
-// newID is a UUID that sorts by time; should the random source fail, one that does not.
-func newID() string {
-	if id, err := uuid.NewV7(); err == nil {
-		return id.String()
-	}
-	return uuid.NewString()
 }
 
 func (b *builder) text(o *filter.Output, v *field.View) string {

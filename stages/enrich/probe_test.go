@@ -1,0 +1,34 @@
+package enrich
+
+import (
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestProbeTellsSocketsApart(t *testing.T) {
+	dir := t.TempDir()
+	deaf := filepath.Join(dir, "deaf")
+	l, err := net.Listen("unix", deaf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false) // as a runtime that was killed leaves it
+	l.Close()
+	got := Probe(t.Context(), ContainersConfig{Sockets: Sockets{deaf, dir + "/none"}})
+	if len(got) != 2 || !got[0].Found || got[0].Answers || !strings.Contains(got[0].Why, "connection refused") {
+		t.Errorf("Probe of a socket nobody serves = %+v", got)
+	}
+	if len(got) == 2 && (got[1].Found || got[1].Answers || got[1].Why != "") {
+		t.Errorf("Probe of a path that is not there = %+v", got[1])
+	}
+}
+
+func TestProbeAsksContainerd(t *testing.T) {
+	r := startRuntime(t)
+	got := Probe(t.Context(), ContainersConfig{Sockets: Sockets{r.socket}})
+	if len(got) != 1 || !got[0].Answers || got[0].Version == "" || got[0].Why != "" {
+		t.Errorf("Probe of a containerd = %+v", got)
+	}
+}
