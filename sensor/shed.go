@@ -2,6 +2,7 @@ package sensor
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf"
 
@@ -72,10 +73,23 @@ func shedClasses(order map[pipeline.EventType]Shed) (classes [shedTypes]uint8) {
 	return classes
 }
 
+// StateCalls are the system calls that change what later events tell of their process, or of the ports that
+// are served: whoever wants any event wants these, too. They are rare.
+func StateCalls() []pipeline.EventType {
+	var calls []pipeline.EventType
+	seen := Syscalls()
+	for _, spec := range table() {
+		if event := pipeline.EventType(spec.Type); feedsProcessTable(spec) && slices.Contains(seen, event) {
+			calls = append(calls, event)
+		}
+	}
+	return calls
+}
+
 // feedsProcessTable says whether a system call changes what later events tell of its process, or of the
 // ports that are served.
 func feedsProcessTable(spec bpf.SensorSyscallSpec) bool {
-	const state = bpf.SensorSpecFlagSPEC_CRED | bpf.SensorSpecFlagSPEC_COMM | bpf.SensorSpecFlagSPEC_CWD | bpf.SensorSpecFlagSPEC_ROOT
+	const state = bpf.SensorSpecFlagSPEC_CRED | bpf.SensorSpecFlagSPEC_CWD | bpf.SensorSpecFlagSPEC_ROOT
 	switch pipeline.EventType(spec.Type) {
 	case pipeline.EventSetsid, pipeline.EventSetpgid, pipeline.EventBind, pipeline.EventListen:
 		return true

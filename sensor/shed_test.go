@@ -219,7 +219,7 @@ func TestWhatFeedsTheProcessTableIsNeverShed(t *testing.T) {
 	classes := shedClasses(order)
 	for event, want := range map[pipeline.EventType]Shed{
 		pipeline.EventSetuid: ShedNever, pipeline.EventChdir: ShedNever, pipeline.EventSetsid: ShedNever,
-		pipeline.EventPivotRoot: ShedNever, pipeline.EventListen: ShedNever, pipeline.EventPrctl: ShedNever,
+		pipeline.EventPivotRoot: ShedNever, pipeline.EventListen: ShedNever,
 		pipeline.EventOpenat: ShedEarly, pipeline.EventConnect: ShedEarly, pipeline.EventPtrace: ShedEarly,
 	} {
 		if got := Shed(classes[event]); got != want {

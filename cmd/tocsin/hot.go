@@ -104,10 +104,10 @@ func (h *hot) take(s pipeline.Sample) (ok bool) {
 	return true
 }
 
-// wanted is what the kernel has to report: what the rules ask for, and pivot_root, by which enrich knows
-// that a container's files are about to be in use.
+// wanted is what the kernel has to report: what the rules ask for, and what keeps the process table true.
+// That has pivot_root, by which enrich knows that a container's files are about to be in use.
 func wanted(m *match.Matcher) []pipeline.EventType {
-	return append(m.EventTypes(), pipeline.EventPivotRoot)
+	return append(m.EventTypes(), sensor.StateCalls()...)
 }
 
 // shedOrder says what the kernel leaves out first when events come faster than they are read: what only

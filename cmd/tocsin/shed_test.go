@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,6 +26,12 @@ func TestShedOrder(t *testing.T) {
 	m, err := match.New(match.Config{}, set)
 	if err != nil {
 		t.Fatal(err)
+	}
+	// What keeps the process table true is asked for whatever the rules ask for, and never left out.
+	for _, state := range []pipeline.EventType{pipeline.EventChdir, pipeline.EventSetuid, pipeline.EventPivotRoot} {
+		if !slices.Contains(wanted(m), state) {
+			t.Errorf("%s is not asked for: processes would be told of as they were", state)
+		}
 	}
 	want := map[pipeline.EventType]sensor.Shed{
 		pipeline.EventPtrace: sensor.ShedNever, pipeline.EventConnect: sensor.ShedLate, pipeline.EventOpenat: sensor.ShedEarly,
