@@ -83,7 +83,7 @@ type Alert struct {
 	Fingerprint  Fingerprint       `json:"fingerprint"`
 	Enrichment   string            `json:"enrichment,omitempty"` // "partial": metadata was not there in time
 
-	Lossy bool `json:"lossy,omitempty"` // kernel events were lost around Time: what belongs to this may be missing
+	Lossy bool `json:"lossy,omitempty"` // the kernel lost events around Time: what belongs to this may be missing
 
 	// QuietFor is how long repeats of this fingerprint stay quiet; 0 means the configured default.
 	QuietFor time.Duration `json:"quiet_for,omitempty"`

@@ -13,8 +13,8 @@ import (
 const (
 	// lossLook is the pause between two looks at the loss counters: an alert comes that late at most.
 	lossLook = time.Second
-	// lossyFor is how long before and after a loss alerts are flagged: what belongs to an alert, a process
-	// that started or a connection that was made, is mostly that near.
+	// lossyFor is how long after a loss alerts are flagged: what belongs to an alert, a process that started
+	// or a connection that was made, is mostly that near.
 	lossyFor = 10 * time.Second
 )
 
@@ -31,14 +31,15 @@ func (h *hot) losses() (losses, error) {
 	return all, err
 }
 
-// lossy reports whether an event of that time, ns since the epoch, is near the last loss in the kernel.
-func (h *hot) lossy(at int64) bool {
-	last := h.sensor.LastLoss()
-	if last == 0 {
-		return false
-	}
-	distance := at - (int64(last) + h.offset)
-	return max(distance, -distance) <= int64(lossyFor)
+// lossy reports whether the kernel lost an event in lossyFor before an event of that time, ns since the
+// epoch, or between then and now.
+func (h *hot) lossy(at int64) bool { return isLossy(at, h.sensor.LastLoss(), h.offset) }
+
+// isLossy asks about the last loss alone, which is enough: an earlier one cannot be nearer to now. last is
+// on CLOCK_BOOTTIME, 0 for none. However long ago the event was: it may have waited in the ring behind a
+// reader that was held up, and what came after it was lost all that time.
+func isLossy(at int64, last uint64, offset int64) bool {
+	return last != 0 && int64(last)+offset >= at-int64(lossyFor)
 }
 
 // lossAlarm decides when losses are told.

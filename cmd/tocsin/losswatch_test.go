@@ -56,6 +56,25 @@ func TestLossesAreToldAtAThresholdAndNotTooOften(t *testing.T) {
 	}
 }
 
+func TestAlertsAroundALossAreFlagged(t *testing.T) {
+	const offset, event = int64(5 * time.Minute), int64(time.Hour)
+	lostAt := func(d time.Duration) uint64 { return uint64(event + int64(d) - offset) }
+	for sentence, c := range map[string]struct {
+		last uint64
+		want bool
+	}{
+		"nothing was ever lost":                          {0, false},
+		"a loss long before":                             {lostAt(-lossyFor - 1), false},
+		"a loss shortly before":                          {lostAt(-lossyFor), true},
+		"a loss at the same time":                        {lostAt(0), true},
+		"losses went on for a minute before it was read": {lostAt(time.Minute), true},
+	} {
+		if got := isLossy(event, c.last, offset); got != c.want {
+			t.Errorf("%s: isLossy = %v, want %v", sentence, got, c.want)
+		}
+	}
+}
+
 func TestLossAlert(t *testing.T) {
 	a := losses{pipeline.LossRingFull: 3, pipeline.LossShed: 40}.alert("n1")
 	if a.Output != "events lost or shortened: ring_full=3 shed=40" || a.Source != "internal" || a.Priority != pipeline.Warning || a.ID == "" {
