@@ -154,7 +154,7 @@ func (a *app) run(ctx context.Context) error {
 		parts = append(parts,
 			part{name: "sensor", run: func(ctx context.Context) error { return a.hot.run(ctx, emit(ctx)) }},
 			part{name: "losses", run: func(ctx context.Context) error {
-				return a.hot.watchLosses(ctx, p.cfg.Sensor.LossAlert, p.host, emit(ctx))
+				return lossWatch{p.cfg.Sensor.LossAlert, p.host, a.hot.losses, emit(ctx), a.log}.run(ctx)
 			}},
 			part{name: "enrich", run: a.enricher.Run},
 			part{name: "connects", run: a.hot.followConnects})

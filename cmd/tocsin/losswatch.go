@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -71,8 +72,18 @@ func (a *lossAlarm) due(now time.Time, counts losses) (since losses, ok bool) {
 	return since, true
 }
 
+func lossRule(cfg sensor.LossAlertConfig) internalRule {
+	return internalRule{
+		name:     "Events lost",
+		desc:     "the sensor lost events, or shortened many: what they would have told is missing",
+		descZH:   "探针丢失或截断了内核事件，期间可能有漏报",
+		priority: pipeline.Warning,
+		every:    time.Duration(cfg.Every),
+	}
+}
+
 // alert says what was lost.
-func (l losses) alert(host string) pipeline.Alert {
+func (l losses) alert(rule internalRule, host string) pipeline.Alert {
 	var text strings.Builder
 	fields := pipeline.Fields{}
 	for cause, n := range l {
@@ -81,29 +92,47 @@ func (l losses) alert(host string) pipeline.Alert {
 			fields["loss."+pipeline.Loss(cause).String()] = n
 		}
 	}
-	return newInternalAlert(host, "Events lost", pipeline.Warning, "events lost or shortened:"+text.String(), fields)
+	return rule.alert(host, "events lost or shortened:"+text.String(), fields)
 }
 
-// watchLosses emits an alert whenever enough was lost, until ctx ends.
-func (h *hot) watchLosses(ctx context.Context, cfg sensor.LossAlertConfig, host string, emit func(pipeline.Alert) error) error {
-	alarm := lossAlarm{cfg: cfg}
+// lossWatch tells when enough was lost.
+type lossWatch struct {
+	cfg  sensor.LossAlertConfig
+	host string
+	read func() (losses, error)
+	emit func(pipeline.Alert) error
+	log  *slog.Logger
+}
+
+// run looks until ctx ends, and then once more: whoever loses events has stopped by then.
+func (w lossWatch) run(ctx context.Context) error {
+	alarm := lossAlarm{cfg: w.cfg}
 	tick := time.NewTicker(lossLook)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return w.look(&alarm, time.Now())
 		case now := <-tick.C:
-			counts, err := h.losses()
-			if err != nil {
-				h.log.Warn("the loss counters could not be read", "err", err)
-				continue
-			}
-			if since, ok := alarm.due(now, counts); ok {
-				if err := emit(since.alert(host)); err != nil {
-					return fmt.Errorf("tell of lost events: %w", err)
-				}
+			if err := w.look(&alarm, now); err != nil {
+				return err
 			}
 		}
 	}
+}
+
+func (w lossWatch) look(alarm *lossAlarm, now time.Time) error {
+	counts, err := w.read()
+	if err != nil {
+		w.log.Warn("the loss counters could not be read", "err", err)
+		return nil
+	}
+	since, ok := alarm.due(now, counts)
+	if !ok {
+		return nil
+	}
+	if err := w.emit(since.alert(lossRule(w.cfg), w.host)); err != nil {
+		return fmt.Errorf("tell of lost events: %w", err)
+	}
+	return nil
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -75,18 +78,52 @@ func TestAlertsAroundALossAreFlagged(t *testing.T) {
 	}
 }
 
+// The counters are looked at while events flow, and once more when they have stopped.
+func TestLossesAreWatchedToTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		counts := losses{pipeline.LossShed: 5}
+		var told []string
+		w := lossWatch{
+			cfg: sensor.LossAlertConfig{Every: pipeline.Duration(time.Minute), Events: 1}, host: "n1", log: slog.New(slog.DiscardHandler),
+			read: func() (losses, error) { return counts, nil },
+			emit: func(a pipeline.Alert) error { told = append(told, a.Output); return nil },
+		}
+		done := make(chan error)
+		go func() { done <- w.run(ctx) }()
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		counts[pipeline.LossShed] = 7
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		want := []string{"events lost or shortened: shed=5", "events lost or shortened: shed=2"}
+		if diff := cmp.Diff(want, told); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestLossAlert(t *testing.T) {
-	a := losses{pipeline.LossRingFull: 3, pipeline.LossShed: 40}.alert("n1")
+	rule := lossRule(sensor.LossAlertConfig{Every: pipeline.Duration(time.Minute), Events: 1})
+	a := losses{pipeline.LossRingFull: 3, pipeline.LossShed: 40}.alert(rule, "n1")
 	if a.Output != "events lost or shortened: ring_full=3 shed=40" || a.Source != "internal" || a.Priority != pipeline.Warning || a.ID == "" {
 		t.Errorf("alert = %+v", a)
 	}
 	if diff := cmp.Diff(pipeline.Fields{"loss.ring_full": uint64(3), "loss.shed": uint64(40)}, a.OutputFields); diff != "" {
 		t.Errorf("fields (-want +got):\n%s", diff)
 	}
-	if b := (losses{pipeline.LossDecode: 1}).alert("n1"); a.Fingerprint != b.Fingerprint {
+	if a.Annotations["loss_shed"] != "40" || a.Annotations["description"] == "" || a.Annotations["description_zh"] == "" {
+		t.Errorf("annotations = %v, want the fields and both descriptions", a.Annotations)
+	}
+	if a.QuietFor <= 0 || a.QuietFor >= time.Minute {
+		t.Errorf("repeats stay quiet for %v: the alert of the next minute, with other counts, must go out", a.QuietFor)
+	}
+	if b := (losses{pipeline.LossDecode: 1}).alert(rule, "n1"); a.Fingerprint != b.Fingerprint {
 		t.Error("two losses on one host are two things: they are one that repeats")
 	}
-	if b := (losses{pipeline.LossDecode: 1}).alert("n2"); a.Fingerprint == b.Fingerprint {
+	if b := (losses{pipeline.LossDecode: 1}).alert(rule, "n2"); a.Fingerprint == b.Fingerprint {
 		t.Error("losses on two hosts are one thing")
 	}
 }
