@@ -121,11 +121,17 @@ enum chunk_kind {
 	CHUNK_CRED = 13,    /* cred_info: the caller's credentials after the call */
 	CHUNK_COMM = 14,    /* char[16]: the caller's task name after the call */
 	CHUNK_ROOT = 15,    /* components: fs.root, up to the top of its mount namespace; empty where that is the root */
+	CHUNK_MOVED = 16,   /* __u64: bytes of the first message of a call that moved several */
+	CHUNK_SUBTREE = 17, /* components: what lies above the .below ones of a CHUNK_FILE, up to the root of its file system */
 };
 
 /* chunk_header.index of a CHUNK_FILE or CHUNK_SOCK whose descriptor is the call's result; else it is the
  * number of the argument. */
 #define CHUNK_OF_RESULT 0xff
+
+/* And of descriptors that came with a message (SCM_RIGHTS): this, and the next ones, for the first PASSED_MAX. */
+#define CHUNK_PASSED 0xf0
+#define PASSED_MAX 4
 
 /* chunk_header.flags */
 enum chunk_flag {
@@ -152,13 +158,15 @@ struct file_info {
 	__u32 nlink;
 	__u32 fd;       /* the descriptor this was read from */
 	__u32 flags;    /* enum file_flag */
-	__u32 pad;
+	__u32 below;    /* FILE_IN_MOUNT: bytes of the components that lie in the file's own mount, as far as the process's root */
 };
 
 enum file_flag {
 	FILE_UPPER_LAYER = 1 << 0, /* on overlayfs with an upper dentry */
 	FILE_LOWER_LAYER = 1 << 1, /* on overlayfs without an upper dentry */
 	FILE_CREATED = 1 << 2,     /* FMODE_CREATED: this open made the file */
+	FILE_IN_MOUNT = 1 << 3,    /* .below is known */
+	FILE_SUBTREE = 1 << 4,     /* those start below the root of the file system: CHUNK_SUBTREE follows */
 };
 
 /* Credentials, in the initial user namespace. */
@@ -204,12 +212,15 @@ enum spec_flag {
 	SPEC_ADDRLEN = 1 << 10,     /* with SPEC_SOCKADDR: the next argument points at the length (accept, recvfrom) */
 	SPEC_MSGHDR = 1 << 11,      /* argument .sockaddr points at a struct user_msghdr that has the address and the data */
 	SPEC_DATA = 1 << 12,        /* argument .data points at a buffer, its length in the next argument: CHUNK_DATA */
-	SPEC_PAIR = 1 << 13,        /* argument .data points at two descriptors, both sockets: CHUNK_DATA, two CHUNK_SOCK */
+	SPEC_PAIR = 1 << 13,        /* argument .data points at two descriptors: CHUNK_DATA, two CHUNK_SOCK; with SPEC_FD one CHUNK_FILE */
 	SPEC_CRED = 1 << 14,        /* CHUNK_CRED */
 	SPEC_COMM = 1 << 15,        /* CHUNK_COMM */
 	SPEC_CWD = 1 << 16,         /* CHUNK_CWD */
 	SPEC_ROOT = 1 << 17,        /* CHUNK_ROOT */
 	SPEC_BPF = 1 << 18,         /* like SPEC_FD_RESULT for those of bpf's commands that return a descriptor */
+	SPEC_MANY = 1 << 19,        /* with SPEC_MSGHDR: it is the first of an array of struct mmsghdr: CHUNK_MOVED */
+	SPEC_PASSED = 1 << 20,      /* with SPEC_MSGHDR: descriptors may have come with it: CHUNK_FILE or CHUNK_SOCK of each */
+	SPEC_DUPFD = 1 << 21,       /* only when argument 1 is F_DUPFD or F_DUPFD_CLOEXEC */
 };
 
 #define SPEC_NO_ARG 0xff

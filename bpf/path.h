@@ -99,6 +99,10 @@ __attribute__((noinline)) int walk_on(void)
 		if (dentry == top) {
 			struct mount *up = READ(mount, mnt_parent);
 
+			if (!s->inner) {
+				s->inner = (__u64)dentry;
+				s->inner_end = s->cursor;
+			}
 			if (up == mount || !up) {
 				s->walked |= CHUNK_UNREACHABLE;
 				return true;
@@ -149,6 +153,7 @@ __attribute__((noinline)) int put_components(__u64 path_address, __u32 to_top)
 	s->root_dentry = to_top ? 0 : (__u64)READ(fs, root.dentry);
 	s->root_mnt = to_top ? 0 : (__u64)READ(fs, root.mnt);
 	s->walked = 0;
+	s->inner = 0;
 	if (dentry != READ(dentry, d_parent) && !READ(dentry, d_hash.pprev))
 		s->walked = CHUNK_DELETED; /* unhashed: d_unlinked() of include/linux/dcache.h */
 	for (int i = 0; i < PATH_WALKS; i++)
@@ -210,6 +215,47 @@ static __always_inline __u32 layer_of(struct inode *inode)
 	return upper ? FILE_UPPER_LAYER : FILE_LOWER_LAYER;
 }
 
+/* put_subtree appends what lies above where the walk left the file's mount, up to the root of its file
+ * system: where a bind mount, a subvolume or a chroot begins. */
+__attribute__((noinline)) int put_subtree(void)
+{
+	struct scratch *s = current_scratch();
+	struct dentry *dentry, *parent;
+
+	if (!s)
+		return CHUNK_TRUNCATED;
+	dentry = (void *)s->inner;
+	for (int i = 0; i < PATH_STEPS; i++) {
+		parent = READ(dentry, d_parent);
+		if (parent == dentry || !parent)
+			return 0;
+		if (!put_dentry_name(s, dentry))
+			break;
+		dentry = parent;
+	}
+	lose(LOSS_PATH_TRUNCATED);
+	return CHUNK_TRUNCATED;
+}
+
+/* locate says which part of the path just walked is inside the file's mount: enum file_flag. A walk that
+ * met the process's root first never left it. */
+static __always_inline __u32 locate(struct scratch *s, struct file_info *info, __u32 start, int walked)
+{
+	struct dentry *inner;
+
+	if (walked & (CHUNK_NO_PATH | CHUNK_TRUNCATED))
+		return 0;
+	if (!s->inner) {
+		if (walked & CHUNK_UNREACHABLE)
+			return 0;
+		s->inner = s->root_dentry;
+		s->inner_end = s->cursor;
+	}
+	info->below = s->inner_end - start;
+	inner = (void *)s->inner;
+	return READ(inner, d_parent) == inner ? FILE_IN_MOUNT : FILE_IN_MOUNT | FILE_SUBTREE;
+}
+
 /* put_file adds CHUNK_FILE: what the descriptor fd, argument index of the call, refers to. */
 __attribute__((noinline)) int put_file(int fd, __u32 index)
 {
@@ -217,6 +263,8 @@ __attribute__((noinline)) int put_file(int fd, __u32 index)
 	struct file_info *info;
 	struct inode *inode;
 	struct file *file;
+	__u32 start;
+	int walked;
 
 	if (!s)
 		return 0;
@@ -238,9 +286,14 @@ __attribute__((noinline)) int put_file(int fd, __u32 index)
 	info->flags = layer_of(inode);
 	if (info->f_mode & FMODE_CREATED)
 		info->flags |= FILE_CREATED;
-	info->pad = 0;
+	info->below = 0;
 	s->cursor += sizeof(*info);
-	close_chunk(s, CHUNK_FILE, index, put_components((__u64)&file->f_path, false));
+	start = s->cursor;
+	walked = put_components((__u64)&file->f_path, false);
+	info->flags |= locate(s, info, start, walked);
+	close_chunk(s, CHUNK_FILE, index, walked);
+	if (info->flags & FILE_SUBTREE && open_chunk(s))
+		close_chunk(s, CHUNK_SUBTREE, index, put_subtree());
 	return 0;
 }
 

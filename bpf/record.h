@@ -34,6 +34,9 @@ struct scratch {
 	__u32 walked; /* enum chunk_flag of the walk */
 	__u64 address; /* number_of */
 	__u32 unlooked; /* bytes sent since look() was last called: it outlives the record */
+	__u64 inner;  /* where the walk left the mount it began in; 0: not yet */
+	__u32 inner_end; /* the cursor then */
+	__u32 passed; /* descriptors found that came with messages */
 };
 
 /* User space sets max_entries of scratches to the number of possible CPUs, of events to ring_buffer. */
@@ -151,6 +154,7 @@ static __always_inline struct scratch *begin(__u32 fixed)
 	s->len = fixed;
 	s->chunks = 0;
 	s->flags = 0;
+	s->passed = 0;
 	return s;
 }
 

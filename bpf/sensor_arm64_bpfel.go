@@ -48,6 +48,8 @@ const (
 	SensorChunkKindCHUNK_CRED     SensorChunkKind = 13
 	SensorChunkKindCHUNK_COMM     SensorChunkKind = 14
 	SensorChunkKindCHUNK_ROOT     SensorChunkKind = 15
+	SensorChunkKindCHUNK_MOVED    SensorChunkKind = 16
+	SensorChunkKindCHUNK_SUBTREE  SensorChunkKind = 17
 )
 
 type SensorConnectKey struct {
@@ -131,6 +133,8 @@ const (
 	SensorFileFlagFILE_UPPER_LAYER SensorFileFlag = 1
 	SensorFileFlagFILE_LOWER_LAYER SensorFileFlag = 2
 	SensorFileFlagFILE_CREATED     SensorFileFlag = 4
+	SensorFileFlagFILE_IN_MOUNT    SensorFileFlag = 8
+	SensorFileFlagFILE_SUBTREE     SensorFileFlag = 16
 )
 
 type SensorFileInfo struct {
@@ -144,7 +148,7 @@ type SensorFileInfo struct {
 	Nlink   uint32
 	Fd      uint32
 	Flags   uint32
-	Pad     uint32
+	Below   uint32
 }
 
 type SensorLoss uint32
@@ -210,6 +214,9 @@ const (
 	SensorSpecFlagSPEC_CWD          SensorSpecFlag = 65536
 	SensorSpecFlagSPEC_ROOT         SensorSpecFlag = 131072
 	SensorSpecFlagSPEC_BPF          SensorSpecFlag = 262144
+	SensorSpecFlagSPEC_MANY         SensorSpecFlag = 524288
+	SensorSpecFlagSPEC_PASSED       SensorSpecFlag = 1048576
+	SensorSpecFlagSPEC_DUPFD        SensorSpecFlag = 2097152
 )
 
 type SensorSyscallEvent struct {

@@ -14,6 +14,7 @@
 #define TOCSIN_SYSCALL_H
 
 #include "connect.h"
+#include "passed.h"
 #include "socket.h"
 #include "task.h"
 #include "user.h"
@@ -62,6 +63,11 @@ static __always_inline void copy_args(__u64 *args, struct pt_regs *regs, bool co
 	args[4] = regs->r8;
 	args[5] = regs->r9;
 }
+
+static __always_inline __u64 second_argument(struct pt_regs *regs, bool compat)
+{
+	return compat ? regs->cx : regs->si;
+}
 #elif defined(__TARGET_ARCH_arm64)
 #define TIF_32BIT 22 /* arch/arm64/include/asm/thread_info.h: an AArch32 task */
 #define THREAD_IS_COMPAT(thread_info) ((thread_info)->flags >> TIF_32BIT & 1)
@@ -79,6 +85,11 @@ static __always_inline void copy_args(__u64 *args, struct pt_regs *regs, bool co
 	args[3] = regs->regs[3];
 	args[4] = regs->regs[4];
 	args[5] = regs->regs[5];
+}
+
+static __always_inline __u64 second_argument(struct pt_regs *regs, bool compat)
+{
+	return regs->regs[1];
 }
 #endif
 
@@ -98,8 +109,11 @@ static __always_inline __u32 direct_call(__u32 call)
 	case 8: return 360; /* SYS_SOCKETPAIR */
 	case 9: case 11: return 369; /* SYS_SEND, SYS_SENDTO */
 	case 10: case 12: return 371; /* SYS_RECV, SYS_RECVFROM */
+	case 13: return 373; /* SYS_SHUTDOWN */
 	case 16: return 370; /* SYS_SENDMSG */
 	case 17: return 372; /* SYS_RECVMSG */
+	case 19: return 337; /* SYS_RECVMMSG */
+	case 20: return 345; /* SYS_SENDMMSG */
 	default: return SOCKETCALL;
 	}
 }
@@ -141,6 +155,12 @@ static __always_inline bool in_compat(void)
 	info.flags = BPF_CORE_READ(task, thread_info.flags);
 #endif
 	return THREAD_IS_COMPAT(&info);
+}
+
+/* duplicates says whether a command of fcntl makes a descriptor: F_DUPFD, F_DUPFD_CLOEXEC (include/uapi/linux/fcntl.h). */
+static __always_inline bool duplicates(__u32 command)
+{
+	return command == 0 || command == 1024 + 6;
 }
 
 static __always_inline bool is_wanted(__u64 row)
@@ -236,6 +256,17 @@ static __always_inline void put_buffer(struct syscall_event *event, struct sysca
 	put_user_data(argument(event, spec->data), len, DATA_MAX, CHUNK_DATA, spec->data);
 }
 
+/* put_messages adds the message, or the first of several. */
+static __always_inline void put_messages(struct scratch *s, struct syscall_event *event, struct syscall_spec *spec, bool compat)
+{
+	__u64 address = argument(event, spec->sockaddr);
+	__s64 moved = event->ret;
+
+	if (spec->flags & SPEC_MANY && moved > 0)
+		moved = put_moved(s, address, compat);
+	put_message(address, moved, compat, spec->sockaddr);
+}
+
 static __always_inline void put_pair(struct syscall_event *event, struct syscall_spec *spec)
 {
 	__u64 address = argument(event, spec->data);
@@ -244,6 +275,10 @@ static __always_inline void put_pair(struct syscall_event *event, struct syscall
 	put_user_data(address, sizeof(fds), DATA_MAX, CHUNK_DATA, spec->data);
 	if (event->ret < 0 || bpf_probe_read_user(fds, sizeof(fds), (void *)address))
 		return;
+	if (spec->flags & SPEC_FD) { /* of a pipe, one end tells all */
+		put_file(fds[0], spec->data);
+		return;
+	}
 	put_socket(fds[0], spec->data);
 	put_socket(fds[1], spec->data);
 }
@@ -255,7 +290,7 @@ static __always_inline void put_memory(struct scratch *s, struct syscall_event *
 	if (spec->flags & SPEC_SOCKADDR)
 		put_address(event, spec);
 	if (spec->flags & SPEC_MSGHDR)
-		put_message(argument(event, spec->sockaddr), event->ret, compat, spec->sockaddr);
+		put_messages(s, event, spec, compat);
 	if (spec->flags & SPEC_OPEN_HOW)
 		put_user_data(argument(event, 2), argument(event, 3), OPEN_HOW_SIZE, CHUNK_DATA, 2);
 	if (spec->flags & SPEC_DATA)
@@ -311,6 +346,8 @@ int sys_exit(__u64 *ctx)
 	spec = bpf_map_lookup_elem(&syscall_specs, &row);
 	if (!spec || !(spec->flags & SPEC_ENABLED) || spec->flags & (ret < 0 ? SPEC_ONLY_SUCCESS : SPEC_ONLY_FAILURE))
 		return 0;
+	if (spec->flags & SPEC_DUPFD && !duplicates(second_argument(regs, compat)))
+		return 0;
 	if (counted_event && spec->type == counted_event) {
 		count_call(regs, ret, compat, number);
 		if (connects_only)
@@ -334,6 +371,8 @@ int sys_exit(__u64 *ctx)
 	put_paths(event, spec);
 	put_memory(s, event, spec, compat);
 	put_objects(event, spec);
+	if (spec->flags & SPEC_PASSED)
+		put_all_passed(argument(event, spec->sockaddr), spec->flags & SPEC_MANY ? ret : 1, compat);
 	put_task(s, event, spec);
 	send(s);
 	return 0;

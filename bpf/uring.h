@@ -15,6 +15,7 @@
 #define TOCSIN_URING_H
 
 #include "connect.h"
+#include "passed.h"
 #include "socket.h"
 #include "task.h"
 #include "uring_types.h"
@@ -275,6 +276,8 @@ static __always_inline void put_socket_call(struct syscall_event *event, struct 
 	}
 	if (event->ret >= 0 || event->ret == -EINPROGRESS)
 		put_socket_of((__u64)BPF_CORE_READ(req, cmd.file), fd, 0);
+	if (BPF_CORE_READ(req, opcode) == IORING_OP_RECVMSG && told)
+		put_all_passed(event->args[1], 1, false);
 }
 
 SEC("tp_btf/io_uring_submit_req")

@@ -18,8 +18,9 @@ type container struct {
 	id     string // 64 hex digits, as container engines name theirs
 	bundle string
 
-	hostNetwork  bool     // else a network of its own, in which only loopback is up
-	capabilities []string // none: the container's root may do nothing special
+	hostNetwork  bool             // else a network of its own, in which only loopback is up
+	capabilities []string         // none: the container's root may do nothing special
+	mounts       []map[string]any // besides /proc
 }
 
 // capabilityNames are in the order of their numbers: include/uapi/linux/capability.h.
@@ -90,7 +91,7 @@ func (c *container) run(t *testing.T, uid int, argv ...string) string {
 			"capabilities": map[string][]string{"bounding": c.capabilities, "effective": c.capabilities, "permitted": c.capabilities},
 		},
 		"root":   map[string]any{"path": "rootfs"},
-		"mounts": []map[string]any{{"destination": "/proc", "type": "proc", "source": "proc"}},
+		"mounts": append([]map[string]any{{"destination": "/proc", "type": "proc", "source": "proc"}}, c.mounts...),
 		"linux":  map[string]any{"namespaces": namespaces, "cgroupsPath": "/" + c.id},
 	}
 	text, err := json.Marshal(spec)

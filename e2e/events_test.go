@@ -29,7 +29,9 @@ type eventCase struct {
 const null = "<nil>"
 
 // notYetInTable are events that no action makes yet. It should be empty.
-var notYetInTable = []string{}
+var notYetInTable = []string{
+	"umount", // only 32-bit programs can make it
+}
 
 // Every event of the sensor, made by a real program, on the host and in a container: rules see what it did.
 func TestEveryEvent(t *testing.T) {

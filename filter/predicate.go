@@ -143,6 +143,15 @@ func exists(f field.Ref) func(*field.View) bool {
 		return func(v *field.View) bool { _, ok := f.Addr(v); return ok }
 	case f.Ends != nil:
 		return func(v *field.View) bool { _, _, ok := f.Ends(v); return ok }
+	case f.Each != nil:
+		return func(v *field.View) bool {
+			some := false
+			f.Each(v, func(string) bool {
+				some = true
+				return false
+			})
+			return some
+		}
 	default:
 		return func(v *field.View) bool {
 			some := false

@@ -41,6 +41,7 @@ func TestEventTypesOfACondition(t *testing.T) {
 		"so does its path": {"fs.change.newpath = /etc/passwd and not fs.change = move", []pipeline.EventType{pipeline.EventLink,
 			pipeline.EventLinkat, pipeline.EventRename, pipeline.EventRenameat, pipeline.EventRenameat2, pipeline.EventSymlink, pipeline.EventSymlinkat}},
 		"a change and a type":               {"fs.change exists and evt.type = creat", []pipeline.EventType{pipeline.EventCreat}},
+		"umount is not umount2":             {"evt.type = umount", []pipeline.EventType{pipeline.EventUmount}},
 		"execve has a second, failing form": {"evt.type = execve", []pipeline.EventType{pipeline.EventExecve, pipeline.EventExecveFailed}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -49,6 +50,32 @@ func TestEventTypesOfACondition(t *testing.T) {
 				t.Errorf("EventTypes(%s) (-want +got):\n%s", c.condition, diff)
 			}
 		})
+	}
+}
+
+// A field of many values holds if it does for one of them.
+func TestAFieldOfAList(t *testing.T) {
+	passed := []pipeline.FD{{Name: "/tmp/x"}, {Name: "/etc/shadow"}}
+	for condition, want := range map[string][2]bool{ // with the two, and with none
+		"fd.passed = /etc/shadow":               {true, false},
+		"fd.passed in (/etc/passwd, /tmp/x)":    {true, false},
+		"fd.passed startswith /var":             {false, false},
+		"not fd.passed pmatch (/etc)":           {false, true},
+		"fd.passed exists":                      {true, false},
+		"fd.passed[1] = /etc/shadow":            {true, false},
+		"fd.passed != /tmp/x":                   {true, false},
+		"fd.passed[0] endswith x and evt.num>0": {true, false},
+	} {
+		p := NewProgram()
+		c := compile(t, p, condition)
+		for i, list := range [][]pipeline.FD{passed, nil} {
+			ev := &pipeline.Event{Type: pipeline.EventRecvmsg, Num: 1, Passed: list, Proc: &pipeline.Process{}}
+			e := NewEvaluator(p)
+			e.Reset(ev)
+			if got := e.Match(c); got != want[i] {
+				t.Errorf("%s is %v for %d descriptors, want %v", condition, got, len(list), want[i])
+			}
+		}
 	}
 }
 

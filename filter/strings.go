@@ -8,7 +8,6 @@ import (
 
 	"github.com/tocsin-security/tocsin/filter/field"
 	"github.com/tocsin-security/tocsin/filter/syntax"
-	"github.com/tocsin-security/tocsin/pipeline"
 )
 
 func compareString(c *syntax.Check, left field.Ref) (func(*field.View) bool, error) {
@@ -40,9 +39,9 @@ func onPath(left field.Ref, test func(string) bool, differs bool) func(*field.Vi
 	}
 }
 
-// onString applies a test to the field; to a field of all ancestors, until one passes.
+// onString applies a test to the field; to one of many values, until one passes.
 func onString(left field.Ref, test func(string) bool) func(*field.View) bool {
-	if left.OfProcess == nil {
+	if !left.IsAny() {
 		return func(v *field.View) bool {
 			s, ok := left.Str(v)
 			return ok && test(s)
@@ -50,9 +49,8 @@ func onString(left field.Ref, test func(string) bool) func(*field.View) bool {
 	}
 	return func(v *field.View) bool {
 		holds := false
-		field.Ancestors(v.Ev, func(p *pipeline.Process) bool {
-			s, ok := left.OfProcess(v, p)
-			holds = ok && test(s)
+		left.Visit(v, func(s string) bool {
+			holds = test(s)
 			return !holds
 		})
 		return holds

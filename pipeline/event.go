@@ -37,6 +37,11 @@ type Event struct {
 	Proc *Process // never nil: an unknown process is a placeholder with Known false
 	FD   FD       // the descriptor the event works on; FD.Kind FDNone when it has none
 
+	Pair   [2]int32 // pipe: the descriptors it made, the one to read from first
+	Passed []FD     // descriptors that came with a message: the first four
+	Moved  int64    // sendmmsg, recvmmsg: bytes of the first message; the result counts messages
+	Mounts Mounts   // where the host has the file systems; nil: not known
+
 	Path  [2]Path        // the event's path arguments in order: rename has two
 	Str   string         // a plain string argument: mount's file system type, symlink's target
 	Data  string         // the first bytes of what was sent or received
@@ -92,9 +97,15 @@ type FD struct {
 	Server netip.AddrPort
 	Remote netip.AddrPort // the far end: Server for a connecting process, Client for an accepting one
 	Local  netip.AddrPort
-	Ino    uint64
-	Dev    uint32
-	Mode   uint32 // inode mode
+	// Located says that it is known where in its file system a file is: the last InMount bytes of Name lie in
+	// its own mount, and Subtree above them, up to the root of the file system: names from the leaf up, each
+	// ending in NUL.
+	Located bool
+	InMount int32
+	Subtree string
+	Ino     uint64
+	Dev     uint32
+	Mode    uint32 // inode mode
 	// Created says that the call made the file (FMODE_CREATED).
 	Created bool
 	// Upper and Lower say in which layer of an overlay the file is; neither when it is on none.

@@ -111,6 +111,37 @@ const (
 	EventRemovexattr
 	EventLremovexattr
 	EventFremovexattr
+	EventSendmmsg
+	EventRecvmmsg
+	EventSetxattrat
+	EventRemovexattrat
+	EventCloseRange
+	EventFcntl
+	EventPipe
+	EventPipe2
+	EventEventfd
+	EventEventfd2
+	EventSignalfd
+	EventSignalfd4
+	EventTimerfdCreate
+	EventEpollCreate
+	EventEpollCreate1
+	EventInotifyInit
+	EventInotifyInit1
+	EventPidfdOpen
+	EventPidfdGetfd
+	EventShutdown
+	EventUmount
+	EventSetfsuid
+	EventSetfsgid
+	EventSetgroups
+	EventProcessVMReadv
+	EventMemfdSecret
+	EventFsopen
+	EventFsconfig
+	EventFsmount
+	EventFspick
+	EventMountSetattr
 	NumEventTypes // one past the last
 )
 
@@ -130,6 +161,11 @@ var syscallNames = [NumEventTypes - firstSyscall]string{
 	"symlinkat", "tgkill", "tkill", "truncate", "umount2", "unlink", "unlinkat", "unshare",
 	"userfaultfd", "clone", "clone3", "fork", "vfork", "setpgid", "socketpair", "lsetxattr",
 	"fsetxattr", "removexattr", "lremovexattr", "fremovexattr",
+	"sendmmsg", "recvmmsg", "setxattrat", "removexattrat", "close_range", "fcntl", "pipe", "pipe2",
+	"eventfd", "eventfd2", "signalfd", "signalfd4", "timerfd_create", "epoll_create", "epoll_create1",
+	"inotify_init", "inotify_init1", "pidfd_open", "pidfd_getfd", "shutdown", "umount", "setfsuid",
+	"setfsgid", "setgroups", "process_vm_readv", "memfd_secret", "fsopen", "fsconfig", "fsmount",
+	"fspick", "mount_setattr",
 }
 
 // String is the name rules use: evt.type. EventExecve and EventExecveFailed are both "execve".

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -30,8 +31,20 @@ var archActs = map[string]func() error{
 	"chmod":   call(ok, unix.SYS_CHMOD, "file", 0o4755),
 	"chown":   call(ok, unix.SYS_CHOWN, "file", 1, 2),
 	"lchown":  call(ok, unix.SYS_LCHOWN, "link", 1, 2),
-	"32-bit":  func() error { return unix.Exec(os.Getenv(int80Env), []string{"int80"}, nil) },
+	"pipe": func() error {
+		var fds [2]int32
+		_, err := do(ok, unix.SYS_PIPE, uintptr(unsafe.Pointer(&fds)))
+		return err
+	},
+	"eventfd":      call(ok, unix.SYS_EVENTFD, 7),
+	"signalfd":     call(unix.EBADF, unix.SYS_SIGNALFD, 99, "........", 8),
+	"epoll_create": call(ok, unix.SYS_EPOLL_CREATE, 1),
+	"inotify_init": call(ok, unix.SYS_INOTIFY_INIT),
+	"32-bit":       func() error { return unix.Exec(os.Getenv(int80Env), []string{"int80"}, nil) },
 }
+
+// noNumber is how many rows of the table no ABI of this architecture has a number for.
+const noNumber = 0
 
 // int80Env carries the path of the program that makes 32-bit calls.
 const int80Env = "TOCSIN_SENSOR_INT80"
@@ -73,6 +86,15 @@ func TestOldSystemCallsAreReported(t *testing.T) {
 		"chmod":   {pipeline.EventChmod, []string{"string 0: file", "base 0: DIR"}},
 		"chown":   {pipeline.EventChown, []string{"string 0: file", "base 0: DIR"}},
 		"lchown":  {pipeline.EventLchown, []string{"string 0: link", "base 0: DIR"}},
+	}
+	checkCalls(t, l, map[string]callCase{
+		"eventfd":      {pipeline.EventEventfd, ok, []string{"file: [eventfd]"}},
+		"signalfd":     {pipeline.EventSignalfd, unix.EBADF, nil},
+		"epoll_create": {pipeline.EventEpollCreate, ok, []string{"file: [eventpoll]"}},
+		"inotify_init": {pipeline.EventInotifyInit, ok, []string{"file: inotify"}},
+	})
+	if _, found := last(t, l.act("pipe", sceneDir(t)), pipeline.EventPipe).find(bpf.SensorChunkKindCHUNK_FILE); !found {
+		t.Error("the pipe's file is missing")
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

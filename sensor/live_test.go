@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 }
 
 // acts are what the helper process can do; tests add theirs here by their own file's map.
-var acts = merge(syscallActs, callActs, socketActs, uringActs, processActs, archActs)
+var acts = merge(syscallActs, callActs, newCallActs, socketActs, passedActs, uringActs, processActs, archActs)
 
 func merge(maps ...map[string]func() error) map[string]func() error {
 	all := make(map[string]func() error)

@@ -113,6 +113,12 @@ func (c chunk) file(t testing.TB) (bpf.SensorFileInfo, string) {
 	return info, c.joined(c.data[n:])
 }
 
+// passed says which of the descriptors that came with a message the chunk is of.
+func (c chunk) passed() (int, bool) {
+	const first, most = 0xf0, 4 // CHUNK_PASSED, PASSED_MAX of bpf/event.h
+	return int(c.Index) - first, c.Index >= first && c.Index < first+most
+}
+
 // sock reads CHUNK_SOCK.
 func (c chunk) sock(t testing.TB) (info bpf.SensorSockInfo, remote netip.AddrPort) {
 	t.Helper()
@@ -168,12 +174,23 @@ func (r record) summary(t testing.TB) []string {
 		case bpf.SensorChunkKindCHUNK_BASE:
 			add("base %d: %s", c.Index, c.joined(c.data))
 		case bpf.SensorChunkKindCHUNK_FILE:
-			_, path := c.file(t)
-			add("file: %s", path)
+			info, path := c.file(t)
+			if n, ok := c.passed(); ok {
+				add("passed %d: %s", n, path)
+			} else {
+				add("file: %s", path)
+			}
+			if bpf.SensorFileFlag(info.Flags)&bpf.SensorFileFlagFILE_IN_MOUNT != 0 && int(info.Below) > len(c.data) {
+				t.Errorf("%d bytes below the mount of %d", info.Below, len(c.data))
+			}
 		case bpf.SensorChunkKindCHUNK_SOCKADDR:
 			add("sockaddr %d: % x", c.Index, c.data)
 		case bpf.SensorChunkKindCHUNK_SOCK:
-			lines = append(lines, c.socket(t))
+			if n, ok := c.passed(); ok {
+				add("passed %d: %s", n, c.socket(t))
+			} else {
+				lines = append(lines, c.socket(t))
+			}
 		case bpf.SensorChunkKindCHUNK_CRED:
 			i := c.cred(t)
 			add("cred: users %d %d %d %d groups %d %d %d %d", i.Uid, i.Euid, i.Suid, i.Fsuid, i.Gid, i.Egid, i.Sgid, i.Fsgid)
@@ -189,6 +206,10 @@ func (r record) summary(t testing.TB) []string {
 			add("env: %s", bytes.ReplaceAll(c.data, []byte{0}, []byte{' '}))
 		case bpf.SensorChunkKindCHUNK_DATA:
 			add("data %d: %d bytes", c.Index, len(c.data))
+		case bpf.SensorChunkKindCHUNK_MOVED:
+			add("moved: %d", binary.NativeEndian.Uint64(c.data))
+		case bpf.SensorChunkKindCHUNK_SUBTREE:
+			add("subtree: %s", c.joined(c.data))
 		default:
 			add("chunk kind %d", c.Kind)
 		}

@@ -84,6 +84,14 @@ func data(arg uint8) option {
 	}
 }
 
+// pair: two descriptors that the call returns in memory.
+func pair(arg uint8) option {
+	return func(s *bpf.SensorSyscallSpec) {
+		s.Data = arg
+		s.Flags |= uint32(bpf.SensorSpecFlagSPEC_PAIR)
+	}
+}
+
 // message: a struct user_msghdr, which has the address and the data.
 func message(arg uint8) option {
 	return func(s *bpf.SensorSyscallSpec) {
@@ -154,11 +162,19 @@ func changeCalls() []bpf.SensorSyscallSpec {
 		collect(pipeline.EventRemovexattr, path(0), text(1)),
 		collect(pipeline.EventLremovexattr, path(0), text(1)),
 		collect(pipeline.EventFremovexattr, on(0, file), text(1)),
+		collect(pipeline.EventSetxattrat, pathAt(0, 1), text(3)),
+		collect(pipeline.EventRemovexattrat, pathAt(0, 1), text(3)),
 
 		collect(pipeline.EventMount, path(0), path(1), text(2)),
+		collect(pipeline.EventUmount, path(0)),
 		collect(pipeline.EventUmount2, path(0)),
 		collect(pipeline.EventMoveMount, pathAt(0, 1), pathAt(2, 3)),
 		collect(pipeline.EventOpenTree, pathAt(0, 1), with(opens)),
+		collect(pipeline.EventFsopen, text(0), with(opens)),
+		collect(pipeline.EventFsconfig, text(2), pathAt(4, 3)), // the value is a path for some keys
+		collect(pipeline.EventFsmount, with(opens)),
+		collect(pipeline.EventFspick, pathAt(0, 1), with(opens)),
+		collect(pipeline.EventMountSetattr, pathAt(0, 1)),
 		collect(pipeline.EventPivotRoot, path(0), path(1), with(bpf.SensorSpecFlagSPEC_CWD), with(bpf.SensorSpecFlagSPEC_ROOT)),
 	}
 }
@@ -170,6 +186,22 @@ func descriptorCalls() []bpf.SensorSyscallSpec {
 		collect(pipeline.EventDup, with(opens), with(newSocket)),
 		collect(pipeline.EventDup2, with(opens), with(newSocket)),
 		collect(pipeline.EventDup3, with(opens), with(newSocket)),
+		collect(pipeline.EventFcntl, with(opens), with(newSocket), with(bpf.SensorSpecFlagSPEC_DUPFD)),
+		collect(pipeline.EventCloseRange),
+		collect(pipeline.EventPipe, pair(0), with(file)),
+		collect(pipeline.EventPipe2, pair(0), with(file)),
+		collect(pipeline.EventEventfd, with(opens)),
+		collect(pipeline.EventEventfd2, with(opens)),
+		collect(pipeline.EventSignalfd, with(opens)),
+		collect(pipeline.EventSignalfd4, with(opens)),
+		collect(pipeline.EventTimerfdCreate, with(opens)),
+		collect(pipeline.EventEpollCreate, with(opens)),
+		collect(pipeline.EventEpollCreate1, with(opens)),
+		collect(pipeline.EventInotifyInit, with(opens)),
+		collect(pipeline.EventInotifyInit1, with(opens)),
+		collect(pipeline.EventPidfdOpen, with(opens)),
+		collect(pipeline.EventPidfdGetfd, with(opens), with(newSocket)),
+		collect(pipeline.EventMemfdSecret, with(opens)),
 		collect(pipeline.EventMemfdCreate, text(0), with(opens)),
 		collect(pipeline.EventUserfaultfd, with(opens)),
 		collect(pipeline.EventPerfEventOpen, with(opens)),
@@ -181,10 +213,10 @@ func descriptorCalls() []bpf.SensorSyscallSpec {
 // socketCalls make sockets, connect them and move data. A receive that found nothing is not reported:
 // servers make those all the time, and they say nothing.
 func socketCalls() []bpf.SensorSyscallSpec {
-	const pair = bpf.SensorSpecFlagSPEC_PAIR
+	const many, passed = bpf.SensorSpecFlagSPEC_MANY, bpf.SensorSpecFlagSPEC_PASSED
 	return []bpf.SensorSyscallSpec{
 		collect(pipeline.EventSocket, with(newSocket)),
-		collect(pipeline.EventSocketpair, func(s *bpf.SensorSyscallSpec) { s.Data, s.Flags = 3, s.Flags|uint32(pair) }),
+		collect(pipeline.EventSocketpair, pair(3)),
 		collect(pipeline.EventBind, on(0, socket), address(1)),
 		collect(pipeline.EventListen, on(0, socket)),
 		collect(pipeline.EventAccept, on(0, socket), with(newSocket)),
@@ -193,7 +225,10 @@ func socketCalls() []bpf.SensorSyscallSpec {
 		collect(pipeline.EventSendto, on(0, socket), address(4), data(1)),
 		collect(pipeline.EventSendmsg, on(0, socket), message(1)),
 		collect(pipeline.EventRecvfrom, on(0, socket), address(4), with(givesBack), data(1), with(success)),
-		collect(pipeline.EventRecvmsg, on(0, socket), message(1), with(success)),
+		collect(pipeline.EventSendmmsg, on(0, socket), message(1), with(many)),
+		collect(pipeline.EventRecvmsg, on(0, socket), message(1), with(success), with(passed)),
+		collect(pipeline.EventRecvmmsg, on(0, socket), message(1), with(success), with(many), with(passed)),
+		collect(pipeline.EventShutdown, on(0, socket)),
 	}
 }
 
@@ -223,6 +258,9 @@ func taskCalls() []bpf.SensorSyscallSpec {
 		collect(pipeline.EventSetregid, with(credential)),
 		collect(pipeline.EventSetresuid, with(credential)),
 		collect(pipeline.EventSetresgid, with(credential)),
+		collect(pipeline.EventSetfsuid, with(credential)),
+		collect(pipeline.EventSetfsgid, with(credential)),
+		collect(pipeline.EventSetgroups),
 		collect(pipeline.EventCapset, with(credential)),
 		collect(pipeline.EventSetns, on(0, file), with(credential)),
 		collect(pipeline.EventUnshare, with(credential)),
@@ -237,6 +275,7 @@ func systemCalls() []bpf.SensorSyscallSpec {
 		collect(pipeline.EventTgkill),
 		collect(pipeline.EventPidfdSendSignal, on(0, file)),
 		collect(pipeline.EventPtrace),
+		collect(pipeline.EventProcessVMReadv),
 		collect(pipeline.EventProcessVMWritev),
 		collect(pipeline.EventInitModule, data(0), text(2)),
 		collect(pipeline.EventFinitModule, on(0, file), text(1)),

@@ -29,7 +29,7 @@ func TestEveryNumberHasItsRow(t *testing.T) {
 			seen[n.nr] = true
 		}
 	}
-	if got := Syscalls(); len(got) != len(covered) {
+	if got := Syscalls(); len(got) != len(covered)-noNumber {
 		t.Errorf("%d system calls have numbers, %d are in the table", len(got), len(covered))
 	}
 }

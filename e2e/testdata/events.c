@@ -23,10 +23,18 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
+#endif
+#ifndef SYS_setxattrat
+#define SYS_setxattrat 463
+#define SYS_removexattrat 466
+#endif
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret 447
 #endif
 #define CALL(name, ...) syscall(SYS_##name, ##__VA_ARGS__)
 #define A(name, ...) static void a_##name(void) { __VA_ARGS__; }
@@ -74,6 +82,9 @@ A(fsetxattr, CALL(fsetxattr, file(), "", "x", 1, 0))
 A(removexattr, CALL(removexattr, "file", ""))
 A(lremovexattr, CALL(lremovexattr, "file", ""))
 A(fremovexattr, CALL(fremovexattr, file(), ""))
+static unsigned long long xattr_args[2]; // struct xattr_args: value, its size and flags
+A(setxattrat, CALL(setxattrat, AT_FDCWD, "file", 0, "", xattr_args, sizeof xattr_args))
+A(removexattrat, CALL(removexattrat, AT_FDCWD, "link", AT_SYMLINK_NOFOLLOW, ""))
 #ifdef SYS_open
 A(open, CALL(open, "file", O_RDWR | O_APPEND))
 A(creat, CALL(creat, "new", 0600))
@@ -101,8 +112,38 @@ A(umount2, private_mounts(); mount("none", "sub", "tmpfs", 0, ""); CALL(umount2,
 A(move_mount, private_mounts(); int tree = CALL(open_tree, AT_FDCWD, "sub", OPEN_TREE_CLONE);
   CALL(move_mount, tree, "", AT_FDCWD, "sub", 4 /* F_EMPTY_PATH */))
 A(pivot_root, private_mounts(); mount("sub", "sub", "", MS_BIND, ""); mkdir("sub/old", 0700); CALL(pivot_root, "sub", "sub/old"))
+static int context(void) { return CALL(fsopen, "tmpfs", 1 /* FSOPEN_CLOEXEC */); }
+A(fsopen, context())
+A(fsconfig, CALL(fsconfig, context(), 1 /* SET_STRING */, "size", "1m", 0))
+A(fsmount, int fs = context(); CALL(fsconfig, fs, 6 /* CMD_CREATE */, 0, 0, 0); CALL(fsmount, fs, 1 /* FSMOUNT_CLOEXEC */, 0))
+A(fspick, private_mounts(); mount("none", "sub", "tmpfs", 0, ""); CALL(fspick, AT_FDCWD, "sub", 0))
+static void a_mount_setattr(void)
+{
+	unsigned long long attr[4] = {1 /* MOUNT_ATTR_RDONLY */};
+	private_mounts();
+	mount("none", "sub", "tmpfs", 0, "");
+	CALL(mount_setattr, AT_FDCWD, "sub", 0, attr, sizeof attr);
+}
 
 // Descriptors.
+A(close_range, CALL(close_range, 100, 200, 0))
+A(fcntl, CALL(fcntl, file(), F_DUPFD_CLOEXEC, 60))
+#ifdef SYS_pipe
+A(pipe, int ends[2]; CALL(pipe, ends))
+A(eventfd, CALL(eventfd, 7))
+A(signalfd, unsigned long long none = 0; CALL(signalfd, -1, &none, 8))
+A(epoll_create, CALL(epoll_create, 1))
+A(inotify_init, CALL(inotify_init))
+#endif
+A(pipe2, int ends[2]; CALL(pipe2, ends, O_CLOEXEC))
+A(eventfd2, CALL(eventfd2, 7, O_CLOEXEC))
+A(signalfd4, unsigned long long none = 0; CALL(signalfd4, -1, &none, 8, O_CLOEXEC))
+A(timerfd_create, CALL(timerfd_create, CLOCK_MONOTONIC, O_CLOEXEC))
+A(epoll_create1, CALL(epoll_create1, O_CLOEXEC))
+A(inotify_init1, CALL(inotify_init1, O_CLOEXEC))
+A(pidfd_open, CALL(pidfd_open, getpid(), 0))
+A(pidfd_getfd, int self = CALL(pidfd_open, getpid(), 0); CALL(pidfd_getfd, self, file(), 0))
+A(memfd_secret, CALL(memfd_secret, 0))
 A(close, CALL(close, file()))
 A(close_bad, CALL(close, 99))
 A(dup, CALL(dup, file()))
@@ -195,6 +236,10 @@ A(sendmsg, struct msghdr m = {.msg_iov = &vec, .msg_iovlen = 1}; CALL(sendmsg, c
 A(recvfrom, struct sockaddr_in from; socklen_t n = sizeof from; CALL(recvfrom, fed(), buffer, sizeof buffer, 0, &from, &n))
 A(recvmsg, struct sockaddr_in from; struct msghdr m = {.msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &into, .msg_iovlen = 1};
   CALL(recvmsg, fed(), &m, 0))
+A(shutdown, CALL(shutdown, connected(), SHUT_WR))
+A(sendmmsg, struct mmsghdr m[2] = {{{.msg_iov = &vec, .msg_iovlen = 1}}, {{.msg_iov = &vec, .msg_iovlen = 1}}}; CALL(sendmmsg, connected(), m, 2, 0))
+A(recvmmsg, struct sockaddr_in from; struct mmsghdr m = {{.msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &into, .msg_iovlen = 1}};
+  CALL(recvmmsg, fed(), &m, 1, 0, 0))
 
 // Tasks.
 static char *const again[] = {"again", "execve", 0}, *const env[] = {"K=V", 0};
@@ -250,6 +295,9 @@ A(setreuid, CALL(setreuid, 1, 2))
 A(setregid, CALL(setregid, 1, 2))
 A(setresuid, CALL(setresuid, 1, 2, 3))
 A(setresgid, CALL(setresgid, 1, 2, 3))
+A(setfsuid, CALL(setfsuid, 7))
+A(setfsgid, CALL(setfsgid, 7))
+A(setgroups, CALL(setgroups, 0L, 0L))
 static void a_capset(void)
 {
 	struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -267,6 +315,7 @@ static void traced(void) { CALL(ptrace, PTRACE_TRACEME, 0, 0, 0); }
 A(ptrace, in_child(traced))
 A(ptrace_nobody, CALL(ptrace, PTRACE_ATTACH, NOBODY, 0, 0))
 A(process_vm_writev, struct iovec to = {buffer, 5}; CALL(process_vm_writev, getpid(), &vec, 1L, &to, 1L, 0L))
+A(process_vm_readv, struct iovec to = {buffer, 5}; CALL(process_vm_readv, getpid(), &to, 1L, &vec, 1L, 0L))
 
 // The kernel itself: nothing that it takes.
 A(init_module, CALL(init_module, "nothing", 0L, "b=2"))
@@ -278,9 +327,10 @@ static const struct { const char *name; void (*f)(void); } actions[] = {
 #define W(n) {#n, a_##n}
 	W(openat), W(openat_created), W(openat_missing), W(openat_link), W(openat2), W(open_by_handle_at), W(open_tree), W(truncate), W(ftruncate),
 	W(renameat), W(renameat2), W(linkat), W(symlinkat), W(unlinkat), W(unlinkat_missing), W(mkdirat), W(mknodat), W(fchmod), W(fchmodat),
-	W(fchmodat2), W(fchown), W(fchownat), W(setxattr), W(lsetxattr), W(fsetxattr), W(removexattr), W(lremovexattr), W(fremovexattr),
+	W(fchmodat2), W(fchown), W(fchownat), W(setxattr), W(lsetxattr), W(fsetxattr), W(removexattr), W(lremovexattr), W(fremovexattr), W(setxattrat), W(removexattrat),
 #ifdef SYS_open
 	W(open), W(creat), W(rename), W(link), W(symlink), W(unlink), W(rmdir), W(mkdir), W(mknod), W(chmod), W(chown), W(lchown), W(dup2), W(fork), W(vfork),
+	W(pipe), W(eventfd), W(signalfd), W(epoll_create), W(inotify_init),
 #endif
 	W(mount), W(umount2), W(move_mount), W(pivot_root), W(close), W(close_bad), W(dup), W(dup3), W(memfd_create), W(userfaultfd),
 	W(perf_event_open), W(io_uring_setup), W(bpf), W(socket), W(socketpair), W(bind), W(listen), W(accept), W(accept4), W(connect),
@@ -288,6 +338,9 @@ static const struct { const char *name; void (*f)(void); } actions[] = {
 	W(procexit), W(clone), W(clone3), W(chdir), W(fchdir), W(chroot), W(prctl), W(setsid), W(setpgid), W(setuid), W(setgid), W(setreuid),
 	W(setregid), W(setresuid), W(setresgid), W(capset), W(setns), W(unshare), W(kill), W(kill_nobody), W(tkill), W(tgkill),
 	W(pidfd_send_signal), W(ptrace), W(ptrace_nobody), W(process_vm_writev), W(init_module), W(finit_module), W(delete_module), W(keyctl),
+	W(fsopen), W(fsconfig), W(fsmount), W(fspick), W(mount_setattr), W(close_range), W(fcntl), W(pipe2), W(eventfd2), W(signalfd4),
+	W(timerfd_create), W(epoll_create1), W(inotify_init1), W(pidfd_open), W(pidfd_getfd), W(memfd_secret), W(shutdown), W(sendmmsg), W(recvmmsg),
+	W(setfsuid), W(setfsgid), W(setgroups), W(process_vm_readv),
 };
 
 int main(int argc, char **argv)

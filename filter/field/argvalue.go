@@ -78,6 +78,11 @@ func integer(arg int) func(*View) (string, bool) {
 	return func(v *View) (string, bool) { return v.decimal(int64(int32(v.Ev.Args[arg]))), true }
 }
 
+// descriptor is an unsigned int passed in a register.
+func descriptor(arg int) func(*View) (string, bool) {
+	return func(v *View) (string, bool) { return v.decimal(int64(uint32(v.Ev.Args[arg]))), true }
+}
+
 // hexRegister is a whole register, as addresses are shown.
 func hexRegister(arg int) func(*View) (string, bool) {
 	return built(func(dst []byte, v *View) []byte { return strconv.AppendUint(dst, v.Ev.Args[arg], 16) })
@@ -214,6 +219,23 @@ func newFD(v *View) (string, bool) {
 		return v.decimal(v.Ev.Ret), true
 	}
 }
+
+// pipeEnd is one of the two descriptors of a pipe.
+func pipeEnd(i int) func(*View) (string, bool) {
+	return func(v *View) (string, bool) {
+		switch {
+		case v.Ev.Failed():
+			return "", false
+		case fdKnown(v.Ev):
+			return v.described(), true
+		default:
+			return v.decimal(int64(v.Ev.Pair[i])), true
+		}
+	}
+}
+
+// movedBytes is the size of the first message of several.
+func movedBytes(v *View) (string, bool) { return v.decimal(v.Ev.Moved), v.Ev.Ret > 0 }
 
 // described is the descriptor as <type letter and protocol letter>name.
 func (v *View) described() string {

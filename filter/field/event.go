@@ -54,6 +54,9 @@ func eventFields() []Def {
 			return v.Ev.Data, movesData(v.Ev.Type)
 		}}},
 		number("evt.buflen", Int, "how many bytes were sent or received", func(v *View) (int64, bool) {
+			if countsMessages(v.Ev.Type) {
+				return v.Ev.Moved, v.Ev.Ret > 0
+			}
 			return v.Ev.Ret, movesData(v.Ev.Type) && v.Ev.Ret >= 0
 		}),
 		boolean("evt.is_open_create", "the open made the file", func(v *View) (value, ok bool) {
@@ -89,7 +92,13 @@ func isOpen(t pipeline.EventType) bool {
 }
 
 func movesData(t pipeline.EventType) bool {
-	return t == pipeline.EventSendto || t == pipeline.EventSendmsg || t == pipeline.EventRecvfrom || t == pipeline.EventRecvmsg
+	return t == pipeline.EventSendto || t == pipeline.EventSendmsg || t == pipeline.EventRecvfrom || t == pipeline.EventRecvmsg ||
+		countsMessages(t)
+}
+
+// countsMessages reports the calls whose result is a number of messages, not of bytes.
+func countsMessages(t pipeline.EventType) bool {
+	return t == pipeline.EventSendmmsg || t == pipeline.EventRecvmmsg
 }
 
 // openFor tests the access mode: O_RDWR counts for both.

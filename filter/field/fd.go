@@ -61,11 +61,42 @@ func fdFields() []Def {
 		number("fd.dev.minor", Int, "device's minor number", func(v *View) (int64, bool) {
 			return int64(v.Ev.FD.Dev & (1<<minorBits - 1)), v.Ev.FD.Dev != 0
 		}),
+		{Name: "fd.passed", Type: String, Arg: MayIndex, bind: bindPassed, get: Getter{Each: eachPassed},
+			Doc: "not Falco's. Name of descriptor [n], of the first four, that a recvmsg or recvmmsg received from another process; without index any"},
+		str("fd.hostpath", "not Falco's. Path of the file as the host sees it; null where it is mounted nowhere on the host", func(v *View) (string, bool) {
+			if k := v.Ev.FD.Kind; v.Ev.Mounts == nil || k != pipeline.FDFile && k != pipeline.FDDirectory && k != pipeline.FDUnknown {
+				return "", false
+			}
+			ok := false
+			path := v.Build(func(dst []byte) []byte {
+				dst, ok = v.Ev.Mounts.AppendHostPath(dst, v.Ev)
+				return dst
+			})
+			return path, ok
+		}),
 		str("fd.containername", "container id and fd.name, joined by a colon", prefixed(func(v *View) (string, bool) {
 			return v.Ev.FD.Name, v.Ev.FD.Kind != pipeline.FDNone
 		})),
 		str("fd.containerdirectory", "container id and fd.directory, joined by a colon", prefixed(fdDirectory)),
 	}, endFields()...)
+}
+
+func eachPassed(v *View, visit func(string) bool) {
+	for i := range v.Ev.Passed {
+		if !visit(v.Ev.Passed[i].Name) {
+			return
+		}
+	}
+}
+
+func bindPassed(arg string) (Getter, error) {
+	n, err := parseIndex(arg)
+	return Getter{Str: func(v *View) (string, bool) {
+		if n >= len(v.Ev.Passed) {
+			return "", false
+		}
+		return v.Ev.Passed[n].Name, true
+	}}, err
 }
 
 // minorBits of the kernel's own dev_t (include/linux/kdev_t.h).
@@ -183,6 +214,16 @@ func typeChar(ev *pipeline.Event) string {
 		return "f"
 	case pipeline.EventSocket, pipeline.EventAccept, pipeline.EventAccept4:
 		return "4"
+	case pipeline.EventPipe, pipeline.EventPipe2:
+		return "p"
+	case pipeline.EventEventfd, pipeline.EventEventfd2:
+		return "e"
+	case pipeline.EventSignalfd, pipeline.EventSignalfd4:
+		return "s"
+	case pipeline.EventTimerfdCreate:
+		return "t"
+	case pipeline.EventInotifyInit, pipeline.EventInotifyInit1:
+		return "i"
 	default:
 		return "o"
 	}

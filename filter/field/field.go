@@ -87,8 +87,11 @@ type Getter struct {
 
 	// OfProcess and IntOfProcess read an ancestor: without an index such a field holds if any
 	// ancestor's does.
+	//
+	// Each reads a list: without an index such a field holds if any element does.
 	OfProcess    func(*View, *pipeline.Process) (string, bool)
 	IntOfProcess func(*View, *pipeline.Process) (int64, bool)
+	Each         func(v *View, visit func(string) bool)
 }
 
 // Ref is a field as one rule uses it: with its argument, ready to be read.
@@ -101,8 +104,20 @@ type Ref struct {
 // Null reports whether the field can never have a value here.
 func (r Ref) Null() bool { return r.Def != nil && r.Def.Unavailable != "" }
 
-// IsAny reports whether the field stands for every ancestor at once.
-func (r Ref) IsAny() bool { return r.OfProcess != nil || r.IntOfProcess != nil }
+// IsAny reports whether the field stands for many values at once: every ancestor's, or a list.
+func (r Ref) IsAny() bool { return r.OfProcess != nil || r.IntOfProcess != nil || r.Each != nil }
+
+// Visit calls visit for each value of a field of strings that stands for many, until visit returns false.
+func (r Ref) Visit(v *View, visit func(string) bool) {
+	if r.Each != nil {
+		r.Each(v, visit)
+		return
+	}
+	Ancestors(v.Ev, func(p *pipeline.Process) bool {
+		s, ok := r.OfProcess(v, p)
+		return !ok || visit(s)
+	})
+}
 
 // Ancestors calls visit for the parent of the event's process, its parent and so on, until visit
 // returns false, the table knows no more, or the chain closes on itself.

@@ -24,6 +24,13 @@ func lookup(t *testing.T, name string) Ref {
 	return r
 }
 
+// under has every file below one directory of the host.
+type under string
+
+func (u under) AppendHostPath(dst []byte, ev *pipeline.Event) ([]byte, bool) {
+	return append(append(dst, u...), ev.FD.Name...), true
+}
+
 // inContainer is an openat by a process with everything known of it.
 func inContainer() *pipeline.Event {
 	id := strings.Repeat("0123456789abcdef", 4)
@@ -32,8 +39,10 @@ func inContainer() *pipeline.Event {
 	return &pipeline.Event{
 		Type: pipeline.EventOpenat, Num: 7, Time: 1_700_000_000_123_456_789, Ret: 5, HasRet: true, TID: 30, Source: "syscall", Host: "node",
 		Args: [6]uint64{1<<64 - 100}, Flag: unix.O_RDWR | unix.O_CREAT | unix.O_CLOEXEC, Mode: 0o755,
-		FD:   pipeline.FD{Kind: pipeline.FDFile, Num: 5, Name: "/etc/x", Raw: "/etc//x", Created: true},
-		Path: [2]pipeline.Path{{Raw: "/etc//x", Name: "/etc/x", Set: true}},
+		FD:     pipeline.FD{Kind: pipeline.FDFile, Num: 5, Name: "/etc/x", Raw: "/etc//x", Created: true},
+		Path:   [2]pipeline.Path{{Raw: "/etc//x", Name: "/etc/x", Set: true}},
+		Passed: []pipeline.FD{{Kind: pipeline.FDFile, Name: "/etc/shadow"}, {Kind: pipeline.FDFile, Name: "/run/x"}},
+		Mounts: under("/host"),
 		Proc: &pipeline.Process{
 			Known: true, PID: 30, PPID: 20, SID: 20, VPID: 1, VTID: 1, Comm: "cat", Exe: "/bin/cat", Args: []string{"a", "b c"}, Cmdline: "cat a b c",
 			ExePath: "/usr/bin/cat", CWD: "/", Env: []string{"HOME=/root", "X= y "}, EUID: 1000, User: "li", LoginUID: pipeline.UnsetUID,
@@ -91,6 +100,9 @@ func TestValues(t *testing.T) {
 		"k8s.ns.name":          "shop",
 		"k8s.pod.label.app":    "web",
 		"k8s.pod.label[app]":   "web",
+		"fd.passed":            "/etc/shadow /run/x",
+		"fd.passed[1]":         "/run/x",
+		"fd.hostpath":          "/host/etc/x",
 	} {
 		r := lookup(t, name)
 		var v View
@@ -105,7 +117,7 @@ func TestValues(t *testing.T) {
 func TestNulls(t *testing.T) {
 	for _, name := range []string{
 		"fd.sip", "fd.rport", "fd.sockfamily", "fs.path.source", "evt.arg.oldpath", "proc.aname[9]", "k8s.pod.label[x]",
-		"proc.exe_ino.ctime", "fd.sip.name", "container.mount.dest[/etc]",
+		"proc.exe_ino.ctime", "fd.passed[2]", "fd.sip.name", "container.mount.dest[/etc]",
 	} {
 		r := lookup(t, name)
 		var v View
@@ -178,6 +190,15 @@ func TestArgumentsAsText(t *testing.T) {
 		"a failed open has its path":      {"fs.path.name", "/x", pipeline.Event{Type: pipeline.EventOpen, Ret: -2, HasRet: true, Path: [2]pipeline.Path{{Raw: "/x", Name: "/x", Set: true}}}},
 		"a link's target, from the link":  {"fs.path.target", "/a/x", pipeline.Event{Type: pipeline.EventSymlink, Str: ".././x//.", Path: [2]pipeline.Path{{Name: "/a/b/l", Set: true}}}},
 		"a target above the root":         {"fs.path.target", "/", pipeline.Event{Type: pipeline.EventSymlink, Str: "../..", Path: [2]pipeline.Path{{Name: "/l", Set: true}}}},
+		"fcntl's command":                 {"evt.arg.cmd", "F_DUPFD_CLOEXEC", pipeline.Event{Type: pipeline.EventFcntl, Args: [6]uint64{3, unix.F_DUPFD_CLOEXEC}}},
+		"fsconfig's command":              {"evt.arg.cmd", "FSCONFIG_SET_STRING", pipeline.Event{Type: pipeline.EventFsconfig, Args: [6]uint64{3, unix.FSCONFIG_SET_STRING}}},
+		"fsconfig's value":                {"evt.arg.value_charbuf", "1m", pipeline.Event{Type: pipeline.EventFsconfig, Path: [2]pipeline.Path{{Raw: "1m", Name: "/dev/null/1m", Set: true}}}},
+		"how a socket is shut down":       {"evt.arg.how", "SHUT_RDWR", pipeline.Event{Type: pipeline.EventShutdown, Args: [6]uint64{3, unix.SHUT_RDWR}}},
+		"the second end of a pipe":        {"evt.arg.fd2", "<p>", pipeline.Event{Type: pipeline.EventPipe2, HasRet: true, FD: pipeline.FD{Kind: pipeline.FDPipe, Num: 6}, Pair: [2]int32{6, 7}}},
+		"flags of pipe2":                  {"evt.arg.flags", "O_NONBLOCK|O_CLOEXEC", pipeline.Event{Type: pipeline.EventPipe2, Args: [6]uint64{0, unix.O_CLOEXEC | unix.O_NONBLOCK}}},
+		"close_range to the last":         {"evt.arg.last", "4294967295", pipeline.Event{Type: pipeline.EventCloseRange, Args: [6]uint64{3, 1<<32 - 1}}},
+		"the size of the first message":   {"evt.buflen", "700", pipeline.Event{Type: pipeline.EventRecvmmsg, Ret: 2, HasRet: true, Moved: 700}},
+		"old umount has no flags":         {"evt.args", "res=0 name=/mnt", pipeline.Event{Type: pipeline.EventUmount, HasRet: true, Path: [2]pipeline.Path{{Raw: "/mnt", Name: "/mnt", Set: true}}}},
 		"a link's raw target":             {"evt.arg.target", "../x", pipeline.Event{Type: pipeline.EventSymlink, Str: "../x"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {

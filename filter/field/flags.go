@@ -179,6 +179,31 @@ var umountFlags = []bitName{
 	{unix.MNT_FORCE, "FORCE"}, {unix.MNT_DETACH, "DETACH"}, {unix.MNT_EXPIRE, "EXPIRE"}, {unix.UMOUNT_NOFOLLOW, "NOFOLLOW"},
 }
 
+// descriptorFlags are those of pipe2, signalfd4 and inotify_init1.
+var descriptorFlags = []bitName{{unix.O_DIRECT, "O_DIRECT"}, {unix.O_NONBLOCK, "O_NONBLOCK"}, {unix.O_CLOEXEC, "O_CLOEXEC"}}
+
+var eventfdFlags = []bitName{{unix.EFD_SEMAPHORE, "EFD_SEMAPHORE"}, {unix.O_NONBLOCK, "O_NONBLOCK"}, {unix.O_CLOEXEC, "O_CLOEXEC"}}
+
+var timerfdFlags = []bitName{{unix.TFD_NONBLOCK, "TFD_NONBLOCK"}, {unix.TFD_CLOEXEC, "TFD_CLOEXEC"}}
+
+var epollFlags = []bitName{{unix.EPOLL_CLOEXEC, "EPOLL_CLOEXEC"}}
+
+var pidfdFlags = []bitName{{unix.PIDFD_NONBLOCK, "PIDFD_NONBLOCK"}}
+
+var closeRangeFlags = []bitName{{unix.CLOSE_RANGE_UNSHARE, "CLOSE_RANGE_UNSHARE"}, {unix.CLOSE_RANGE_CLOEXEC, "CLOSE_RANGE_CLOEXEC"}}
+
+var fsopenFlags = []bitName{{unix.FSOPEN_CLOEXEC, "FSOPEN_CLOEXEC"}}
+
+var fsconfigCommands = map[uint64]string{
+	unix.FSCONFIG_SET_FLAG: "FSCONFIG_SET_FLAG", unix.FSCONFIG_SET_STRING: "FSCONFIG_SET_STRING", unix.FSCONFIG_SET_BINARY: "FSCONFIG_SET_BINARY",
+	unix.FSCONFIG_SET_PATH: "FSCONFIG_SET_PATH", unix.FSCONFIG_SET_PATH_EMPTY: "FSCONFIG_SET_PATH_EMPTY", unix.FSCONFIG_SET_FD: "FSCONFIG_SET_FD",
+	unix.FSCONFIG_CMD_CREATE: "FSCONFIG_CMD_CREATE", unix.FSCONFIG_CMD_RECONFIGURE: "FSCONFIG_CMD_RECONFIGURE",
+}
+
+var fcntlCommands = map[uint64]string{unix.F_DUPFD: "F_DUPFD", unix.F_DUPFD_CLOEXEC: "F_DUPFD_CLOEXEC"}
+
+var shutdownHow = map[uint64]string{unix.SHUT_RD: "SHUT_RD", unix.SHUT_WR: "SHUT_WR", unix.SHUT_RDWR: "SHUT_RDWR"}
+
 var memfdFlags = []bitName{
 	{unix.MFD_CLOEXEC, "MFD_CLOEXEC"}, {unix.MFD_ALLOW_SEALING, "MFD_ALLOW_SEALING"}, {unix.MFD_HUGETLB, "MFD_HUGETLB"},
 }

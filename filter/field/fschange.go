@@ -29,6 +29,8 @@ var changeOf = [pipeline.NumEventTypes]string{
 	pipeline.EventSetxattr: changeAttribute, pipeline.EventLsetxattr: changeAttribute, pipeline.EventFsetxattr: changeAttribute,
 	pipeline.EventRemovexattr: changeAttribute, pipeline.EventLremovexattr: changeAttribute, pipeline.EventFremovexattr: changeAttribute,
 
+	pipeline.EventSetxattrat: changeAttribute, pipeline.EventRemovexattrat: changeAttribute,
+
 	pipeline.EventRename: changeMove, pipeline.EventRenameat: changeMove, pipeline.EventRenameat2: changeMove,
 	pipeline.EventUnlink: changeDelete, pipeline.EventUnlinkat: changeDelete, pipeline.EventRmdir: changeDelete,
 	pipeline.EventLink: changeLink, pipeline.EventLinkat: changeLink,

@@ -92,7 +92,8 @@ func fsName(ev *pipeline.Event) int {
 		return fdPath
 	case pipeline.EventOpen, pipeline.EventOpenat, pipeline.EventOpenat2, pipeline.EventMkdir, pipeline.EventMkdirat,
 		pipeline.EventRmdir, pipeline.EventUnlink, pipeline.EventUnlinkat, pipeline.EventChmod, pipeline.EventFchmodat,
-		pipeline.EventFchmodat2, pipeline.EventChown, pipeline.EventLchown, pipeline.EventFchownat, pipeline.EventUmount2:
+		pipeline.EventFchmodat2, pipeline.EventChown, pipeline.EventLchown, pipeline.EventFchownat,
+		pipeline.EventUmount, pipeline.EventUmount2:
 		return 0
 	}
 	return noPath

@@ -43,6 +43,8 @@ func (r Ref) Append(dst []byte, v *View) ([]byte, bool) {
 		return a.AppendTo(dst), true
 	case r.Ends != nil:
 		return r.appendEnds(dst, v)
+	case r.Each != nil:
+		return r.appendEach(dst, v)
 	case r.IsAny():
 		return r.appendAncestors(dst, v)
 	default:
@@ -67,6 +69,20 @@ func (r Ref) appendEnds(dst []byte, v *View) ([]byte, bool) {
 		}
 	}
 	return dst, true
+}
+
+// appendEach writes every element of a list, with blanks between them.
+func (r Ref) appendEach(dst []byte, v *View) ([]byte, bool) {
+	some := false
+	r.Each(v, func(s string) bool {
+		if some {
+			dst = append(dst, ' ')
+		}
+		some = true
+		dst = append(dst, s...)
+		return true
+	})
+	return dst, some
 }
 
 // appendAncestors writes every ancestor's value, nearest first, with blanks between them.

@@ -26,6 +26,10 @@ type Decoder struct {
 	num    uint64
 	ports  ports
 	links  links
+	mounts mounts
+
+	other    pipeline.Event         // where a descriptor besides the event's own is decoded
+	received [maxPassed]pipeline.FD // what the current event's Passed aliases
 }
 
 // New makes a Decoder. host names the machine in events; offset is added to CLOCK_BOOTTIME to get
@@ -53,6 +57,7 @@ func (d *Decoder) Decode(s pipeline.Sample, ev *pipeline.Event) (ok bool, err er
 	h := d.rec.header
 	d.text = d.text[:0]
 	*ev = pipeline.Event{
+		Mounts: &d.mounts,
 		Type:   pipeline.EventType(h.Type),
 		Flags:  pipeline.EventFlags(h.Flags) & (pipeline.FlagCompat | pipeline.FlagTruncated | pipeline.FlagIOUring),
 		CPU:    h.Cpu,

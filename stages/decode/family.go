@@ -115,6 +115,9 @@ func (d *Decoder) exec(ev *pipeline.Event) {
 	e.Known, e.ExecTime = true, ev.Time
 	e.Start, e.StartTime = h.Start, int64(h.Start)+d.offset
 	d.setTask(e, t)
+	if d.table.machine.note != nil {
+		d.mounts.refresh() // a capture has no rule that asks; a container's first program is when its root is there
+	}
 	e.ExecNS = e.MntNS
 	d.setImage(e)
 	e.Links = d.links.of(&d.table.machine, e.PID, e.MntNS, e.Links)

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -13,10 +14,13 @@ func (d *Decoder) fd(ev *pipeline.Event, s *shape) {
 	fd := &ev.FD
 	fd.Kind = pipeline.FDUnknown
 	fd.Num = int64(int32(value(ev, s.fd)))
-	creates := s.fd == result
+	creates := s.fd == result || s.fd == first
+	opens := creates && ev.Path[0].Set && ev.Type != pipeline.EventFspick // which makes a handle of the file system
 	if creates && ev.Failed() {
 		fd.Num = -1
-		fd.Name, fd.Raw = ev.Path[0].Name, ev.Path[0].Raw // of a failed open
+		if opens {
+			fd.Name, fd.Raw = ev.Path[0].Name, ev.Path[0].Raw
+		}
 		return
 	}
 	sock, addr := d.chunkOf(kindSock, s.fd), d.rec.first(kindSockaddr)
@@ -27,8 +31,8 @@ func (d *Decoder) fd(ev *pipeline.Event, s *shape) {
 	case sock != nil || addr != nil:
 		d.socket(ev, sock, addr)
 	case file != nil:
-		d.file(ev, file, creates && ev.Path[0].Set)
-	case creates && ev.Path[0].Set: // its file was closed before it could be read
+		d.file(ev, file, opens)
+	case opens: // its file was closed before it could be read
 		fd.Kind, fd.Name, fd.Raw, fd.Changed = pipeline.FDFile, ev.Path[0].Name, ev.Path[0].Raw, true
 	case ev.Type == pipeline.EventMemfdCreate:
 		fd.Kind, fd.Name = pipeline.FDMemfd, ev.Str
@@ -57,7 +61,7 @@ func (d *Decoder) chunkOf(kind uint16, a arg) *chunk {
 	if c := d.rec.find(kind, index); c != nil {
 		return c
 	}
-	return d.rec.first(kind)
+	return d.rec.firstOwn(kind)
 }
 
 // memfdPrefix is what the kernel puts before a memfd's name (mm/memfd.c).
@@ -75,12 +79,16 @@ func (d *Decoder) file(ev *pipeline.Event, c *chunk, opened bool) {
 	fd.Created = f.Flags&fileCreated != 0
 	fd.Upper, fd.Lower = f.Flags&fileUpperLayer != 0, f.Flags&fileLowerLayer != 0
 	name := d.pathOf(c, c.data[fileInfoSize:])
+	d.inMount(fd, f, c.index)
 	inTree := c.flags&chunkNoPath == 0
 	if opened {
 		d.openedFile(ev, f, name, inTree)
 		return
 	}
 	fd.Kind = fileKind(f, name, inTree)
+	if ev.Type == pipeline.EventPidfdOpen {
+		d.namePidfd(ev)
+	}
 	switch fd.Kind {
 	case pipeline.FDFile, pipeline.FDDirectory:
 		fd.Name, fd.Raw = name, name
@@ -90,6 +98,28 @@ func (d *Decoder) file(ev *pipeline.Event, c *chunk, opened bool) {
 		fd.Name = name
 	}
 	// The rest (bpf, epoll, …) have no name.
+}
+
+// inMount notes where in its file system the file is: what decides its path on the host (mounts.go).
+func (d *Decoder) inMount(fd *pipeline.FD, f *fileInfo, index uint8) {
+	if f.Flags&fileInMount == 0 {
+		return
+	}
+	if f.Flags&fileSubtree != 0 {
+		c := d.rec.find(kindSubtree, index)
+		if c == nil || c.flags&chunkTruncated != 0 {
+			return
+		}
+		fd.Subtree = alias(c.data)
+	}
+	fd.Located, fd.InMount = true, int32(f.Below)
+}
+
+// namePidfd names a new pidfd by its process, as Falco does.
+func (d *Decoder) namePidfd(ev *pipeline.Event) {
+	start := len(d.text)
+	d.text = strconv.AppendInt(append(d.text, "/proc/"...), int64(int32(ev.Args[0])), 10)
+	ev.FD.Kind, ev.FD.Name = pipeline.FDPidfd, alias(d.text[start:])
 }
 
 // openedFile is a file opened by its path. What lies in no tree, but was reached through /proc or a named
@@ -126,6 +156,9 @@ var anonymous = []struct {
 	{"inotify", pipeline.FDInotify},
 }
 
+// pidfsMagic is PID_FS_MAGIC (include/uapi/linux/magic.h): since 6.9 pidfds are its files, without a name.
+const pidfsMagic = 0x50494446
+
 // fileKind is what rules call fd.type: as in Falco, a directory counts as one only if opened as one.
 func fileKind(f *fileInfo, name string, inTree bool) pipeline.FDKind {
 	switch f.Mode & unix.S_IFMT {
@@ -139,6 +172,9 @@ func fileKind(f *fileInfo, name string, inTree bool) pipeline.FDKind {
 	}
 	if inTree {
 		return pipeline.FDFile
+	}
+	if f.Magic == pidfsMagic {
+		return pipeline.FDPidfd
 	}
 	name = strings.TrimPrefix(name, "anon_inode:")
 	for _, a := range anonymous {

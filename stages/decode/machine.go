@@ -27,6 +27,8 @@ type answer struct {
 	Links   pipeline.Links `json:"links,omitempty"`
 
 	Running []int32 `json:"running,omitempty"` // all pids
+
+	Mounts []mount `json:"mounts,omitempty"` // the host's, all of them
 }
 
 // How many noted processes may wait to be asked for: a whole table's. Nobody asks for those of events
@@ -121,6 +123,8 @@ func (d *Decoder) Learn(text []byte) error {
 		m.noted[p.PID] = answer{Process: &p, Cgroups: a.Cgroups}
 	case a.MountNS != 0:
 		d.links.set(a.MountNS, a.Links)
+	case a.Mounts != nil:
+		d.mounts.set(a.Mounts)
 	default:
 		m.alive = map[int32]bool{}
 		for _, pid := range a.Running {

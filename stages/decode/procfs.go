@@ -31,6 +31,7 @@ func (d *Decoder) Seed(procfs string) error {
 	}
 	d.table.machine.procfs = procfs
 	d.ports.seed(procfs)
+	d.mounts.seed(procfs, d.table.machine.tell)
 	for pid := range pids {
 		if d.table.byPID[pid] == nil {
 			d.loadKnown(pid, 0, 0)

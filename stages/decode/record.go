@@ -84,6 +84,16 @@ func (r *record) first(kind uint16) *chunk {
 	return nil
 }
 
+// firstOwn is first, but for descriptors that came with a message.
+func (r *record) firstOwn(kind uint16) *chunk {
+	for i := range r.chunks {
+		if c := &r.chunks[i]; c.kind == kind && (c.index < ofPassed || c.index >= ofPassed+maxPassed) {
+			return c
+		}
+	}
+	return nil
+}
+
 // fixedSize is the size of the fixed part of a record of type t.
 func fixedSize(t pipeline.EventType) (int, error) {
 	switch {

@@ -18,6 +18,7 @@ const (
 	arg4
 	arg5
 	result
+	first // of the two descriptors that the call returned in memory
 )
 
 // shape says what the arguments of a system call mean (the man page of each, section 2).
@@ -53,28 +54,36 @@ var shapes = [pipeline.NumEventTypes]shape{
 	pipeline.EventSymlink:   {str: arg0, path: [2]arg{arg1}},
 	pipeline.EventSymlinkat: {str: arg0, path: [2]arg{arg2}, dirfd: [2]arg{arg1}, fd: arg1},
 
-	pipeline.EventChmod:        {path: [2]arg{arg0}, mode: arg1},
-	pipeline.EventFchmod:       {fd: arg0, mode: arg1},
-	pipeline.EventFchmodat:     {path: [2]arg{arg1}, dirfd: [2]arg{arg0}, mode: arg2, fd: arg0},
-	pipeline.EventFchmodat2:    {path: [2]arg{arg1}, dirfd: [2]arg{arg0}, mode: arg2, flag: arg3, fd: arg0},
-	pipeline.EventChown:        {path: [2]arg{arg0}},
-	pipeline.EventLchown:       {path: [2]arg{arg0}},
-	pipeline.EventFchown:       {fd: arg0},
-	pipeline.EventFchownat:     {path: [2]arg{arg1}, dirfd: [2]arg{arg0}, flag: arg4, fd: arg0},
-	pipeline.EventTruncate:     {path: [2]arg{arg0}},
-	pipeline.EventFtruncate:    {fd: arg0},
-	pipeline.EventSetxattr:     {path: [2]arg{arg0}, str: arg1, flag: arg4},
-	pipeline.EventLsetxattr:    {path: [2]arg{arg0}, str: arg1, flag: arg4},
-	pipeline.EventRemovexattr:  {path: [2]arg{arg0}, str: arg1},
-	pipeline.EventLremovexattr: {path: [2]arg{arg0}, str: arg1},
+	pipeline.EventChmod:         {path: [2]arg{arg0}, mode: arg1},
+	pipeline.EventFchmod:        {fd: arg0, mode: arg1},
+	pipeline.EventFchmodat:      {path: [2]arg{arg1}, dirfd: [2]arg{arg0}, mode: arg2, fd: arg0},
+	pipeline.EventFchmodat2:     {path: [2]arg{arg1}, dirfd: [2]arg{arg0}, mode: arg2, flag: arg3, fd: arg0},
+	pipeline.EventChown:         {path: [2]arg{arg0}},
+	pipeline.EventLchown:        {path: [2]arg{arg0}},
+	pipeline.EventFchown:        {fd: arg0},
+	pipeline.EventFchownat:      {path: [2]arg{arg1}, dirfd: [2]arg{arg0}, flag: arg4, fd: arg0},
+	pipeline.EventTruncate:      {path: [2]arg{arg0}},
+	pipeline.EventFtruncate:     {fd: arg0},
+	pipeline.EventSetxattrat:    {path: [2]arg{arg1}, dirfd: [2]arg{arg0}, flag: arg2, str: arg3},
+	pipeline.EventRemovexattrat: {path: [2]arg{arg1}, dirfd: [2]arg{arg0}, flag: arg2, str: arg3},
+	pipeline.EventSetxattr:      {path: [2]arg{arg0}, str: arg1, flag: arg4},
+	pipeline.EventLsetxattr:     {path: [2]arg{arg0}, str: arg1, flag: arg4},
+	pipeline.EventRemovexattr:   {path: [2]arg{arg0}, str: arg1},
+	pipeline.EventLremovexattr:  {path: [2]arg{arg0}, str: arg1},
 
-	pipeline.EventChdir:     {path: [2]arg{arg0}},
-	pipeline.EventFchdir:    {fd: arg0},
-	pipeline.EventChroot:    {path: [2]arg{arg0}},
-	pipeline.EventMount:     {path: [2]arg{arg0, arg1}, str: arg2, flag: arg3},
-	pipeline.EventUmount2:   {path: [2]arg{arg0}, flag: arg1},
-	pipeline.EventMoveMount: {path: [2]arg{arg1, arg3}, dirfd: [2]arg{arg0, arg2}, flag: arg4},
-	pipeline.EventPivotRoot: {path: [2]arg{arg0, arg1}},
+	pipeline.EventChdir:        {path: [2]arg{arg0}},
+	pipeline.EventFchdir:       {fd: arg0},
+	pipeline.EventChroot:       {path: [2]arg{arg0}},
+	pipeline.EventMount:        {path: [2]arg{arg0, arg1}, str: arg2, flag: arg3},
+	pipeline.EventUmount2:      {path: [2]arg{arg0}, flag: arg1},
+	pipeline.EventUmount:       {path: [2]arg{arg0}},
+	pipeline.EventFsopen:       {str: arg0, flag: arg1, fd: result},
+	pipeline.EventFsconfig:     {str: arg2, path: [2]arg{arg3}, dirfd: [2]arg{arg4}, fd: arg0},
+	pipeline.EventFsmount:      {flag: arg1, fd: result},
+	pipeline.EventFspick:       {path: [2]arg{arg1}, dirfd: [2]arg{arg0}, flag: arg2, fd: result},
+	pipeline.EventMountSetattr: {path: [2]arg{arg1}, dirfd: [2]arg{arg0}, flag: arg2},
+	pipeline.EventMoveMount:    {path: [2]arg{arg1, arg3}, dirfd: [2]arg{arg0, arg2}, flag: arg4},
+	pipeline.EventPivotRoot:    {path: [2]arg{arg0, arg1}},
 
 	pipeline.EventExecveFailed:   {path: [2]arg{arg0}},
 	pipeline.EventExecveatFailed: {path: [2]arg{arg1}, dirfd: [2]arg{arg0}, flag: arg4},
@@ -89,11 +98,30 @@ var shapes = [pipeline.NumEventTypes]shape{
 	pipeline.EventSendmsg:  {fd: arg0, flag: arg2},
 	pipeline.EventRecvfrom: {fd: arg0, flag: arg3},
 	pipeline.EventRecvmsg:  {fd: arg0, flag: arg2},
+	pipeline.EventSendmmsg: {fd: arg0, flag: arg3},
+	pipeline.EventRecvmmsg: {fd: arg0, flag: arg3},
+	pipeline.EventShutdown: {fd: arg0},
 
 	pipeline.EventClose:           {fd: arg0},
 	pipeline.EventDup:             {fd: result},
 	pipeline.EventDup2:            {fd: result},
 	pipeline.EventDup3:            {fd: result, flag: arg2},
+	pipeline.EventFcntl:           {fd: result},
+	pipeline.EventCloseRange:      {flag: arg2},
+	pipeline.EventPipe:            {fd: first},
+	pipeline.EventPipe2:           {fd: first, flag: arg1},
+	pipeline.EventEventfd:         {fd: result},
+	pipeline.EventEventfd2:        {fd: result, flag: arg1},
+	pipeline.EventSignalfd:        {fd: result},
+	pipeline.EventSignalfd4:       {fd: result, flag: arg3},
+	pipeline.EventTimerfdCreate:   {fd: result, flag: arg1},
+	pipeline.EventEpollCreate:     {fd: result},
+	pipeline.EventEpollCreate1:    {fd: result, flag: arg0},
+	pipeline.EventInotifyInit:     {fd: result},
+	pipeline.EventInotifyInit1:    {fd: result, flag: arg0},
+	pipeline.EventPidfdOpen:       {fd: result, flag: arg1},
+	pipeline.EventPidfdGetfd:      {fd: result, flag: arg2},
+	pipeline.EventMemfdSecret:     {fd: result, flag: arg0},
 	pipeline.EventMemfdCreate:     {str: arg0, flag: arg1, fd: result},
 	pipeline.EventBpf:             {fd: result},
 	pipeline.EventUserfaultfd:     {flag: arg0, fd: result},
@@ -117,6 +145,8 @@ func value(ev *pipeline.Event, a arg) uint64 {
 		return 0
 	case result:
 		return uint64(ev.Ret)
+	case first:
+		return uint64(ev.Pair[0])
 	default:
 		return ev.Args[a.index()]
 	}

@@ -19,6 +19,10 @@ type snapshot struct {
 
 	// Links are what root directories have, by mount namespace; older captures lack it.
 	Links map[uint32]pipeline.Links `json:"links,omitempty"`
+
+	// Mounts are the host's, HostNS its mount namespace; older captures lack them.
+	Mounts []mount `json:"mounts,omitempty"`
+	HostNS uint32  `json:"host_ns,omitempty"`
 }
 
 // Snapshot is the Decoder's state as JSON, for the start of a capture. It holds command lines and
@@ -32,7 +36,7 @@ func (d *Decoder) Snapshot() ([]byte, error) {
 		processes = append(processes, pack(e.Process))
 	}
 	slices.SortFunc(processes, func(a, b pipeline.Process) int { return cmp.Compare(a.PID, b.PID) })
-	b, err := json.Marshal(snapshot{processes, d.ports.stream.list(), d.ports.datagram.list(), d.links})
+	b, err := json.Marshal(snapshot{processes, d.ports.stream.list(), d.ports.datagram.list(), d.links, d.mounts.list(), d.mounts.hostNS})
 	if err != nil {
 		return nil, fmt.Errorf("write a snapshot of %d processes: %w", len(processes), err)
 	}
@@ -62,6 +66,8 @@ func (d *Decoder) Restore(text []byte) error {
 	for _, port := range s.Datagram {
 		d.ports.datagram.add(port)
 	}
+	d.mounts = mounts{hostNS: s.HostNS}
+	d.mounts.set(s.Mounts)
 	t := &d.table
 	clear(t.byPID)
 	clear(t.dead)

@@ -93,7 +93,13 @@ func connects(ev *pipeline.Event) bool {
 
 // transfers reports the calls that send or receive.
 func transfers(t pipeline.EventType) bool {
-	return t == pipeline.EventSendto || t == pipeline.EventSendmsg || t == pipeline.EventRecvfrom || t == pipeline.EventRecvmsg
+	return t == pipeline.EventSendto || t == pipeline.EventSendmsg || t == pipeline.EventSendmmsg ||
+		t == pipeline.EventRecvfrom || receives(t)
+}
+
+// receives reports the calls whose messages can bring descriptors.
+func receives(t pipeline.EventType) bool {
+	return t == pipeline.EventRecvmsg || t == pipeline.EventRecvmmsg
 }
 
 // useCaller takes the address in the caller's memory where the kernel's socket has none or another one:

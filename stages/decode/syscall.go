@@ -30,8 +30,14 @@ func (d *Decoder) syscall(ev *pipeline.Event) {
 		}
 	}
 	d.special(ev)
+	if s.fd == first {
+		d.pair(ev)
+	}
 	if s.fd != none {
 		d.fd(ev, s)
+	}
+	if receives(ev.Type) {
+		d.passed(ev)
 	}
 	d.apply(ev, e)
 }
@@ -62,9 +68,26 @@ func (d *Decoder) special(ev *pipeline.Event) {
 			ev.Str = alias(untilNUL(c.data))
 		}
 	default:
-		if c := d.rec.first(kindData); c != nil && transfers(ev.Type) {
-			ev.Data = alias(c.data)
+		if transfers(ev.Type) {
+			d.transfer(ev)
 		}
+	}
+}
+
+// transfer fills in what was sent or received.
+func (d *Decoder) transfer(ev *pipeline.Event) {
+	if c := d.rec.first(kindData); c != nil {
+		ev.Data = alias(c.data)
+	}
+	if c := d.rec.first(kindMoved); c != nil && len(c.data) >= 8 {
+		ev.Moved = int64(binary.NativeEndian.Uint64(c.data))
+	}
+}
+
+// pair fills in the two descriptors that a call returned in memory.
+func (d *Decoder) pair(ev *pipeline.Event) {
+	if c := d.rec.first(kindData); c != nil && len(c.data) >= 8 && !ev.Failed() {
+		ev.Pair = [2]int32{int32(binary.NativeEndian.Uint32(c.data)), int32(binary.NativeEndian.Uint32(c.data[4:]))}
 	}
 }
 

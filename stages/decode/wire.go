@@ -32,8 +32,13 @@ const (
 	kindCred = uint16(bpf.SensorChunkKindCHUNK_CRED)
 	kindComm = uint16(bpf.SensorChunkKindCHUNK_COMM)
 
+	kindMoved   = uint16(bpf.SensorChunkKindCHUNK_MOVED)
+	kindSubtree = uint16(bpf.SensorChunkKindCHUNK_SUBTREE)
+
 	// ofResult is CHUNK_OF_RESULT: what a chunk of the descriptor that the call returned has for index.
 	ofResult = 0xff
+	// ofPassed is CHUNK_PASSED, maxPassed PASSED_MAX: indexes of descriptors that came with a message.
+	ofPassed, maxPassed = 0xf0, 4
 
 	chunkTruncated = uint8(bpf.SensorChunkFlagCHUNK_TRUNCATED)
 	chunkNoPath    = uint8(bpf.SensorChunkFlagCHUNK_NO_PATH)
@@ -43,6 +48,8 @@ const (
 	fileUpperLayer = uint32(bpf.SensorFileFlagFILE_UPPER_LAYER)
 	fileLowerLayer = uint32(bpf.SensorFileFlagFILE_LOWER_LAYER)
 	fileCreated    = uint32(bpf.SensorFileFlagFILE_CREATED)
+	fileInMount    = uint32(bpf.SensorFileFlagFILE_IN_MOUNT)
+	fileSubtree    = uint32(bpf.SensorFileFlagFILE_SUBTREE)
 
 	exeUpperLayer = uint32(bpf.SensorExeFlagEXE_UPPER_LAYER)
 	exeLowerLayer = uint32(bpf.SensorExeFlagEXE_LOWER_LAYER)
