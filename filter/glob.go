@@ -10,7 +10,7 @@ import (
 // bytes and looks back only to the last star, so it takes at most len(pattern)·len(s) steps.
 func fnmatch(pattern, s string) bool { return globMatch(pattern, s, false) }
 
-// fnmatchFold is fnmatch without regard to ASCII case; pattern must be in lower case.
+// fnmatchFold is fnmatch without regard to ASCII case.
 func fnmatchFold(pattern, s string) bool { return globMatch(pattern, s, true) }
 
 func globMatch(pattern, s string, fold bool) bool {
@@ -26,7 +26,7 @@ func globMatch(pattern, s string, fold bool) bool {
 			p++
 			continue
 		}
-		if n := matchOne(pattern[p:], c); n > 0 {
+		if n := matchOne(pattern[p:], c, fold); n > 0 {
 			p += n
 			i++
 			continue
@@ -40,39 +40,45 @@ func globMatch(pattern, s string, fold bool) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// matchOne matches c with the first element of pattern and returns the element's length, 0 for no
-// match.
-func matchOne(pattern string, c byte) int {
+// matchOne matches c, which is in lower case when fold is set, with the first element of pattern and returns
+// the element's length, 0 for no match.
+func matchOne(pattern string, c byte, fold bool) int {
 	if pattern == "" {
 		return 0
 	}
+	n := 1
 	switch pattern[0] {
 	case '?':
 		return 1
 	case '[':
-		if n, ok := matchBracket(pattern, c); n > 0 {
+		if n, ok := matchBracket(pattern, c, fold); n > 0 {
 			if ok {
 				return n
 			}
 			return 0
 		}
 	case '\\':
-		if len(pattern) > 1 {
-			if pattern[1] == c {
-				return 2
-			}
-			return 0
+		if len(pattern) == 1 {
+			return 0 // escapes nothing
 		}
+		n = 2
 	}
-	if pattern[0] == c {
-		return 1
+	if folded(pattern[n-1], fold) == c {
+		return n
 	}
 	return 0
 }
 
+func folded(c byte, fold bool) byte {
+	if fold {
+		return lower(c)
+	}
+	return c
+}
+
 // matchBracket matches c with "[…]", "[!…]" or "[^…]"; n is the element's length, or 0 when there is no
 // closing bracket and "[" is an ordinary character.
-func matchBracket(pattern string, c byte) (n int, ok bool) {
+func matchBracket(pattern string, c byte, fold bool) (n int, ok bool) {
 	i := 1
 	negated := i < len(pattern) && (pattern[i] == '!' || pattern[i] == '^')
 	if negated {
@@ -82,13 +88,18 @@ func matchBracket(pattern string, c byte) (n int, ok bool) {
 		if pattern[i] == ']' && !first {
 			return i + 1, ok != negated
 		}
+		if class, length := bracketClass(pattern[i:]); length > 0 {
+			ok = ok || class(c) || fold && class(upper(c))
+			i += length
+			continue
+		}
 		var lo, hi byte
 		lo, i = bracketByte(pattern, i)
 		hi = lo
 		if i+1 < len(pattern) && pattern[i] == '-' && pattern[i+1] != ']' {
 			hi, i = bracketByte(pattern, i+1)
 		}
-		ok = ok || lo <= c && c <= hi
+		ok = ok || folded(lo, fold) <= c && c <= folded(hi, fold)
 	}
 	return 0, false
 }
@@ -98,6 +109,42 @@ func bracketByte(pattern string, i int) (byte, int) {
 		i++
 	}
 	return pattern[i], i + 1
+}
+
+// bracketClass reads a class such as [:digit:] at the start of s.
+func bracketClass(s string) (class func(byte) bool, length int) {
+	if !strings.HasPrefix(s, "[:") {
+		return nil, 0
+	}
+	name, _, ok := strings.Cut(s[2:], ":]")
+	if class = classes[name]; !ok || class == nil {
+		return nil, 0
+	}
+	return class, len(name) + 4
+}
+
+func isBetween(lo, hi byte) func(byte) bool { return func(c byte) bool { return lo <= c && c <= hi } }
+
+func isAnyOf(classes ...func(byte) bool) func(byte) bool {
+	return func(c byte) bool {
+		for _, class := range classes {
+			if class(c) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// classes of characters in the C locale.
+var classes = map[string]func(byte) bool{
+	"upper": isBetween('A', 'Z'), "lower": isBetween('a', 'z'), "digit": isBetween('0', '9'),
+	"alpha":  isAnyOf(isBetween('A', 'Z'), isBetween('a', 'z')),
+	"alnum":  isAnyOf(isBetween('A', 'Z'), isBetween('a', 'z'), isBetween('0', '9')),
+	"xdigit": isAnyOf(isBetween('0', '9'), isBetween('a', 'f'), isBetween('A', 'F')),
+	"space":  isAnyOf(isBetween(' ', ' '), isBetween('\t', '\r')), "blank": isAnyOf(isBetween(' ', ' '), isBetween('\t', '\t')),
+	"graph": isBetween('!', '~'), "print": isBetween(' ', '~'), "cntrl": isAnyOf(isBetween(0, 31), isBetween(127, 127)),
+	"punct": isAnyOf(isBetween('!', '/'), isBetween(':', '@'), isBetween('[', '`'), isBetween('{', '~')),
 }
 
 // pathSet answers pmatch: does some path of the set, part by part, start the value?

@@ -2,7 +2,6 @@ package filter
 
 import (
 	"encoding/hex"
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -12,6 +11,9 @@ import (
 )
 
 func compareString(c *syntax.Check, left field.Ref) (func(*field.View) bool, error) {
+	if left.Def.IsList {
+		return compareList(c, left), nil
+	}
 	test, err := stringTest(c)
 	if err != nil {
 		return nil, err
@@ -20,6 +22,18 @@ func compareString(c *syntax.Check, left field.Ref) (func(*field.View) bool, err
 		return onPath(left, test, c.Op == syntax.NotEq), nil
 	}
 	return onString(left, test), nil
+}
+
+// compareList asks whether all elements of a list (in), or some (intersects), are among the constants.
+func compareList(c *syntax.Check, left field.Ref) func(*field.View) bool {
+	var set []string
+	for _, v := range c.Values {
+		set = append(set, v.Text)
+	}
+	return func(v *field.View) bool {
+		list, ok := left.List(v)
+		return ok && listHolds(c.Op, list, set)
+	}
 }
 
 // onPath applies a test to a path and to its old name: either may pass, but to differ both have to.
@@ -84,11 +98,6 @@ func oneString(op syntax.Op, v syntax.Value) (func(string) bool, error) {
 	switch op {
 	case syntax.Regex:
 		return newRegex(v)
-	case syntax.Glob:
-		return func(s string) bool { return fnmatch(want, s) }, nil
-	case syntax.IGlob:
-		folded := strings.ToLower(want)
-		return func(s string) bool { return fnmatchFold(folded, s) }, nil
 	case syntax.BContains, syntax.BStartsWith:
 		raw, err := hex.DecodeString(want)
 		if err != nil {
@@ -102,7 +111,7 @@ func oneString(op syntax.Op, v syntax.Value) (func(string) bool, error) {
 	if test := stringOp(op, want); test != nil {
 		return test, nil
 	}
-	return nil, notYet(v.At, fmt.Sprintf("operator %q", op))
+	return nil, syntax.Errorf(v.At, "operator %q does not take a single value", op)
 }
 
 // stringOp is an operator between two strings, the right one given; nil when it needs compiling.
@@ -135,14 +144,18 @@ func stringPair(op syntax.Op) func(s, want string) bool {
 		return func(s, want string) bool { return s > want }
 	case syntax.GreaterEq:
 		return func(s, want string) bool { return s >= want }
-	case syntax.Contains:
+	case syntax.Contains, syntax.BContains:
 		return strings.Contains
 	case syntax.IContains:
 		return containsFold
-	case syntax.StartsWith:
+	case syntax.StartsWith, syntax.BStartsWith:
 		return strings.HasPrefix
 	case syntax.EndsWith:
 		return strings.HasSuffix
+	case syntax.Glob:
+		return func(s, want string) bool { return fnmatch(want, s) }
+	case syntax.IGlob:
+		return func(s, want string) bool { return fnmatchFold(want, s) }
 	default:
 		return nil
 	}

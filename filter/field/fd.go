@@ -53,7 +53,7 @@ func fdFields() []Def {
 		boolean("fd.is_lower_layer", "the file is in a lower layer of an overlay", func(v *View) (value, ok bool) {
 			return v.Ev.FD.Lower, fdKnown(v.Ev)
 		}),
-		number("fd.ino", Int, "inode number of the file", func(v *View) (int64, bool) { return int64(v.Ev.FD.Ino), v.Ev.FD.Ino != 0 }),
+		number("fd.ino", Uint64, "inode number of the file", func(v *View) (int64, bool) { return int64(v.Ev.FD.Ino), v.Ev.FD.Ino != 0 }),
 		number("fd.dev", Int, "device of the file", func(v *View) (int64, bool) { return int64(v.Ev.FD.Dev), v.Ev.FD.Dev != 0 }),
 		number("fd.dev.major", Int, "device's major number", func(v *View) (int64, bool) {
 			return int64(v.Ev.FD.Dev >> minorBits), v.Ev.FD.Dev != 0
@@ -89,7 +89,7 @@ func endFields() []Def {
 		}
 		defs = append(defs,
 			Def{Name: "fd." + e.prefix + "ip", Type: IP, Doc: "address of the " + e.whose, get: Getter{Addr: addr}},
-			Def{Name: "fd." + e.prefix + "net", Type: Net, FilterOnly: true, Doc: "address of the " + e.whose + ", compared with networks", get: Getter{Addr: addr}},
+			Def{Name: "fd." + e.prefix + "net", Type: Net, FilterOnly: true, Plain: true, Doc: "address of the " + e.whose + ", compared with networks", get: Getter{Addr: addr}},
 			number("fd."+e.prefix+"port", Port, "port of the "+e.whose, func(v *View) (int64, bool) {
 				p := e.end(&v.Ev.FD)
 				return int64(p.Port()), p.Addr().IsValid()
@@ -100,9 +100,9 @@ func endFields() []Def {
 		return fd.Client, fd.Server, fd.Client.IsValid() || fd.Server.IsValid()
 	}
 	return append(defs,
-		Def{Name: "fd.ip", Type: IP, FilterOnly: true, Doc: "address of either end", get: Getter{Ends: ends}},
-		Def{Name: "fd.net", Type: Net, FilterOnly: true, Doc: "address of either end, compared with networks", get: Getter{Ends: ends}},
-		Def{Name: "fd.port", Type: Port, FilterOnly: true, Doc: "port of either end", get: Getter{Ends: ends}})
+		Def{Name: "fd.ip", Type: IP, FilterOnly: true, Plain: true, Doc: "address of either end", get: Getter{Ends: ends}},
+		Def{Name: "fd.net", Type: Net, FilterOnly: true, Plain: true, Doc: "address of either end, compared with networks", get: Getter{Ends: ends}},
+		Def{Name: "fd.port", Type: Port, FilterOnly: true, Plain: true, Doc: "port of either end", get: Getter{Ends: ends}})
 }
 
 // fdKnown reports whether the descriptor's object is known; else only its number and name are.

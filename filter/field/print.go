@@ -28,7 +28,7 @@ func (r Ref) Append(dst []byte, v *View) ([]byte, bool) {
 		if r.Def.Name == timeField {
 			return v.Ev.At().AppendFormat(dst, "15:04:05.000000000"), true
 		}
-		return strconv.AppendInt(dst, n, 10), true
+		return appendNumber(dst, r.Def.Type, n), true
 	case r.Bool != nil:
 		b, ok := r.Bool(v)
 		if !ok {
@@ -43,11 +43,37 @@ func (r Ref) Append(dst []byte, v *View) ([]byte, bool) {
 		return a.AppendTo(dst), true
 	case r.Ends != nil:
 		return r.appendEnds(dst, v)
+	case r.List != nil:
+		return r.appendList(dst, v)
 	case r.IsAny():
 		return r.appendAncestors(dst, v)
 	default:
 		return dst, false
 	}
+}
+
+// appendList writes the elements as (a,b).
+func (r Ref) appendList(dst []byte, v *View) ([]byte, bool) {
+	list, ok := r.List(v)
+	if !ok {
+		return dst, false
+	}
+	dst = append(dst, '(')
+	for i, s := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, s...)
+	}
+	return append(dst, ')'), true
+}
+
+// appendNumber writes a number in decimal.
+func appendNumber(dst []byte, t Type, n int64) []byte {
+	if t == Uint64 {
+		return strconv.AppendUint(dst, uint64(n), 10)
+	}
+	return strconv.AppendInt(dst, n, 10)
 }
 
 // appendEnds writes both ends, client first; only a port or an address of each.

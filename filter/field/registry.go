@@ -54,6 +54,11 @@ func Lookup(o syntax.Operand) (Ref, error) {
 	if d.bind == nil {
 		return r, nil
 	}
+	if d.typeOf != nil {
+		typed := *d
+		typed.Type = d.typeOf(arg)
+		r.Def = &typed
+	}
 	get, err := d.bind(arg)
 	if err != nil {
 		return Ref{}, fmt.Errorf("field %q: %w", o.Name, err)

@@ -29,7 +29,7 @@ func unavailableFields() []Def {
 		missing(String, notTracked, "proc.stdin.type", "proc.stdin.name", "proc.stdout.type", "proc.stdout.name",
 			"proc.stderr.type", "proc.stderr.name", "thread.cgroups", "user.homedir", "user.shell"),
 		withArg(NeedsKey, missing(String, notTracked, "thread.cgroup")),
-		withArg(MayKey, missing(String, notTracked, "proc.aenv", "proc.aargs", "fd.types", "evt.rawarg", "evt.type.is")),
+		withArg(MayKey, missing(String, notTracked, "fd.types", "evt.rawarg", "evt.type.is")),
 		missing(Bool, notTracked, "evt.is_io", "evt.is_io_read",
 			"evt.is_io_write", "evt.is_wait", "evt.is_syslog", "evt.is_async"),
 		missing(Uint, notTracked, "fd.uid"),
