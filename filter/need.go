@@ -151,7 +151,7 @@ func (p *Program) needOfCheck(c *syntax.Check, k known, negated bool) need {
 func factOf(op syntax.Op, ref field.Ref, v syntax.Value) (fact, bool) {
 	f := fact{ref: ref, text: v.Text}
 	switch {
-	case ref.IsAny() || ref.Def.IsList:
+	case ref.IsAny() || ref.Def.IsList || ref.HostAddr != nil:
 		return f, false
 	case ref.Int != nil && (op == syntax.Eq || op == syntax.In || op == syntax.Intersects):
 		n, err := parseNumber(ref, v)

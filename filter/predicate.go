@@ -78,6 +78,16 @@ func (p predicate) withBlindness() predicate {
 	return p
 }
 
+// withoutNames makes the predicate constant when it is about names of hosts and nobody looks them up.
+func (p *predicate) withoutNames(hosts *pipeline.HostNames) {
+	for _, f := range p.fields {
+		if f.HostAddr != nil && hosts == nil {
+			p.test = nil
+			p.notes = append(p.notes, f.Text+" is always null here: "+whyNoNames)
+		}
+	}
+}
+
 // isNever recognises the way rule files write "never": events are counted from 1.
 func isNever(c *syntax.Check) bool {
 	return c.Left.Name == "evt.num" && c.Op == syntax.Eq && len(c.Values) == 1 && c.Values[0].Text == "0"
@@ -123,6 +133,8 @@ func compare(c *syntax.Check, left field.Ref) (func(*field.View) bool, error) {
 		return exists(left), nil
 	}
 	switch t := left.Def.Type; {
+	case comparesHosts(c, left):
+		return compareHost(c, left), nil
 	case t.IsNumber():
 		return compareNumber(c, left)
 	case t == field.Bool:

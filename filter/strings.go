@@ -153,9 +153,9 @@ func stringPair(op syntax.Op) func(s, want string) bool {
 	case syntax.EndsWith:
 		return strings.HasSuffix
 	case syntax.Glob:
-		return func(s, want string) bool { return fnmatch(want, s) }
+		return func(s, want string) bool { return field.Glob(want, s) }
 	case syntax.IGlob:
-		return func(s, want string) bool { return fnmatchFold(want, s) }
+		return func(s, want string) bool { return field.GlobFold(want, s) }
 	default:
 		return nil
 	}

@@ -244,7 +244,7 @@ func (b *builder) compile(it *Item, r *Rule, condition, output syntax.Text) (Cod
 	if r.Output, err = filter.ParseOutput(output); err != nil {
 		return ErrCompileOutput, err
 	}
-	b.blindness(r, r.Output.Notes())
+	b.blindness(r, program.OutputNotes(r.Output))
 	return "", nil
 }
 

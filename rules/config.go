@@ -12,6 +12,10 @@ type Config struct {
 	Matching string            `yaml:"matching"` // MatchAll (default) or MatchFirst
 	Priority pipeline.Priority `yaml:"priority"` // less severe rules do not run; default debug: all run
 	Disable  []Disable         `yaml:"disable"`  // rules that do not run, whatever their file says
+
+	// ResolveNames has the names of hosts that rules compare with (fd.sip.name) looked up in the background,
+	// which is traffic to the name server; default false: such fields are null.
+	ResolveNames bool `yaml:"resolve_names"`
 }
 
 // Ways of matching: every rule that holds fires, or only the first one in the order of the files.

@@ -2,6 +2,7 @@ package field
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -65,7 +66,7 @@ func fdFields() []Def {
 			return v.Ev.FD.Name, v.Ev.FD.Kind != pipeline.FDNone
 		})),
 		str("fd.containerdirectory", "container id and fd.directory, joined by a colon", prefixed(fdDirectory)),
-	}, endFields()...)
+	}, slices.Concat(endFields(), portTextFields(), []Def{typesField()})...)
 }
 
 // minorBits of the kernel's own dev_t (include/linux/kdev_t.h).
@@ -90,6 +91,8 @@ func endFields() []Def {
 		defs = append(defs,
 			Def{Name: "fd." + e.prefix + "ip", Type: IP, Doc: "address of the " + e.whose, get: Getter{Addr: addr}},
 			Def{Name: "fd." + e.prefix + "net", Type: Net, FilterOnly: true, Plain: true, Doc: "address of the " + e.whose + ", compared with networks", get: Getter{Addr: addr}},
+			Def{Name: "fd." + e.prefix + "ip.name", Type: String, Plain: true, Source: "name server", get: Getter{HostAddr: addr, Str: hostName(addr)},
+				Doc: "host name of the address of the " + e.whose + ", of those that rules name and that are looked up: rules.resolve_names"},
 			number("fd."+e.prefix+"port", Port, "port of the "+e.whose, func(v *View) (int64, bool) {
 				p := e.end(&v.Ev.FD)
 				return int64(p.Port()), p.Addr().IsValid()
@@ -102,7 +105,19 @@ func endFields() []Def {
 	return append(defs,
 		Def{Name: "fd.ip", Type: IP, FilterOnly: true, Plain: true, Doc: "address of either end", get: Getter{Ends: ends}},
 		Def{Name: "fd.net", Type: Net, FilterOnly: true, Plain: true, Doc: "address of either end, compared with networks", get: Getter{Ends: ends}},
+		Def{Name: "fd.proto", Type: Port, FilterOnly: true, Plain: true, Doc: "the same as fd.port", get: Getter{Ends: ends}},
 		Def{Name: "fd.port", Type: Port, FilterOnly: true, Plain: true, Doc: "port of either end", get: Getter{Ends: ends}})
+}
+
+// hostName never asks for the name of an address: it is that of a host a rule names.
+func hostName(addr func(*View) (netip.Addr, bool)) func(*View) (string, bool) {
+	return func(v *View) (string, bool) {
+		a, ok := addr(v)
+		if !ok || v.Hosts == nil {
+			return "", false
+		}
+		return v.Hosts.Name(a.Unmap())
+	}
 }
 
 // fdKnown reports whether the descriptor's object is known; else only its number and name are.

@@ -93,6 +93,10 @@ type Getter struct {
 	Bool func(*View) (value, ok bool)
 	Addr func(*View) (netip.Addr, bool) // IP, Net
 
+	// HostAddr is the address whose host's name Str is: conditions compare it with the addresses of the names
+	// they have.
+	HostAddr func(*View) (netip.Addr, bool)
+
 	// List reads the elements of a list. Text that is made of elements, such as the arguments of a process,
 	// has it besides Str, for transformers that take a list.
 	List func(*View) ([]string, bool)

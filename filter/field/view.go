@@ -10,9 +10,10 @@ import (
 // look at it (flag names, joined arguments). Those strings are valid until the next Reset. A View
 // belongs to one goroutine; the zero value is ready for Reset.
 type View struct {
-	Ev   *pipeline.Event
-	buf  []byte
-	list []string
+	Ev    *pipeline.Event
+	Hosts *pipeline.HostNames // nil: names of hosts are not known
+	buf   []byte
+	list  []string
 }
 
 // Reset turns to the next event; every string read through the View before is invalid now.

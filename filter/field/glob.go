@@ -1,26 +1,19 @@
-package filter
+package field
 
-import (
-	"strings"
+import "strings"
 
-	"github.com/tocsin-security/tocsin/filter/syntax"
-)
+// Glob is POSIX fnmatch without flags: "*" and "?" match "/" and leading dots too. It works on bytes and
+// looks back only to the last star, so it takes at most len(pattern)·len(s) steps.
+func Glob(pattern, s string) bool { return globMatch(pattern, s, false) }
 
-// fnmatch is POSIX fnmatch without flags: "*" and "?" match "/" and leading dots too. It works on
-// bytes and looks back only to the last star, so it takes at most len(pattern)·len(s) steps.
-func fnmatch(pattern, s string) bool { return globMatch(pattern, s, false) }
-
-// fnmatchFold is fnmatch without regard to ASCII case.
-func fnmatchFold(pattern, s string) bool { return globMatch(pattern, s, true) }
+// GlobFold is Glob without regard to the case of ASCII letters.
+func GlobFold(pattern, s string) bool { return globMatch(pattern, s, true) }
 
 func globMatch(pattern, s string, fold bool) bool {
 	p, i := 0, 0
 	starP, starI := -1, 0 // where to try again: the last star, and what it has taken so far
 	for i < len(s) {
-		c := s[i]
-		if fold {
-			c = lower(c)
-		}
+		c := folded(s[i], fold)
 		if p < len(pattern) && pattern[p] == '*' {
 			starP, starI = p, i
 			p++
@@ -72,6 +65,20 @@ func matchOne(pattern string, c byte, fold bool) int {
 func folded(c byte, fold bool) byte {
 	if fold {
 		return lower(c)
+	}
+	return c
+}
+
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+func upper(c byte) byte {
+	if c >= 'a' && c <= 'z' {
+		return c - 'a' + 'A'
 	}
 	return c
 }
@@ -145,43 +152,4 @@ var classes = map[string]func(byte) bool{
 	"space":  isAnyOf(isBetween(' ', ' '), isBetween('\t', '\r')), "blank": isAnyOf(isBetween(' ', ' '), isBetween('\t', '\t')),
 	"graph": isBetween('!', '~'), "print": isBetween(' ', '~'), "cntrl": isAnyOf(isBetween(0, 31), isBetween(127, 127)),
 	"punct": isAnyOf(isBetween('!', '/'), isBetween(':', '@'), isBetween('[', '`'), isBetween('{', '~')),
-}
-
-// pathSet answers pmatch: does some path of the set, part by part, start the value?
-type pathSet struct{ paths [][]string }
-
-func newPathSet(values []syntax.Value) *pathSet {
-	set := &pathSet{}
-	for _, v := range values {
-		set.paths = append(set.paths, strings.FieldsFunc(v.Text, func(r rune) bool { return r == '/' }))
-	}
-	return set
-}
-
-func (set *pathSet) match(value string) bool {
-	for _, parts := range set.paths {
-		if startsPath(parts, value) {
-			return true
-		}
-	}
-	return false
-}
-
-// startsPath compares parts with the first parts of value; empty parts of value do not count.
-func startsPath(parts []string, value string) bool {
-	for _, want := range parts {
-		value = strings.TrimLeft(value, "/")
-		if value == "" {
-			return false
-		}
-		part := value
-		if i := strings.IndexByte(value, '/'); i >= 0 {
-			part = value[:i]
-		}
-		value = value[len(part):]
-		if part != want && (!strings.ContainsAny(want, "?*[") || !fnmatch(want, part)) {
-			return false
-		}
-	}
-	return true
 }
