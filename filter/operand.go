@@ -1,10 +1,13 @@
 package filter
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tocsin-security/tocsin/filter/field"
 	"github.com/tocsin-security/tocsin/filter/syntax"
+	"github.com/tocsin-security/tocsin/pipeline"
 )
 
 // operand is something that can be read: a field, or what transformers make of fields.
@@ -41,6 +44,9 @@ func resolvePart(o syntax.Operand) (operand, error) {
 		if err != nil {
 			return operand{}, fieldError(o, err)
 		}
+		if err := checkTypeName(o, ref); err != nil {
+			return operand{}, err
+		}
 		return operand{ref: ref, fields: []field.Ref{ref}}, nil
 	case syntax.ConstOperand:
 		text := o.Name
@@ -51,6 +57,22 @@ func resolvePart(o syntax.Operand) (operand, error) {
 	default:
 		return listOperand(o)
 	}
+}
+
+// checkTypeName refuses evt.type.is.NAME of an event that nobody knows.
+func checkTypeName(o syntax.Operand, ref field.Ref) error {
+	name, ok := strings.CutPrefix(o.Name, "evt.type.is")
+	if !ok || ref.Def.Name != "evt.type.is" {
+		return nil
+	}
+	if name = strings.TrimPrefix(name, "."); o.HasArg {
+		name = o.Arg
+	}
+	if len(pipeline.EventTypesNamed(name)) > 0 || slices.Contains(unseenEvents(), name) {
+		return nil
+	}
+	return &syntax.Error{At: o.At, Unknown: true, Msg: fmt.Sprintf("unknown event type %q", name),
+		Hint: syntax.DidYouMean(name, append(unseenEvents(), eventNames()...))}
 }
 
 // maxItems bounds the arguments of a transformer and the items of a list, which are read into an array.

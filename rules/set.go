@@ -44,6 +44,7 @@ type Rule struct {
 	Skipped string
 	Code    *filter.Condition
 	Output  *filter.Output
+	Extra   []Extra // fields that the configuration adds
 }
 
 // Runs reports whether the rule takes part in matching.
