@@ -131,7 +131,7 @@ func (p *Program) needOfCheck(c *syntax.Check, k known, negated bool) need {
 		return need{odds: 1}
 	case c.Modifier != "" && c.Modifier != syntax.AnyOf:
 		return need{odds: 1}
-	case c.Left.Kind != syntax.FieldOperand:
+	case c.Left.Kind != syntax.FieldOperand || c.Op == syntax.Exists:
 		return need{odds: 1}
 	}
 	n := need{}
