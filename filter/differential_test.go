@@ -109,7 +109,7 @@ func drawAnyCheck(t *rapid.T) string {
 		return fmt.Sprintf("proc.aname %s %s", sample(t, stringOps[:6]), quotedWord(t, words[:6]))
 	case 15:
 		return sample(t, []string{"proc.aname exists", "proc.aname[2] exists", "proc.pname exists", "fd.sip exists", "fd.name exists", "proc.apid > 1",
-			"proc.aargs contains a", "proc.aenv contains K=a", "proc.aenv[K] = a", "proc.aname = allof (a, b)", "evt.failed = true",
+			"proc.aargs contains a", `proc.aenv contains "K=a"`, "proc.aenv[K] = a", "proc.aname = allof (a, b)", "evt.failed = true",
 			"evt.failed in (true, false)", "evt.failed = oneof (true, false)", "evt.failed != allof (true)", "evt.buffer exists"})
 	case 16:
 		return fmt.Sprintf("%s %s %s", sample(t, []string{`getopt(proc.args, "ab:")`, "fd.types"}), sample(t, []string{"in", "intersects"}), listOf(t, []string{"a", "b", "x", "?", "ipv4", "file"}))
@@ -148,7 +148,7 @@ func drawWorld(t *rapid.T) (*pipeline.Event, values) {
 	ev.Num, ev.Ret = uint64(rapid.IntRange(1, 3).Draw(t, "num")), int64(rapid.IntRange(-1, 3).Draw(t, "ret"))
 	vals := values{
 		"proc.name": p.Comm, "proc.exepath": p.ExePath, "proc.cmdline": p.Cmdline, "proc.args": strings.Join(p.Args, " "), "proc.args as list": p.Args,
-		"proc.args[1]": "", "proc.pid": int64(p.PID), "proc.ppid": int64(2), "user.uid": uint64(p.EUID), "evt.num": ev.Num, "evt.rawres": ev.Ret,
+		"proc.args[1]": "", "proc.pid": int64(p.PID), "proc.ppid": int64(2), "user.uid": p.EUID, "evt.num": ev.Num, "evt.rawres": ev.Ret,
 		"evt.type": ev.Type.String(), "evt.failed": ev.Ret < 0, "proc.aenv[K]": "",
 	}
 	if len(p.Args) > 1 {
@@ -219,9 +219,9 @@ func drawSocket(t *rapid.T, ev *pipeline.Event, vals values) {
 		if !e.IsValid() {
 			continue
 		}
-		ips[i], nets[i], ports[i] = e.Addr(), network(e.Addr()), uint64(e.Port())
+		ips[i], nets[i], ports[i] = e.Addr(), network(e.Addr()), e.Port()
 		prefix := []string{"fd.c", "fd.s"}[i]
-		vals[prefix+"ip"], vals[prefix+"net"], vals[prefix+"port"] = e.Addr(), network(e.Addr()), uint64(e.Port())
+		vals[prefix+"ip"], vals[prefix+"net"], vals[prefix+"port"] = e.Addr(), network(e.Addr()), e.Port()
 	}
 	if server.IsValid() {
 		vals["fd.rip"] = server.Addr()

@@ -137,6 +137,12 @@ func refConstant(op syntax.Op, left any, text string) bool {
 	case uint64:
 		n, _ := strconv.ParseInt(text, 10, 64)
 		return refOp(op, v, uint64(n))
+	case uint32:
+		n, _ := strconv.ParseInt(text, 10, 64)
+		return refOp(op, v, uint32(n))
+	case uint16:
+		n, _ := strconv.ParseInt(text, 10, 64)
+		return refOp(op, v, uint16(n))
 	case bytesValue:
 		if op == syntax.BContains || op == syntax.BStartsWith {
 			raw, _ := hex.DecodeString(text)
@@ -168,6 +174,10 @@ func refOp(op syntax.Op, a, b any) bool {
 		return ordered3(op, v < b.(int64), v == b.(int64))
 	case uint64:
 		return ordered3(op, v < b.(uint64), v == b.(uint64))
+	case uint32:
+		return ordered3(op, v < b.(uint32), v == b.(uint32))
+	case uint16:
+		return ordered3(op, v < b.(uint16), v == b.(uint16))
 	case netip.Addr:
 		return (v.Unmap() == b.(netip.Addr).Unmap()) != (op == syntax.NotEq)
 	default:
