@@ -160,7 +160,8 @@ func (a *app) run(ctx context.Context) error {
 				return a.hot.watchLosses(ctx, p.cfg.Sensor.LossAlert, p.host, emit(ctx))
 			}},
 			part{name: "enrich", run: a.enricher.Run},
-			part{name: "resolve", run: a.resolver.Run})
+			part{name: "resolve", run: a.resolver.Run},
+			part{name: "connects", run: a.hot.followConnects})
 	}
 	parts = append(parts,
 		part{name: "http", run: a.server.Run},
