@@ -127,8 +127,7 @@ func check(t *testing.T, cases map[string]verdict) {
 	}
 }
 
-// The numbers are those of the conformance vectors of the rule language; 21 to 26 are about text and
-// are tested where text is handled.
+// The numbers are those of the conformance vectors of the rule language; 21 to 26 are about text.
 func TestVectors(t *testing.T) {
 	orphan := of(pipeline.EventExecve, nil)
 	incomplete := of(pipeline.EventExecve, func(ev *pipeline.Event) {
@@ -301,5 +300,39 @@ func TestCompileErrors(t *testing.T) {
 				t.Errorf("Compile(%s)\n got %v\nwant %s", c.condition, err, c.want)
 			}
 		})
+	}
+}
+
+// Vectors 21 to 25 are about text: what a condition becomes before it is compiled. 26 is about exceptions,
+// which package rules writes.
+func TestVectorsOfText(t *testing.T) {
+	parsed := func(s string) string {
+		n, err := parseText(s)
+		if err != nil {
+			t.Fatalf("Parse(%s): %v", s, err)
+		}
+		return n.String()
+	}
+	if got, want := parsed("a.b=1 or c.d=2 and e.f=3"), parsed("a.b=1 or (c.d=2 and e.f=3)"); got != want {
+		t.Errorf("21: %s, want %s", got, want)
+	}
+	expanded := syntax.NewText("proc.name in (l)", syntax.Pos{}).ReplaceName("l", "").String()
+	if holds(t, expanded, named("x")) {
+		t.Errorf("22: %s holds, want nothing in an empty list", expanded)
+	}
+	expanded = syntax.NewText("proc.cmdline in (l, d)", syntax.Pos{}).ReplaceName("l", `"a b", c`).String()
+	if got, want := parsed(expanded), parsed(`proc.cmdline in ("a b", c, d)`); got != want {
+		t.Errorf("23: %s, want %s", got, want)
+	}
+	rule, err := parseText("m and z.w=3")
+	if err == nil {
+		rule, err = syntax.Resolve(rule, func(*syntax.Macro) (syntax.Node, error) { return parseText("x.y=1 or x.y=2") })
+	}
+	if want := parsed("(x.y=1 or x.y=2) and z.w=3"); err != nil || rule.String() != want {
+		t.Errorf("24: %v, %v, want %s", rule, err, want)
+	}
+	appended := syntax.Join(syntax.NewText("a.b=1 or c.d=2", syntax.Pos{}), syntax.NewText(" and e.f=3", syntax.Pos{})).String()
+	if got, want := parsed(appended), parsed("a.b=1 or (c.d=2 and e.f=3)"); got != want {
+		t.Errorf("25: %s, want %s", got, want)
 	}
 }
