@@ -9,6 +9,6 @@
 //
 // An Index says which conditions an event can satisfy at all: see there.
 //
-// What the language has and this package does not evaluate yet is an error with a place, never a
-// condition that silently means something else.
+// What a condition cannot mean is an error with a place, never a condition that silently means something
+// else. filter/reference_test.go is a second reading of the language, which the compiled form must agree with.
 package filter

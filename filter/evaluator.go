@@ -21,7 +21,7 @@ type Evaluator struct {
 
 // NewEvaluator returns an Evaluator for what has been compiled into p so far.
 func NewEvaluator(p *Program) *Evaluator {
-	e := &Evaluator{program: p, answers: make([]uint32, len(p.predicates))}
+	e := &Evaluator{program: p, answers: make([]uint32, len(p.predicates)), view: field.View{Hosts: p.hosts}}
 	for i := range p.predicates {
 		e.tests = append(e.tests, p.predicates[i].test)
 	}

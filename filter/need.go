@@ -131,7 +131,7 @@ func (p *Program) needOfCheck(c *syntax.Check, k known, negated bool) need {
 		return need{odds: 1}
 	case c.Modifier != "" && c.Modifier != syntax.AnyOf:
 		return need{odds: 1}
-	case c.Left.Kind != syntax.FieldOperand:
+	case c.Left.Kind != syntax.FieldOperand || c.Op == syntax.Exists:
 		return need{odds: 1}
 	}
 	n := need{}
@@ -151,11 +151,13 @@ func (p *Program) needOfCheck(c *syntax.Check, k known, negated bool) need {
 func factOf(op syntax.Op, ref field.Ref, v syntax.Value) (fact, bool) {
 	f := fact{ref: ref, text: v.Text}
 	switch {
+	case ref.IsAny() || ref.Def.IsList || ref.HostAddr != nil:
+		return f, false
 	case ref.Int != nil && (op == syntax.Eq || op == syntax.In || op == syntax.Intersects):
 		n, err := parseNumber(ref, v)
 		f.shape, f.num = isNumber, n
 		return f, err == nil
-	case ref.Str == nil || ref.IsAny():
+	case ref.Str == nil:
 		return f, false
 	}
 	switch op {

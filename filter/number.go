@@ -21,73 +21,113 @@ func compareNumber(c *syntax.Check, left field.Ref) (func(*field.View) bool, err
 			return nil, err
 		}
 		constants = append(constants, n)
-		tests = append(tests, numberTest(c.Op, n))
+		tests = append(tests, numberTest(c.Op, left.Def.Type.IsUnsigned(), n))
+	}
+	if left.Ends != nil {
+		return onEnds(c, left, len(tests), func(i int, a netip.AddrPort) bool { return tests[i](int64(a.Port())) }), nil
 	}
 	test := combine(c.Modifier, tests)
 	if c.Op.IsList() {
 		test = func(n int64) bool { return slices.Contains(constants, n) }
 	}
-	return onNumber(c.Op, left, test), nil
+	return onNumber(left, test), nil
 }
 
-// onNumber applies a test to the field. Of a field with two ends either may pass, except that "!="
-// wants both.
-func onNumber(op syntax.Op, left field.Ref, test func(int64) bool) func(*field.View) bool {
-	switch {
-	case left.Ends != nil:
-		return onEnds(op, left, func(a netip.AddrPort) bool { return test(int64(a.Port())) })
-	case left.IntOfProcess != nil:
-		return func(v *field.View) bool {
-			holds := false
-			field.Ancestors(v.Ev, func(p *pipeline.Process) bool {
-				n, ok := left.IntOfProcess(v, p)
-				holds = ok && test(n)
-				return !holds
-			})
-			return holds
-		}
-	default:
+// onNumber applies a test to the field; to a field of all ancestors, until one passes.
+func onNumber(left field.Ref, test func(int64) bool) func(*field.View) bool {
+	if left.IntOfProcess == nil {
 		return func(v *field.View) bool {
 			n, ok := left.Int(v)
 			return ok && test(n)
 		}
 	}
+	return func(v *field.View) bool {
+		holds := false
+		field.Ancestors(v.Ev, func(p *pipeline.Process) bool {
+			n, ok := left.IntOfProcess(v, p)
+			holds = ok && test(n)
+			return !holds
+		})
+		return holds
+	}
 }
 
-func onEnds(op syntax.Op, left field.Ref, test func(netip.AddrPort) bool) func(*field.View) bool {
+// onEnds applies tests, one for each constant, to the two ends of a connection. Either end may pass a test,
+// except that "!=" wants both.
+func onEnds(c *syntax.Check, left field.Ref, tests int, test func(i int, a netip.AddrPort) bool) func(*field.View) bool {
+	one := func(i int, a, b netip.AddrPort) bool {
+		if c.Op == syntax.NotEq {
+			return (!a.IsValid() || test(i, a)) && (!b.IsValid() || test(i, b))
+		}
+		return a.IsValid() && test(i, a) || b.IsValid() && test(i, b)
+	}
 	return func(v *field.View) bool {
 		a, b, ok := left.Ends(v)
 		if !ok {
 			return false
 		}
-		if op == syntax.NotEq {
-			return (!a.IsValid() || test(a)) && (!b.IsValid() || test(b))
+		n := 0
+		for i := range tests {
+			if one(i, a, b) {
+				n++
+			}
 		}
-		return a.IsValid() && test(a) || b.IsValid() && test(b)
+		return enough(c.Modifier, n, tests)
 	}
 }
 
-func numberTest(op syntax.Op, want int64) func(int64) bool {
-	if op == syntax.Eq { // the most frequent one, without a second call
+func numberTest(op syntax.Op, unsigned bool, want int64) func(int64) bool {
+	if op.IsList() || op == syntax.Eq { // the most frequent one, without a second call
 		return func(n int64) bool { return n == want }
 	}
-	return func(n int64) bool { return compareInts(op, n, want) }
+	return func(n int64) bool { return compareInts(op, unsigned, n, want) }
 }
 
-// parseNumber reads a decimal constant; a port may be a service's name.
-func parseNumber(left field.Ref, v syntax.Value) (int64, error) {
-	n, err := strconv.ParseInt(v.Text, 10, 64)
-	switch {
-	case err == nil && left.Def.Type == field.Uint && n < 0:
-		return int64(uint32(n)), nil
-	case err == nil:
-		return n, nil
-	case left.Def.Type == field.Port:
-		if p, err := net.LookupPort("tcp", v.Text); err == nil {
-			return int64(p), nil
-		}
+// compareInts compares signed numbers, or unsigned ones that are held in signed ones.
+func compareInts(op syntax.Op, unsigned bool, a, b int64) bool {
+	less := a < b
+	if unsigned {
+		less = uint64(a) < uint64(b)
 	}
-	return 0, syntax.Errorf(v.At, "%s is a number (%s), %q is not a decimal one", left.Text, left.Def.Type, v.Text)
+	switch op {
+	case syntax.NotEq:
+		return a != b
+	case syntax.Less:
+		return less
+	case syntax.LessEq:
+		return less || a == b
+	case syntax.Greater:
+		return !less && a != b
+	case syntax.GreaterEq:
+		return !less
+	default:
+		return a == b
+	}
+}
+
+// parseNumber reads a decimal constant, which wraps when it is negative and the field is unsigned; a port
+// may be a service's name.
+func parseNumber(left field.Ref, v syntax.Value) (int64, error) {
+	t := left.Def.Type
+	if n, err := strconv.ParseInt(v.Text, 10, 64); err == nil {
+		switch t {
+		case field.Uint:
+			return int64(uint32(n)), nil
+		case field.Port:
+			return int64(uint16(n)), nil
+		}
+		return n, nil
+	}
+	if n, err := strconv.ParseUint(v.Text, 10, 64); err == nil && t.IsUnsigned() {
+		return int64(n), nil
+	}
+	if _, err := strconv.ParseFloat(v.Text, 64); err == nil && t == field.Double {
+		return 0, nil // no field of this type has a value to compare with
+	}
+	if p, err := net.LookupPort("tcp", v.Text); err == nil && t == field.Port {
+		return int64(p), nil
+	}
+	return 0, syntax.Errorf(v.At, "%s is a number (%s), %q is not a decimal one", left.Text, t, v.Text)
 }
 
 func compareAddr(c *syntax.Check, left field.Ref) (func(*field.View) bool, error) {
@@ -107,10 +147,10 @@ func compareAddr(c *syntax.Check, left field.Ref) (func(*field.View) bool, error
 		}
 		tests = append(tests, test)
 	}
-	test := combine(c.Modifier, tests)
 	if left.Ends != nil {
-		return onEnds(c.Op, left, func(a netip.AddrPort) bool { return test(a.Addr().Unmap()) }), nil
+		return onEnds(c, left, len(tests), func(i int, a netip.AddrPort) bool { return tests[i](a.Addr().Unmap()) }), nil
 	}
+	test := combine(c.Modifier, tests)
 	return func(v *field.View) bool {
 		a, ok := left.Addr(v)
 		return ok && test(a.Unmap())
@@ -128,7 +168,7 @@ func addrTest(left field.Ref, v syntax.Value) (func(netip.Addr) bool, error) {
 		return prefix.Contains, nil
 	}
 	want, err := netip.ParseAddr(v.Text)
-	if err != nil {
+	if err != nil || want.Zone() != "" {
 		return nil, &syntax.Error{At: v.At, Msg: fmt.Sprintf("%q is not an IP address", v.Text), Hint: "for networks there are fields such as fd.snet"}
 	}
 	want = want.Unmap()

@@ -1,13 +1,13 @@
 package filter
 
 import (
-	"encoding/base64"
 	"fmt"
-	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/tocsin-security/tocsin/filter/field"
 	"github.com/tocsin-security/tocsin/filter/syntax"
+	"github.com/tocsin-security/tocsin/pipeline"
 )
 
 // operand is something that can be read: a field, or what transformers make of fields.
@@ -18,197 +18,127 @@ type operand struct {
 
 // resolve looks the names in an operand up.
 func resolve(o syntax.Operand) (operand, error) {
+	found, err := resolvePart(o)
+	if err == nil && o.Kind == syntax.TransformerOperand && found.ref.Str != nil && found.ref.Def.Type == field.String {
+		found.ref.Str = untilNUL(found.ref.Str)
+	}
+	return found, err
+}
+
+// untilNUL ends a string where C does. Only transformers can make one with a NUL in it.
+func untilNUL(get func(*field.View) (string, bool)) func(*field.View) (string, bool) {
+	return func(v *field.View) (string, bool) {
+		s, ok := get(v)
+		if i := strings.IndexByte(s, 0); i >= 0 {
+			s = s[:i]
+		}
+		return s, ok
+	}
+}
+
+// resolvePart resolves an operand that may be another one's argument.
+func resolvePart(o syntax.Operand) (operand, error) {
 	switch o.Kind {
 	case syntax.FieldOperand:
 		ref, err := field.Lookup(o)
 		if err != nil {
 			return operand{}, fieldError(o, err)
 		}
+		if err := checkTypeName(o, ref); err != nil {
+			return operand{}, err
+		}
 		return operand{ref: ref, fields: []field.Ref{ref}}, nil
 	case syntax.ConstOperand:
 		text := o.Name
 		get := field.Getter{Str: func(*field.View) (string, bool) { return text, true }}
-		return operand{ref: field.Ref{Getter: get, Def: &field.Def{Name: o.String(), Type: field.String}}}, nil
+		return operand{ref: field.Ref{Getter: get, Def: &field.Def{Name: o.String(), Type: field.String}, Text: o.String()}}, nil
 	case syntax.TransformerOperand:
 		return transform(o)
 	default:
-		return operand{}, notYet(o.At, "a list as argument")
+		return listOperand(o)
 	}
 }
 
-// transform resolves a transformer's arguments and applies it. Null in, null out.
-func transform(o syntax.Operand) (operand, error) {
-	var result operand
-	var args []field.Ref
+// checkTypeName refuses evt.type.is.NAME of an event that nobody knows.
+func checkTypeName(o syntax.Operand, ref field.Ref) error {
+	name, ok := strings.CutPrefix(o.Name, "evt.type.is")
+	if !ok || ref.Def.Name != "evt.type.is" {
+		return nil
+	}
+	if name = strings.TrimPrefix(name, "."); o.HasArg {
+		name = o.Arg
+	}
+	if len(pipeline.EventTypesNamed(name)) > 0 || slices.Contains(unseenEvents(), name) {
+		return nil
+	}
+	return &syntax.Error{At: o.At, Unknown: true, Msg: fmt.Sprintf("unknown event type %q", name),
+		Hint: syntax.DidYouMean(name, append(unseenEvents(), eventNames()...))}
+}
+
+// maxItems bounds the arguments of a transformer and the items of a list, which are read into an array.
+const maxItems = 32
+
+// listOperand is a list of operands, written in parentheses. With one of them null it is null.
+func listOperand(o syntax.Operand) (operand, error) {
+	result, args, err := resolveArgs(o)
+	if err != nil {
+		return operand{}, err
+	}
+	for i, a := range args {
+		if a.Str == nil && !a.Null() || a.Def.IsList {
+			return operand{}, syntax.Errorf(o.Args[i].At, "a list has strings in it, %s is a %s", a.Text, kindOf(a))
+		}
+	}
+	result.ref.Def.IsList = true
+	if !result.ref.Null() {
+		result.ref.List = itemsOf(args)
+	}
+	return result, nil
+}
+
+func itemsOf(args []field.Ref) func(*field.View) ([]string, bool) {
+	return func(v *field.View) ([]string, bool) {
+		var items [maxItems]string
+		for i, a := range args {
+			var ok bool
+			if items[i], ok = a.Str(v); !ok {
+				return nil, false
+			}
+		}
+		return v.BuildList(func(dst []string) []string { return append(dst, items[:len(args)]...) }), true
+	}
+}
+
+// resolveArgs resolves what an operand is made of. The result is a string, to be changed by the caller.
+func resolveArgs(o syntax.Operand) (result operand, args []field.Ref, err error) {
+	if len(o.Args) > maxItems {
+		return operand{}, nil, syntax.Errorf(o.At, "more than %d items", maxItems)
+	}
 	def := &field.Def{Name: o.String(), Type: field.String}
 	for _, a := range o.Args {
-		arg, err := resolve(a)
+		arg, err := resolvePart(a)
 		if err != nil {
-			return operand{}, err
+			return operand{}, nil, err
 		}
-		if arg.ref.Str == nil && !arg.ref.Null() {
-			return operand{}, syntax.Errorf(a.At, "%s takes strings, %s is a %s", o.Name, arg.ref.Text, arg.ref.Def.Type)
+		if arg.ref.Def.Plain && !arg.ref.Def.IsList {
+			return operand{}, nil, syntax.Errorf(a.At, "%s cannot be transformed", arg.ref.Text)
 		}
 		args = append(args, arg.ref)
-		def.Unavailable += arg.ref.Def.Unavailable
+		if def.Unavailable == "" {
+			def.Unavailable = arg.ref.Def.Unavailable
+		}
 		result.fields = append(result.fields, arg.fields...)
 	}
 	result.ref = field.Ref{Def: def, Text: def.Name}
-	if o.Name == "len" {
-		def.Type = field.Int
-	}
-	var err error
-	if !result.ref.Null() {
-		result.ref.Getter, err = apply(o, args)
-	}
-	return result, err
+	return result, args, nil
 }
 
-// apply is the transformer's work on arguments that are not always null.
-func apply(o syntax.Operand, args []field.Ref) (field.Getter, error) {
-	switch {
-	case o.Name == "join" || o.Name == "getopt":
-		return field.Getter{}, notYet(o.At, fmt.Sprintf("transformer %q", o.Name))
-	case o.Name == "concat" && len(args) >= 2:
-		return field.Getter{Str: concat(args)}, nil
-	case o.Name == "concat" || len(args) != 1:
-		return field.Getter{}, syntax.Errorf(o.At, "wrong number of arguments for %s", o.Name)
-	case o.Name == "len":
-		return field.Getter{Int: func(v *field.View) (int64, bool) {
-			s, ok := args[0].Str(v)
-			return int64(len(s)), ok
-		}}, nil
-	default:
-		return field.Getter{Str: onArgument(args[0], o.Name)}, nil
+// kindOf is what messages call the kind of value an operand has.
+func kindOf(f field.Ref) string {
+	if f.Def.IsList {
+		return "list"
 	}
-}
-
-// onArgument is a transformer from string to string.
-func onArgument(arg field.Ref, name string) func(*field.View) (string, bool) {
-	switch name {
-	case "tolower":
-		return mapped(arg, lower)
-	case "toupper":
-		return mapped(arg, upper)
-	case "basename":
-		return func(v *field.View) (string, bool) {
-			s, ok := arg.Str(v)
-			return s[strings.LastIndexByte(s, '/')+1:], ok
-		}
-	default:
-		return decoded(arg)
-	}
-}
-
-// mapped applies f to every byte.
-func mapped(arg field.Ref, f func(byte) byte) func(*field.View) (string, bool) {
-	return func(v *field.View) (string, bool) {
-		s, ok := arg.Str(v)
-		if !ok {
-			return "", false
-		}
-		return v.Build(func(dst []byte) []byte {
-			for i := range len(s) {
-				dst = append(dst, f(s[i]))
-			}
-			return dst
-		}), true
-	}
-}
-
-func upper(c byte) byte {
-	if c >= 'a' && c <= 'z' {
-		return c - 'a' + 'A'
-	}
-	return c
-}
-
-// decoded undoes base64; what is none is null. Padding is optional.
-func decoded(arg field.Ref) func(*field.View) (string, bool) {
-	return func(v *field.View) (string, bool) {
-		s, ok := arg.Str(v)
-		if !ok {
-			return "", false
-		}
-		text := v.Build(func(dst []byte) []byte {
-			src := []byte(strings.TrimRight(s, "="))
-			out, err := base64.RawStdEncoding.AppendDecode(dst, src)
-			ok = err == nil
-			return out
-		})
-		return text, ok
-	}
-}
-
-func concat(args []field.Ref) func(*field.View) (string, bool) {
-	return func(v *field.View) (string, bool) {
-		parts := make([]string, len(args))
-		for i, a := range args {
-			s, ok := a.Str(v)
-			if !ok {
-				return "", false
-			}
-			parts[i] = s
-		}
-		return strings.Join(parts, ""), true
-	}
-}
-
-// compareFields compiles a comparison of two operands. Both must be of one type.
-func compareFields(c *syntax.Check, left, right field.Ref) (func(*field.View) bool, error) {
-	for _, side := range []field.Ref{left, right} {
-		if side.Ends != nil || side.IsAny() || side.Def.Type == field.Net {
-			return nil, syntax.Errorf(c.At, "%s cannot be compared with another field", side.Text)
-		}
-	}
-	if left.Def.Type != right.Def.Type {
-		return nil, syntax.Errorf(c.At, "%s is a %s and %s a %s: only fields of one type can be compared",
-			left.Text, left.Def.Type, right.Text, right.Def.Type)
-	}
-	equal := c.Op == syntax.Eq // else, for what has no order, checkOperator has left only NotEq
-	switch pair := stringPair(c.Op); {
-	case left.Null() || right.Null():
-		return nil, nil
-	case left.Str != nil && pair != nil:
-		return both(left.Str, right.Str, pair), nil
-	case c.Op.IsList():
-	case left.Int != nil:
-		return both(left.Int, right.Int, func(a, b int64) bool { return compareInts(c.Op, a, b) }), nil
-	case left.Bool != nil:
-		return both(left.Bool, right.Bool, func(a, b bool) bool { return (a == b) == equal }), nil
-	case left.Addr != nil:
-		return both(left.Addr, right.Addr, func(a, b netip.Addr) bool { return (a.Unmap() == b.Unmap()) == equal }), nil
-	}
-	return nil, notYet(c.At, fmt.Sprintf("operator %q between two fields", c.Op))
-}
-
-// both applies a test to two values; it fails when one is missing.
-func both[T any](left, right func(*field.View) (T, bool), test func(a, b T) bool) func(*field.View) bool {
-	return func(v *field.View) bool {
-		a, ok := left(v)
-		if !ok {
-			return false
-		}
-		b, ok := right(v)
-		return ok && test(a, b)
-	}
-}
-
-func compareInts(op syntax.Op, a, b int64) bool {
-	switch op {
-	case syntax.NotEq:
-		return a != b
-	case syntax.Less:
-		return a < b
-	case syntax.LessEq:
-		return a <= b
-	case syntax.Greater:
-		return a > b
-	case syntax.GreaterEq:
-		return a >= b
-	default:
-		return a == b
-	}
+	return f.Def.Type.String()
 }
 
 // ParseField reads a field's name, with its argument, and nothing else.

@@ -16,7 +16,14 @@ const null = "<NA>"
 type Output struct {
 	parts  []part
 	fields []field.Ref
+	reads  []placed // the fields that fields are made of
 	notes  []Note
+}
+
+// placed is a field and where it is named.
+type placed struct {
+	ref field.Ref
+	at  syntax.Pos
 }
 
 // part is literal text, then a field unless ref.Def is nil.
@@ -105,6 +112,7 @@ func (o *Output) addFields(found operand, at syntax.Pos, seen map[string]bool) {
 	seen[found.ref.Text] = true
 	o.fields = append(o.fields, found.ref)
 	for _, f := range found.fields {
+		o.reads = append(o.reads, placed{f, at})
 		if f.Null() {
 			o.notes = append(o.notes, Note{At: at, Msg: f.Text + " is always null here: " + f.Def.Unavailable})
 		}

@@ -35,7 +35,7 @@ func TestOutput(t *testing.T) {
 		"all ancestors":                        {"%proc.aname", ancestors, "runc systemd"},
 		"numbers and bools":                    {"%proc.pid %evt.failed %user.loginuid", named("x"), "10 false 0"},
 		"a transformer":                        {"%toupper(proc.name)!", named("bash"), "BASH!"},
-		"a transformer of nothing":             {"%tolower(fd.sip.name)", named("bash"), "<NA>"},
+		"a transformer of nothing":             {"%tolower(k8s.rc.name)", named("bash"), "<NA>"},
 		"a width pads":                         {"%6proc.name|", named("bash"), "bash  |"},
 		"a width cuts whole characters":        {"%2proc.name|", named("日本語"), "日本|"},
 		"a leading star and blanks go":         {"  *%proc.name ", named("x"), "x"},

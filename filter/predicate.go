@@ -28,7 +28,7 @@ func newPredicate(c *syntax.Check) (predicate, error) {
 	if err != nil {
 		return predicate{}, err
 	}
-	if err := checkOperator(c, left.ref); err != nil {
+	if err := checkOperator(c, left); err != nil {
 		return predicate{}, err
 	}
 	p := predicate{fields: left.fields}
@@ -78,6 +78,16 @@ func (p predicate) withBlindness() predicate {
 	return p
 }
 
+// withoutNames makes the predicate constant when it is about names of hosts and nobody looks them up.
+func (p *predicate) withoutNames(hosts *pipeline.HostNames) {
+	for _, f := range p.fields {
+		if f.HostAddr != nil && hosts == nil {
+			p.test = nil
+			p.notes = append(p.notes, f.Text+" is always null here: "+whyNoNames)
+		}
+	}
+}
+
 // isNever recognises the way rule files write "never": events are counted from 1.
 func isNever(c *syntax.Check) bool {
 	return c.Left.Name == "evt.num" && c.Op == syntax.Eq && len(c.Values) == 1 && c.Values[0].Text == "0"
@@ -100,8 +110,12 @@ func operatorsOf(t field.Type) []syntax.Op {
 	}
 }
 
-func checkOperator(c *syntax.Check, left field.Ref) error {
+func checkOperator(c *syntax.Check, o operand) error {
+	left := o.ref
 	ops := operatorsOf(left.Def.Type)
+	if left.Def.IsList {
+		ops = []syntax.Op{syntax.In, syntax.Intersects, syntax.Exists}
+	}
 	if slices.Contains(ops, c.Op) {
 		return nil
 	}
@@ -109,7 +123,7 @@ func checkOperator(c *syntax.Check, left field.Ref) error {
 	for _, op := range ops {
 		names = append(names, string(op))
 	}
-	return &syntax.Error{At: c.At, Msg: fmt.Sprintf("operator %q does not apply to %s, a %s", c.Op, left.Text, left.Def.Type),
+	return &syntax.Error{At: c.At, Msg: fmt.Sprintf("operator %q does not apply to %s, a %s", c.Op, left.Text, kindOf(left)),
 		Hint: "use one of " + strings.Join(names, " ")}
 }
 
@@ -119,6 +133,8 @@ func compare(c *syntax.Check, left field.Ref) (func(*field.View) bool, error) {
 		return exists(left), nil
 	}
 	switch t := left.Def.Type; {
+	case comparesHosts(c, left):
+		return compareHost(c, left), nil
 	case t.IsNumber():
 		return compareNumber(c, left)
 	case t == field.Bool:
@@ -133,6 +149,18 @@ func compare(c *syntax.Check, left field.Ref) (func(*field.View) bool, error) {
 // exists holds when the field has a value, an empty one too.
 func exists(f field.Ref) func(*field.View) bool {
 	switch {
+	case f.Some != nil:
+		every := func(string) bool { return true }
+		return func(v *field.View) bool { return f.Some(v, every) }
+	case f.IsAny():
+		return func(v *field.View) bool {
+			some := false
+			field.Ancestors(v.Ev, func(*pipeline.Process) bool {
+				some = true
+				return false
+			})
+			return some
+		}
 	case f.Str != nil:
 		return func(v *field.View) bool { _, ok := f.Str(v); return ok }
 	case f.Int != nil:
@@ -143,45 +171,22 @@ func exists(f field.Ref) func(*field.View) bool {
 		return func(v *field.View) bool { _, ok := f.Addr(v); return ok }
 	case f.Ends != nil:
 		return func(v *field.View) bool { _, _, ok := f.Ends(v); return ok }
-	case f.Each != nil:
-		return func(v *field.View) bool {
-			some := false
-			f.Each(v, func(string) bool {
-				some = true
-				return false
-			})
-			return some
-		}
 	default:
-		return func(v *field.View) bool {
-			some := false
-			field.Ancestors(v.Ev, func(*pipeline.Process) bool {
-				some = true
-				return false
-			})
-			return some
-		}
+		return func(v *field.View) bool { _, ok := f.List(v); return ok }
 	}
 }
 
 func compareBool(c *syntax.Check, left field.Ref) (func(*field.View) bool, error) {
-	var accept [2]bool // by value: false, true
+	var tests []func(bool) bool
 	for _, v := range c.Values {
-		switch v.Text {
-		case "true":
-			accept[1] = true
-		case "false":
-			accept[0] = true
-		default:
+		want := v.Text == "true"
+		if !want && v.Text != "false" {
 			return nil, &syntax.Error{At: v.At, Msg: fmt.Sprintf("%s is a bool, %q is not", left.Text, v.Text), Hint: "write true or false"}
 		}
+		tests = append(tests, func(b bool) bool { return (b == want) != (c.Op == syntax.NotEq) })
 	}
-	if c.Modifier != "" {
-		return nil, notYet(c.At, "the modifier "+string(c.Modifier)+" on a bool")
-	}
-	if c.Op == syntax.NotEq {
-		accept[0], accept[1] = !accept[0], !accept[1]
-	}
+	test := combine(c.Modifier, tests)
+	accept := [2]bool{test(false), test(true)}
 	return func(v *field.View) bool {
 		b, ok := left.Bool(v)
 		return ok && (b && accept[1] || !b && accept[0])
@@ -200,20 +205,20 @@ func combine[T any](m syntax.Modifier, tests []func(T) bool) func(T) bool {
 				n++
 			}
 		}
-		switch m {
-		case syntax.OneOf:
-			return n == 1
-		case syntax.AllOf:
-			return n == len(tests) && n > 0
-		default:
-			return n > 0
-		}
+		return enough(m, n, len(tests))
 	}
 }
 
-// notYet is the error for what the language has and this package does not evaluate.
-func notYet(at syntax.Pos, what string) error {
-	return syntax.Errorf(at, "not evaluated yet: %s", what)
+// enough reports whether n of all constants are what the modifier asks for; of an empty list never.
+func enough(m syntax.Modifier, n, all int) bool {
+	switch m {
+	case syntax.OneOf:
+		return n == 1
+	case syntax.AllOf:
+		return n == all && n > 0
+	default:
+		return n > 0
+	}
 }
 
 // fieldError turns a registry's complaint into one with a place and a hint.

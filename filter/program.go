@@ -15,6 +15,8 @@ type Program struct {
 	code       []step
 	bySteps    map[step]int32
 	byNode     map[syntax.Node]ordered
+	hosts      *pipeline.HostNames // nil: names of hosts are not looked up
+	names      map[string]bool     // of hosts
 }
 
 // step asks one predicate and goes on at another step, or ends.
@@ -33,6 +35,7 @@ const (
 func NewProgram() *Program {
 	return &Program{
 		byText: map[string]int32{}, byCheck: map[*syntax.Check]int32{}, bySteps: map[step]int32{}, byNode: map[syntax.Node]ordered{},
+		names: map[string]bool{},
 	}
 }
 
@@ -144,6 +147,12 @@ func (p *Program) predicate(check *syntax.Check) (int32, error) {
 		if err != nil {
 			return 0, err
 		}
+		pred.withoutNames(p.hosts)
+		for _, f := range pred.fields {
+			if comparesHosts(check, f) {
+				p.addNames(check.Values)
+			}
+		}
 		pred.text = text
 		id = int32(len(p.predicates))
 		p.predicates = append(p.predicates, pred)
@@ -151,6 +160,12 @@ func (p *Program) predicate(check *syntax.Check) (int32, error) {
 	}
 	p.byCheck[check] = id
 	return id, nil
+}
+
+func (p *Program) addNames(values []syntax.Value) {
+	for _, v := range values {
+		p.names[v.Text] = true
+	}
 }
 
 // emit writes the code of n for events of type t, back to front: where to go on is known before the

@@ -2,15 +2,18 @@ package filter
 
 import (
 	"encoding/hex"
-	"fmt"
 	"regexp"
 	"strings"
 
 	"github.com/tocsin-security/tocsin/filter/field"
 	"github.com/tocsin-security/tocsin/filter/syntax"
+	"github.com/tocsin-security/tocsin/pipeline"
 )
 
 func compareString(c *syntax.Check, left field.Ref) (func(*field.View) bool, error) {
+	if left.Def.IsList {
+		return compareList(c, left), nil
+	}
 	test, err := stringTest(c)
 	if err != nil {
 		return nil, err
@@ -19,6 +22,18 @@ func compareString(c *syntax.Check, left field.Ref) (func(*field.View) bool, err
 		return onPath(left, test, c.Op == syntax.NotEq), nil
 	}
 	return onString(left, test), nil
+}
+
+// compareList asks whether all elements of a list (in), or some (intersects), are among the constants.
+func compareList(c *syntax.Check, left field.Ref) func(*field.View) bool {
+	var set []string
+	for _, v := range c.Values {
+		set = append(set, v.Text)
+	}
+	return func(v *field.View) bool {
+		list, ok := left.List(v)
+		return ok && listHolds(c.Op, list, set)
+	}
 }
 
 // onPath applies a test to a path and to its old name: either may pass, but to differ both have to.
@@ -47,10 +62,14 @@ func onString(left field.Ref, test func(string) bool) func(*field.View) bool {
 			return ok && test(s)
 		}
 	}
+	if left.Some != nil {
+		return func(v *field.View) bool { return left.Some(v, test) }
+	}
 	return func(v *field.View) bool {
 		holds := false
-		left.Visit(v, func(s string) bool {
-			holds = test(s)
+		field.Ancestors(v.Ev, func(p *pipeline.Process) bool {
+			s, ok := left.OfProcess(v, p)
+			holds = ok && test(s)
 			return !holds
 		})
 		return holds
@@ -82,11 +101,6 @@ func oneString(op syntax.Op, v syntax.Value) (func(string) bool, error) {
 	switch op {
 	case syntax.Regex:
 		return newRegex(v)
-	case syntax.Glob:
-		return func(s string) bool { return fnmatch(want, s) }, nil
-	case syntax.IGlob:
-		folded := strings.ToLower(want)
-		return func(s string) bool { return fnmatchFold(folded, s) }, nil
 	case syntax.BContains, syntax.BStartsWith:
 		raw, err := hex.DecodeString(want)
 		if err != nil {
@@ -100,7 +114,7 @@ func oneString(op syntax.Op, v syntax.Value) (func(string) bool, error) {
 	if test := stringOp(op, want); test != nil {
 		return test, nil
 	}
-	return nil, notYet(v.At, fmt.Sprintf("operator %q", op))
+	return nil, syntax.Errorf(v.At, "operator %q does not take a single value", op)
 }
 
 // stringOp is an operator between two strings, the right one given; nil when it needs compiling.
@@ -133,14 +147,18 @@ func stringPair(op syntax.Op) func(s, want string) bool {
 		return func(s, want string) bool { return s > want }
 	case syntax.GreaterEq:
 		return func(s, want string) bool { return s >= want }
-	case syntax.Contains:
+	case syntax.Contains, syntax.BContains:
 		return strings.Contains
 	case syntax.IContains:
 		return containsFold
-	case syntax.StartsWith:
+	case syntax.StartsWith, syntax.BStartsWith:
 		return strings.HasPrefix
 	case syntax.EndsWith:
 		return strings.HasSuffix
+	case syntax.Glob:
+		return func(s, want string) bool { return field.Glob(want, s) }
+	case syntax.IGlob:
+		return func(s, want string) bool { return field.GlobFold(want, s) }
 	default:
 		return nil
 	}

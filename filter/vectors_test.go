@@ -127,8 +127,7 @@ func check(t *testing.T, cases map[string]verdict) {
 	}
 }
 
-// The numbers are those of the conformance vectors of the rule language; 21 to 26 are about text and
-// are tested where text is handled.
+// The numbers are those of the conformance vectors of the rule language; 21 to 26 are about text.
 func TestVectors(t *testing.T) {
 	orphan := of(pipeline.EventExecve, nil)
 	incomplete := of(pipeline.EventExecve, func(ev *pipeline.Event) {
@@ -252,25 +251,45 @@ func TestOperators(t *testing.T) {
 
 func TestCompileErrors(t *testing.T) {
 	for sentence, c := range map[string]struct{ condition, want string }{
-		"a misspelt field":               {"proc.name = a and proc.nmae = bash", `1:19: nonexistent field "proc.nmae" (did you mean "proc.name"?)`},
-		"an argument nobody has":         {"evt.arg.nonsense = 1", `no event has an argument "nonsense"`},
-		"an index on a plain field":      {"proc.name[1] = a", `field "proc.name" takes no argument`},
-		"an index that is none":          {"proc.aname[x] = a", `"x" is not an index`},
-		"a key that is missing":          {"container.mount.dest exists", `field "container.mount.dest" needs an argument`},
-		"an operator of another type":    {"evt.rawres startswith 1", `operator "startswith" does not apply to evt.rawres, a int64`},
-		"a bool that is none":            {"evt.failed = yes", `1:14: evt.failed is a bool, "yes" is not (write true or false)`},
-		"a number that is none":          {"evt.rawres in (1, x)", `1:19: evt.rawres is a number (int64), "x" is not a decimal one`},
-		"a hexadecimal number":           {"evt.rawres > 0x10", `"0x10" is not a decimal one`},
-		"an address that is none":        {"fd.sip = 1.2.3", `"1.2.3" is not an IP address`},
-		"a network without a length":     {"fd.snet = 10.0.0.0", `"10.0.0.0" is not a network (write address/length, as in 10.0.0.0/8)`},
-		"a misspelt event type":          {"evt.type = opneat", `unknown event type "opneat" (did you mean "openat"?)`},
-		"a regex that is not POSIX":      {`proc.name regex "[0-9"`, "bad regular expression"},
-		"fields of different types":      {"proc.name = val(proc.pid)", "only fields of one type can be compared"},
-		"both ends against a field":      {"fd.ip = val(fd.sip)", "cannot be compared with another field"},
-		"a macro nobody resolved":        {"shells", `undefined macro "shells"`},
-		"a transformer that comes later": {`join(",", proc.args) = x`, `not evaluated yet: transformer "join"`},
-		"too many arguments":             {`tolower(proc.name, proc.exe) = x`, "wrong number of arguments for tolower"},
-		"a transformer of a number":      {`tolower(proc.pid) = x`, "tolower takes strings, proc.pid is a int64"},
+		"a misspelt field":              {"proc.name = a and proc.nmae = bash", `1:19: nonexistent field "proc.nmae" (did you mean "proc.name"?)`},
+		"an argument nobody has":        {"evt.arg.nonsense = 1", `no event has an argument "nonsense"`},
+		"an index on a plain field":     {"proc.name[1] = a", `field "proc.name" takes no argument`},
+		"an index that is none":         {"proc.aname[x] = a", `"x" is not an index`},
+		"a key that is missing":         {"container.mount.dest exists", `field "container.mount.dest" needs an argument`},
+		"an operator of another type":   {"evt.rawres startswith 1", `operator "startswith" does not apply to evt.rawres, a int64`},
+		"a bool that is none":           {"evt.failed = yes", `1:14: evt.failed is a bool, "yes" is not (write true or false)`},
+		"a number that is none":         {"evt.rawres in (1, x)", `1:19: evt.rawres is a number (int64), "x" is not a decimal one`},
+		"a hexadecimal number":          {"evt.rawres > 0x10", `"0x10" is not a decimal one`},
+		"an address that is none":       {"fd.sip = 1.2.3", `"1.2.3" is not an IP address`},
+		"a network without a length":    {"fd.snet = 10.0.0.0", `"10.0.0.0" is not a network (write address/length, as in 10.0.0.0/8)`},
+		"a misspelt event type":         {"evt.type = opneat", `unknown event type "opneat" (did you mean "openat"?)`},
+		"a regex that is not POSIX":     {`proc.name regex "[0-9"`, "bad regular expression"},
+		"fields of different types":     {"proc.name = val(proc.pid)", "only fields of one type can be compared"},
+		"both ends against a field":     {"fd.ip = val(fd.sip)", "cannot be compared with another field"},
+		"a macro nobody resolved":       {"shells", `undefined macro "shells"`},
+		"a list where text is wanted":   {`tolower((proc.name, proc.exe)) = x`, "tolower takes a string here, (proc.name, proc.exe) is a list"},
+		"text where a list is wanted":   {`join(",", proc.name) = x`, "join takes a list here, proc.name is a string"},
+		"a number in a list":            {`join(",", (proc.pid, "x")) = x`, "a list has strings in it, proc.pid is a int64"},
+		"an option of two characters":   {`getopt(proc.args, "ab:")[ab] = x`, `"ab" is not an option of getopt`},
+		"brackets behind a transformer": {`tolower(proc.name)[1] = x`, "tolower takes nothing in brackets"},
+		"an ancestor, transformed":      {`tolower(proc.aname[1]) = x`, "proc.aname[1] cannot be transformed"},
+		"an ancestor and a field":       {`proc.aname[1] = val(proc.name)`, "proc.aname[1] cannot be compared with another field"},
+		"a field and an ancestor":       {`proc.name = val(proc.aname[1])`, "proc.aname[1] cannot be compared with another field"},
+		"a network and a field":         {`fd.snet = val(fd.cnet)`, "fd.snet cannot be compared with another field"},
+		"pmatch with a field":           {`fd.name pmatch val(fd.directory)`, `operator "pmatch" takes constants only`},
+		"regex with a field":            {`fd.name regex val(fd.directory)`, `operator "regex" takes constants only`},
+		"a list and a single value":     {`getopt(proc.args, "a") in val(proc.name)`, "only fields of one type can be compared"},
+		"equality of a list":            {`getopt(proc.args, "a") = x`, `operator "=" does not apply to getopt(proc.args, "a"), a list`},
+		"order of a bool":               {`evt.failed > 1`, `operator ">" does not apply to evt.failed, a bool`},
+		"order of an address":           {`fd.sip > 1`, `operator ">" does not apply to fd.sip, a ip address`},
+		"contains of a number":          {`proc.pid contains 1`, `operator "contains" does not apply to proc.pid, a int64`},
+		"bcontains of text":             {`proc.name bcontains 00`, `operator "bcontains" does not apply to proc.name, a string`},
+		"glob of bytes":                 {`evt.buffer glob x`, `operator "glob" does not apply to evt.buffer, a bytes`},
+		"an odd number of hex digits":   {`evt.buffer bcontains 012`, `"012" is not an even number of hexadecimal digits`},
+		"a fraction":                    {"evt.rawres > 1.5", `"1.5" is not a decimal one`},
+		"an address with a zone":        {"fd.sip = fe80::1%eth0", `"fe80::1%eth0" is not an IP address`},
+		"too many arguments":            {`tolower(proc.name, proc.exe) = x`, "wrong number of arguments for tolower"},
+		"a transformer of a number":     {`tolower(proc.pid) = x`, "tolower takes a string here, proc.pid is a int64"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			n, err := syntax.Parse(syntax.NewText(c.condition, syntax.Pos{Line: 1, Col: 1}))
@@ -281,5 +300,39 @@ func TestCompileErrors(t *testing.T) {
 				t.Errorf("Compile(%s)\n got %v\nwant %s", c.condition, err, c.want)
 			}
 		})
+	}
+}
+
+// Vectors 21 to 25 are about text: what a condition becomes before it is compiled. 26 is about exceptions,
+// which package rules writes.
+func TestVectorsOfText(t *testing.T) {
+	parsed := func(s string) string {
+		n, err := parseText(s)
+		if err != nil {
+			t.Fatalf("Parse(%s): %v", s, err)
+		}
+		return n.String()
+	}
+	if got, want := parsed("a.b=1 or c.d=2 and e.f=3"), parsed("a.b=1 or (c.d=2 and e.f=3)"); got != want {
+		t.Errorf("21: %s, want %s", got, want)
+	}
+	expanded := syntax.NewText("proc.name in (l)", syntax.Pos{}).ReplaceName("l", "").String()
+	if holds(t, expanded, named("x")) {
+		t.Errorf("22: %s holds, want nothing in an empty list", expanded)
+	}
+	expanded = syntax.NewText("proc.cmdline in (l, d)", syntax.Pos{}).ReplaceName("l", `"a b", c`).String()
+	if got, want := parsed(expanded), parsed(`proc.cmdline in ("a b", c, d)`); got != want {
+		t.Errorf("23: %s, want %s", got, want)
+	}
+	rule, err := parseText("m and z.w=3")
+	if err == nil {
+		rule, err = syntax.Resolve(rule, func(*syntax.Macro) (syntax.Node, error) { return parseText("x.y=1 or x.y=2") })
+	}
+	if want := parsed("(x.y=1 or x.y=2) and z.w=3"); err != nil || rule.String() != want {
+		t.Errorf("24: %v, %v, want %s", rule, err, want)
+	}
+	appended := syntax.Join(syntax.NewText("a.b=1 or c.d=2", syntax.Pos{}), syntax.NewText(" and e.f=3", syntax.Pos{})).String()
+	if got, want := parsed(appended), parsed("a.b=1 or (c.d=2 and e.f=3)"); got != want {
+		t.Errorf("25: %s, want %s", got, want)
 	}
 }

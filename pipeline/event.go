@@ -29,6 +29,8 @@ type Event struct {
 	Source string // "syscall", or the intake's source name
 	Num    uint64 // counts events since start, from 1
 	Time   int64  // ns since the epoch
+	Since  int64  // ns since the first event
+	Gap    int64  // ns since the event before
 
 	Ret    int64 // system call result, -errno on failure
 	HasRet bool  // false for events without a result (clone, procexit)
@@ -118,6 +120,19 @@ type FD struct {
 
 // Failed reports whether the event is a system call that returned an error.
 func (e *Event) Failed() bool { return e.HasRet && e.Ret < 0 }
+
+// Intervals tells events how long after the first one, and after the one before, they happened. The zero
+// value waits for the first.
+type Intervals struct{ first, last int64 }
+
+// Tick sets the intervals of the next event. CPUs report out of order: no event is before the one before it.
+func (i *Intervals) Tick(ev *Event) {
+	if i.first == 0 {
+		i.first, i.last = ev.Time, ev.Time
+	}
+	ev.Since, ev.Gap = max(ev.Time-i.first, 0), max(ev.Time-i.last, 0)
+	i.last = ev.Time
+}
 
 // At is the event's time.
 func (e *Event) At() time.Time { return time.Unix(0, e.Time) }

@@ -1,5 +1,11 @@
 package pipeline
 
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
 // Process is one entry of the process table. The table's owner (decode) changes it between events;
 // stages read it during an event and keep no pointer to it afterwards.
 type Process struct {
@@ -49,6 +55,8 @@ type Process struct {
 	User  string // name of EUID in the process's own passwd; "<NA>" unknown
 	Group string // name of GID
 	Login string // name of LoginUID
+	Home  string // home directory of EUID in the same passwd, and its shell
+	Shell string
 
 	Parent *Process // nil when unknown
 	Known  bool     // false: a placeholder for a process nothing is known of
@@ -83,8 +91,37 @@ type Container struct {
 	PodUID     string
 	PodLabels  map[string]string
 	Labels     map[string]string
+	// LabelText and PodLabelText are the labels as one text: see JoinLabels.
+	LabelText    string
+	PodLabelText string
+	ImageID      string // known where the runtime names the image by it
+	SandboxID    string // full id of the pod's sandbox
+	Mounts       []Mount
+	// HostPID and its like say that the container shares the host's namespace of that kind.
+	HostPID, HostNetwork, HostIPC bool
 	// Complete says that the runtime answered; false means the id is all that is known.
 	Complete bool
+}
+
+// Mount is one mount of a container as its runtime was told to make it.
+type Mount struct {
+	Source      string
+	Dest        string
+	Mode        string // of a file system made for it, in octal; else ""
+	Writable    bool
+	Propagation string
+}
+
+// JoinLabels is labels as name:value, sorted by name, with commas and blanks between them.
+func JoinLabels(labels map[string]string) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(name + ":" + labels[name])
+	}
+	return b.String()
 }
 
 // ShortID is the id as rules and messages show it: 12 characters, or "host".

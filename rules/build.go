@@ -241,10 +241,13 @@ func (b *builder) compile(it *Item, r *Rule, condition, output syntax.Text) (Cod
 	if it.Has("window") { // its output may use %window.… fields
 		return "", nil
 	}
+	if output, err = b.appendOutput(r, output); err != nil {
+		return ErrCompileOutput, err
+	}
 	if r.Output, err = filter.ParseOutput(output); err != nil {
 		return ErrCompileOutput, err
 	}
-	b.blindness(r, r.Output.Notes())
+	b.blindness(r, program.OutputNotes(r.Output))
 	return "", nil
 }
 

@@ -12,6 +12,12 @@ type Config struct {
 	Matching string            `yaml:"matching"` // MatchAll (default) or MatchFirst
 	Priority pipeline.Priority `yaml:"priority"` // less severe rules do not run; default debug: all run
 	Disable  []Disable         `yaml:"disable"`  // rules that do not run, whatever their file says
+
+	AppendOutput []AppendOutput `yaml:"append_output"` // what outputs get in addition
+
+	// ResolveNames has the names of hosts that rules compare with (fd.sip.name) looked up in the background,
+	// which is traffic to the name server; default false: such fields are null.
+	ResolveNames bool `yaml:"resolve_names"`
 }
 
 // Ways of matching: every rule that holds fires, or only the first one in the order of the files.
@@ -37,6 +43,11 @@ func (c Config) Validate() error {
 	for i, d := range c.Disable {
 		if (d.Rule == "") == (d.Tag == "") {
 			return fmt.Errorf("rules.disable[%d]: set either rule or tag", i)
+		}
+	}
+	for i, a := range c.AppendOutput {
+		if err := a.validate(fmt.Sprintf("rules.append_output[%d]", i)); err != nil {
+			return err
 		}
 	}
 	return nil

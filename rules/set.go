@@ -44,6 +44,7 @@ type Rule struct {
 	Skipped string
 	Code    *filter.Condition
 	Output  *filter.Output
+	Extra   []Extra // fields that the configuration adds
 }
 
 // Runs reports whether the rule takes part in matching.
@@ -144,8 +145,13 @@ func Parse(cfg Config, sources []Source) (*Set, error) {
 		c.file(src)
 	}
 	s := &Set{Program: filter.NewProgram(), First: cfg.Matching == MatchFirst}
+	scratch := filter.NewProgram()
+	if cfg.ResolveNames {
+		s.Program.ResolveNames(&pipeline.HostNames{})
+		scratch.ResolveNames(s.Program.HostNames())
+	}
 	x := newExpander(c)
-	b := builder{cfg: cfg, problems: &c.problems, expander: x, program: s.Program, scratch: filter.NewProgram()}
+	b := builder{cfg: cfg, problems: &c.problems, expander: x, program: s.Program, scratch: scratch}
 	for _, d := range c.rules.inOrder() {
 		if r := b.rule(d); r != nil {
 			s.Rules = append(s.Rules, r)

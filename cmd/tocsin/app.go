@@ -56,6 +56,7 @@ type app struct {
 	sender   *sender  // nil in roles with a durable half
 	tape     *tape    // nil: nothing is recorded
 	enricher *enrich.Enricher
+	resolver *enrich.Resolver // of the names of hosts in rules; nil in the router role
 	batcher  *router.Batcher
 	server   *api.Server
 
@@ -96,6 +97,8 @@ func (a *app) open(ctx context.Context, p *plan) error {
 	}
 	if a.role.hot && p.cfg.Sensor.Enabled {
 		a.enricher = enrich.New(p.cfg.Enrich, p.host, a.log)
+		a.resolver = enrich.NewResolver(a.log)
+		a.resolver.Watch(p.rules.Program.HostNames(), p.rules.Program.Names())
 		if a.hot, err = openHot(p.cfg.Sensor, wanted(p.matcher), p.host, a.enricher, a.log); err != nil {
 			return err
 		}
@@ -157,6 +160,7 @@ func (a *app) run(ctx context.Context) error {
 				return lossWatch{p.cfg.Sensor.LossAlert, p.host, a.hot.losses, emit(ctx), a.log}.run(ctx)
 			}},
 			part{name: "enrich", run: a.enricher.Run},
+			part{name: "resolve", run: a.resolver.Run},
 			part{name: "connects", run: a.hot.followConnects})
 	}
 	parts = append(parts,

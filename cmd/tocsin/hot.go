@@ -28,6 +28,7 @@ type hot struct {
 	offset   int64 // from CLOCK_BOOTTIME to ns since the epoch
 
 	event    pipeline.Event
+	clock    pipeline.Intervals
 	received atomic.Uint64 // samples
 	events   atomic.Uint64 // of them, decoded to an event the rules saw
 	state    atomic.Uint64 // of them, of use for the process table only
@@ -100,6 +101,7 @@ func (h *hot) take(s pipeline.Sample) (ok bool) {
 		return false
 	}
 	h.events.Add(1)
+	h.clock.Tick(&h.event)
 	h.enricher.Process(&h.event)
 	return true
 }

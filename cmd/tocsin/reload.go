@@ -34,6 +34,7 @@ func (a *app) exchange(ctx context.Context, p *plan) error {
 		if err := a.hot.replace(p.matcher); err != nil {
 			return err
 		}
+		a.resolver.Watch(p.rules.Program.HostNames(), p.rules.Program.Names())
 	}
 	if a.durable == nil {
 		return nil

@@ -17,6 +17,8 @@ func ancestorFields() []Def {
 		ancestor("proc.aexepath", "executable of ancestor [n]", exePath),
 		ancestor("proc.acmdline", "command line of ancestor [n]", cmdline),
 		ancestorPID(),
+		ancestorArgs(),
+		ancestorEnv(),
 		own("proc.sname", "name of the session's leader, or of the eldest known ancestor in the session", leader(sameSession, comm)),
 		own("proc.sid.exe", "argv[0] of the session's leader", leader(sameSession, exe)),
 		own("proc.sid.exepath", "executable of the session's leader", leader(sameSession, exePath)),
@@ -41,7 +43,7 @@ func parent(name, doc string, f ofProcess) Def {
 
 func ancestor(name, doc string, f ofProcess) Def {
 	return Def{
-		Name: name, Type: String, Doc: doc, Arg: MayIndex, get: Getter{OfProcess: f},
+		Name: name, Type: String, Doc: doc, Arg: MayIndex, Plain: true, get: Getter{OfProcess: f},
 		bind: func(arg string) (Getter, error) {
 			n, err := parseIndex(arg)
 			return Getter{Str: func(v *View) (string, bool) {
@@ -57,7 +59,9 @@ func ancestor(name, doc string, f ofProcess) Def {
 func ancestorPID() Def {
 	pid := func(_ *View, p *pipeline.Process) (int64, bool) { return int64(p.PID), true }
 	return Def{
-		Name: "proc.apid", Type: Int, Doc: "process id of ancestor [n]", Arg: MayIndex, get: Getter{IntOfProcess: pid},
+		Name: "proc.apid", Type: Int, Doc: "process id of ancestor [n]; without index any ancestor, in outputs the process itself",
+		Arg: MayIndex, Plain: true,
+		get: Getter{IntOfProcess: pid, Int: func(v *View) (int64, bool) { return pid(v, v.Ev.Proc) }},
 		bind: func(arg string) (Getter, error) {
 			n, err := parseIndex(arg)
 			return Getter{Int: func(v *View) (int64, bool) {
@@ -66,6 +70,75 @@ func ancestorPID() Def {
 				}
 				return 0, false
 			}}, err
+		},
+	}
+}
+
+// ancestorArgs: without index it is one text, not one for each ancestor, as in Falco.
+func ancestorArgs() Def {
+	return Def{
+		Name: "proc.aargs", Type: String, Doc: "arguments of ancestor [n]; without index those of all ancestors, joined by blanks", Arg: MayIndex,
+		get: Getter{Str: func(v *View) (string, bool) {
+			s := v.Build(func(dst []byte) []byte {
+				start := len(dst)
+				Ancestors(v.Ev, func(p *pipeline.Process) bool {
+					if len(dst) > start {
+						dst = append(dst, ' ')
+					}
+					dst = appendJoined(dst, p.Args, ' ')
+					return true
+				})
+				return dst
+			})
+			return s, s != ""
+		}},
+		bind: func(arg string) (Getter, error) {
+			n, err := parseIndex(arg)
+			return Getter{
+				Str: func(v *View) (string, bool) {
+					if p := up(v.Ev.Proc, n); p != nil {
+						return args(v, p)
+					}
+					return "", false
+				},
+				List: func(v *View) ([]string, bool) {
+					if p := up(v.Ev.Proc, n); p != nil {
+						return p.Args, true
+					}
+					return nil, false
+				},
+			}, err
+		},
+	}
+}
+
+// envGenerations is how many ancestors are asked for a variable.
+const envGenerations = 20
+
+// ancestorEnv is any ancestor's environment in conditions, and the process's own in outputs, as in Falco.
+func ancestorEnv() Def {
+	return Def{
+		Name: "proc.aenv", Type: String, Arg: MayKey, Plain: true,
+		Doc: "environment of ancestor [n], or the variable [NAME] of the nearest ancestor that has it; without either any ancestor's, in outputs the process's own",
+		get: Getter{OfProcess: env, Str: func(v *View) (string, bool) { return env(v, v.Ev.Proc) }},
+		bind: func(arg string) (Getter, error) {
+			if n, err := parseIndex(arg); err == nil {
+				return Getter{Str: func(v *View) (string, bool) {
+					if p := up(v.Ev.Proc, n); p != nil {
+						return env(v, p)
+					}
+					return "", false
+				}}, nil
+			}
+			return Getter{Str: func(v *View) (value string, ok bool) {
+				n := 0
+				Ancestors(v.Ev, func(p *pipeline.Process) bool {
+					value = variable(p, arg)
+					n++
+					return value == "" && n < envGenerations
+				})
+				return value, true
+			}}, nil
 		},
 	}
 }

@@ -21,27 +21,31 @@ func argFields() []Def {
 	return []Def{
 		{Name: "evt.arg", Type: String, Arg: NeedsKey, DotArg: true, Resolved: true, bind: bindArgument,
 			Doc: "argument of the event by name or number, as text: names of flags and errors, absolute paths"},
-		str("evt.args", "all arguments as name=value, joined by blanks", func(v *View) (string, bool) {
-			// Values are built first: they lie in the same memory as the text under construction.
-			var values [maxArguments]string
-			var known [maxArguments]bool
-			list := arguments()[v.Ev.Type]
-			for i, a := range list {
-				values[i], known[i] = a.get(v)
-			}
-			start := len(v.buf)
-			for i, a := range list {
-				if !known[i] {
-					continue
-				}
-				if len(v.buf) > start {
-					v.buf = append(v.buf, ' ')
-				}
-				v.buf = append(append(append(v.buf, a.name...), '='), values[i]...)
-			}
-			return view(v.buf[start:]), true
-		}),
+		str("evt.args", "all arguments as name=value, joined by blanks", allArguments),
+		str("evt.info", "the same as evt.args", allArguments),
+		rawArgField(),
 	}
+}
+
+func allArguments(v *View) (string, bool) {
+	// Values are built first: they lie in the same memory as the text under construction.
+	var values [maxArguments]string
+	var known [maxArguments]bool
+	list := arguments()[v.Ev.Type]
+	for i, a := range list {
+		values[i], known[i] = a.get(v)
+	}
+	start := len(v.buf)
+	for i, a := range list {
+		if !known[i] {
+			continue
+		}
+		if len(v.buf) > start {
+			v.buf = append(v.buf, ' ')
+		}
+		v.buf = append(append(append(v.buf, a.name...), '='), values[i]...)
+	}
+	return view(v.buf[start:]), true
 }
 
 // bindArgument finds an argument in every event that has one of that name or number.

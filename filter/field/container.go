@@ -2,41 +2,51 @@ package field
 
 import "github.com/tocsin-security/tocsin/pipeline"
 
-const hostName = "host"
+const onHost = "host"
 
 func containerFields() []Def {
 	return []Def{
-		str("container.id", "first 12 characters of the container's id, or host", func(v *View) (string, bool) {
+		from("control group", str("container.id", "first 12 characters of the container's id, or host", func(v *View) (string, bool) {
 			id, ok := containerID(v.Ev.Proc)
 			return pipeline.ShortID(id), ok
-		}),
-		str("container.full_id", "the container's whole id, or host", func(v *View) (string, bool) {
+		})),
+		from("control group", str("container.full_id", "the container's whole id, or host", func(v *View) (string, bool) {
 			id, ok := containerID(v.Ev.Proc)
 			if id == "" {
-				id = hostName
+				id = onHost
 			}
 			return id, ok
-		}),
-		ofContainer("container.name", "name of the container, or host", hostName, func(c *pipeline.Container) string { return c.Name }),
+		})),
+		ofContainer("container.name", "name of the container, or host", onHost, func(c *pipeline.Container) string { return c.Name }),
 		ofContainer("container.image", "image as it was asked for, with tag", "", func(c *pipeline.Container) string { return c.Image }),
 		ofContainer("container.image.repository", "image without tag and digest", "", func(c *pipeline.Container) string { return c.Repository }),
 		ofContainer("container.image.tag", "tag of the image", "", func(c *pipeline.Container) string { return c.Tag }),
 		ofContainer("container.image.digest", "digest of the image", "", func(c *pipeline.Container) string { return c.Digest }),
-		ofContainer("container.type", "containerd, docker, …, or host", hostName, func(c *pipeline.Container) string { return c.Type }),
+		ofContainer("container.type", "containerd, docker, …, or host", onHost, func(c *pipeline.Container) string { return c.Type }),
 		boolean("container.privileged", "the container runs privileged", func(v *View) (value, ok bool) {
 			c, host, ok := container(v.Ev.Proc)
 			return !host && ok && c.Privileged, ok
 		}),
+		ofContainer("container.image.id", "id of the image, where the runtime names it by that", "", func(c *pipeline.Container) string { return c.ImageID }),
+		inContainerOnly("container.labels", "labels of the container as name:value, joined by commas", func(c *pipeline.Container) string { return c.LabelText }),
+		sharesHost("container.host_pid", "process ids", func(c *pipeline.Container) bool { return c.HostPID }),
+		sharesHost("container.host_network", "network", func(c *pipeline.Container) bool { return c.HostNetwork }),
+		sharesHost("container.host_ipc", "inter-process communication", func(c *pipeline.Container) bool { return c.HostIPC }),
 		label("container.label", "label [KEY] of the container", func(c *pipeline.Container) map[string]string { return c.Labels }),
 	}
 }
 
 func podFields() []Def {
 	return []Def{
-		ofPod("k8s.ns.name", "namespace of the pod", func(c *pipeline.Container) string { return c.PodNS }),
-		ofPod("k8s.pod.name", "name of the pod", func(c *pipeline.Container) string { return c.PodName }),
-		ofPod("k8s.pod.uid", "uid of the pod", func(c *pipeline.Container) string { return c.PodUID }),
-		ofPod("k8s.pod.id", "uid of the pod", func(c *pipeline.Container) string { return c.PodUID }),
+		inContainerOnly("k8s.ns.name", "namespace of the pod", func(c *pipeline.Container) string { return c.PodNS }),
+		inContainerOnly("k8s.pod.name", "name of the pod", func(c *pipeline.Container) string { return c.PodName }),
+		inContainerOnly("k8s.pod.uid", "uid of the pod", func(c *pipeline.Container) string { return c.PodUID }),
+		inContainerOnly("k8s.pod.id", "uid of the pod", func(c *pipeline.Container) string { return c.PodUID }),
+		inContainerOnly("k8s.pod.sandbox_id", "first 12 characters of the id of the pod's sandbox", func(c *pipeline.Container) string {
+			return c.SandboxID[:min(12, len(c.SandboxID))]
+		}),
+		inContainerOnly("k8s.pod.full_sandbox_id", "id of the pod's sandbox", func(c *pipeline.Container) string { return c.SandboxID }),
+		inContainerOnly("k8s.pod.labels", "labels of the pod as name:value, joined by commas", func(c *pipeline.Container) string { return c.PodLabelText }),
 		label("k8s.pod.label", "label [KEY] of the pod", func(c *pipeline.Container) map[string]string { return c.PodLabels }),
 	}
 }
@@ -56,22 +66,22 @@ func container(p *pipeline.Process) (c *pipeline.Container, host, ok bool) {
 	return p.Container, false, p.Container != nil && p.Container.Complete
 }
 
-func ofContainer(name, doc, onHost string, f func(*pipeline.Container) string) Def {
+func ofContainer(name, doc, ofHost string, f func(*pipeline.Container) string) Def {
 	return str(name, doc, func(v *View) (string, bool) {
 		c, host, ok := container(v.Ev.Proc)
 		switch {
 		case !ok:
 			return "", false
 		case host:
-			return onHost, true
+			return ofHost, true
 		default:
 			return f(c), true
 		}
 	})
 }
 
-// ofPod reads what only a container in a pod has; it is null elsewhere.
-func ofPod(name, doc string, f func(*pipeline.Container) string) Def {
+// inContainerOnly reads what only a container has, or one in a pod; it is null elsewhere.
+func inContainerOnly(name, doc string, f func(*pipeline.Container) string) Def {
 	return str(name, doc, func(v *View) (string, bool) {
 		c, host, ok := container(v.Ev.Proc)
 		if host || !ok {
@@ -79,6 +89,13 @@ func ofPod(name, doc string, f func(*pipeline.Container) string) Def {
 		}
 		s := f(c)
 		return s, s != ""
+	})
+}
+
+func sharesHost(name, what string, f func(*pipeline.Container) bool) Def {
+	return boolean(name, "the container has the host's namespace of "+what, func(v *View) (value, ok bool) {
+		c, host, ok := container(v.Ev.Proc)
+		return !host && ok && f(c), ok
 	})
 }
 

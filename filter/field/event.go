@@ -23,17 +23,17 @@ func eventFields() []Def {
 			s, _ := typeOf(v)
 			return s, v.Ev.Type != pipeline.EventExit && v.Ev.Type != pipeline.EventJSON
 		}),
-		number("evt.num", Int, "counts events since start, from 1", func(v *View) (int64, bool) { return int64(v.Ev.Num), true }),
+		number("evt.num", Uint64, "counts events since start, from 1", func(v *View) (int64, bool) { return int64(v.Ev.Num), true }),
 		number(timeField, Time, "when it happened; a time of day in outputs, ns since the epoch in JSON", nanos),
 		number("evt.rawtime", Time, "ns since the epoch", nanos),
-		number("evt.rawtime.s", Int, "whole seconds since the epoch", func(v *View) (int64, bool) { return v.Ev.Time / 1e9, true }),
-		number("evt.rawtime.ns", Int, "ns past the whole second", func(v *View) (int64, bool) { return v.Ev.Time % 1e9, true }),
+		number("evt.rawtime.s", Time, "whole seconds since the epoch", func(v *View) (int64, bool) { return v.Ev.Time / 1e9, true }),
+		number("evt.rawtime.ns", Time, "ns past the whole second", func(v *View) (int64, bool) { return v.Ev.Time % 1e9, true }),
 		str("evt.time.s", "time of day to the second", clock("15:04:05", false)),
 		str("evt.time.iso8601", "date and time, UTC, with ns", clock("2006-01-02T15:04:05.000000000-0700", true)),
 		str("evt.datetime", "date and time of day with ns", clock("2006-01-02 15:04:05.000000000", false)),
 		str("evt.datetime.s", "date and time of day to the second", clock("2006-01-02 15:04:05", false)),
 		number("evt.cpu", Int, "CPU it happened on", func(v *View) (int64, bool) { return int64(v.Ev.CPU), true }),
-		number("evt.count", Int, "always 1", func(*View) (int64, bool) { return 1, true }),
+		number("evt.count", Uint, "always 1", func(*View) (int64, bool) { return 1, true }),
 		str("evt.source", "where it comes from: syscall, or the intake's source", func(v *View) (string, bool) { return v.Ev.Source, true }),
 		str("evt.hostname", "name of the host", func(v *View) (string, bool) { return v.Ev.Host, true }),
 		str("evt.dir", "always <: events are seen when they have happened", func(*View) (string, bool) { return "<", true }),
@@ -53,7 +53,7 @@ func eventFields() []Def {
 		{Name: "evt.buffer", Type: Buffer, Doc: "the first bytes of what was sent or received", get: Getter{Str: func(v *View) (string, bool) {
 			return v.Ev.Data, movesData(v.Ev.Type)
 		}}},
-		number("evt.buflen", Int, "how many bytes were sent or received", func(v *View) (int64, bool) {
+		number("evt.buflen", Uint64, "how many bytes were sent or received", func(v *View) (int64, bool) {
 			if countsMessages(v.Ev.Type) {
 				return v.Ev.Moved, v.Ev.Ret > 0
 			}

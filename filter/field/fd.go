@@ -2,6 +2,7 @@ package field
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -53,7 +54,7 @@ func fdFields() []Def {
 		boolean("fd.is_lower_layer", "the file is in a lower layer of an overlay", func(v *View) (value, ok bool) {
 			return v.Ev.FD.Lower, fdKnown(v.Ev)
 		}),
-		number("fd.ino", Int, "inode number of the file", func(v *View) (int64, bool) { return int64(v.Ev.FD.Ino), v.Ev.FD.Ino != 0 }),
+		number("fd.ino", Uint64, "inode number of the file", func(v *View) (int64, bool) { return int64(v.Ev.FD.Ino), v.Ev.FD.Ino != 0 }),
 		number("fd.dev", Int, "device of the file", func(v *View) (int64, bool) { return int64(v.Ev.FD.Dev), v.Ev.FD.Dev != 0 }),
 		number("fd.dev.major", Int, "device's major number", func(v *View) (int64, bool) {
 			return int64(v.Ev.FD.Dev >> minorBits), v.Ev.FD.Dev != 0
@@ -61,7 +62,7 @@ func fdFields() []Def {
 		number("fd.dev.minor", Int, "device's minor number", func(v *View) (int64, bool) {
 			return int64(v.Ev.FD.Dev & (1<<minorBits - 1)), v.Ev.FD.Dev != 0
 		}),
-		{Name: "fd.passed", Type: String, Arg: MayIndex, bind: bindPassed, get: Getter{Each: eachPassed},
+		{Name: "fd.passed", Type: String, Arg: MayIndex, bind: bindPassed, get: Getter{Some: somePassed},
 			Doc: "not Falco's. Name of descriptor [n], of the first four, that a recvmsg or recvmmsg received from another process; without index any"},
 		str("fd.hostpath", "not Falco's. Path of the file as the host sees it; null where it is mounted nowhere on the host", func(v *View) (string, bool) {
 			if k := v.Ev.FD.Kind; v.Ev.Mounts == nil || k != pipeline.FDFile && k != pipeline.FDDirectory && k != pipeline.FDUnknown {
@@ -78,15 +79,16 @@ func fdFields() []Def {
 			return v.Ev.FD.Name, v.Ev.FD.Kind != pipeline.FDNone
 		})),
 		str("fd.containerdirectory", "container id and fd.directory, joined by a colon", prefixed(fdDirectory)),
-	}, endFields()...)
+	}, slices.Concat(endFields(), portTextFields(), []Def{typesField()})...)
 }
 
-func eachPassed(v *View, visit func(string) bool) {
+func somePassed(v *View, test func(string) bool) bool {
 	for i := range v.Ev.Passed {
-		if !visit(v.Ev.Passed[i].Name) {
-			return
+		if test(v.Ev.Passed[i].Name) {
+			return true
 		}
 	}
+	return false
 }
 
 func bindPassed(arg string) (Getter, error) {
@@ -120,7 +122,9 @@ func endFields() []Def {
 		}
 		defs = append(defs,
 			Def{Name: "fd." + e.prefix + "ip", Type: IP, Doc: "address of the " + e.whose, get: Getter{Addr: addr}},
-			Def{Name: "fd." + e.prefix + "net", Type: Net, FilterOnly: true, Doc: "address of the " + e.whose + ", compared with networks", get: Getter{Addr: addr}},
+			Def{Name: "fd." + e.prefix + "net", Type: Net, FilterOnly: true, Plain: true, Doc: "address of the " + e.whose + ", compared with networks", get: Getter{Addr: addr}},
+			Def{Name: "fd." + e.prefix + "ip.name", Type: String, Plain: true, Source: "name server", get: Getter{HostAddr: addr, Str: hostName(addr)},
+				Doc: "host name of the address of the " + e.whose + ", of those that rules name and that are looked up: rules.resolve_names"},
 			number("fd."+e.prefix+"port", Port, "port of the "+e.whose, func(v *View) (int64, bool) {
 				p := e.end(&v.Ev.FD)
 				return int64(p.Port()), p.Addr().IsValid()
@@ -131,9 +135,21 @@ func endFields() []Def {
 		return fd.Client, fd.Server, fd.Client.IsValid() || fd.Server.IsValid()
 	}
 	return append(defs,
-		Def{Name: "fd.ip", Type: IP, FilterOnly: true, Doc: "address of either end", get: Getter{Ends: ends}},
-		Def{Name: "fd.net", Type: Net, FilterOnly: true, Doc: "address of either end, compared with networks", get: Getter{Ends: ends}},
-		Def{Name: "fd.port", Type: Port, FilterOnly: true, Doc: "port of either end", get: Getter{Ends: ends}})
+		Def{Name: "fd.ip", Type: IP, FilterOnly: true, Plain: true, Doc: "address of either end", get: Getter{Ends: ends}},
+		Def{Name: "fd.net", Type: Net, FilterOnly: true, Plain: true, Doc: "address of either end, compared with networks", get: Getter{Ends: ends}},
+		Def{Name: "fd.proto", Type: Port, FilterOnly: true, Plain: true, Doc: "the same as fd.port", get: Getter{Ends: ends}},
+		Def{Name: "fd.port", Type: Port, FilterOnly: true, Plain: true, Doc: "port of either end", get: Getter{Ends: ends}})
+}
+
+// hostName never asks for the name of an address: it is that of a host a rule names.
+func hostName(addr func(*View) (netip.Addr, bool)) func(*View) (string, bool) {
+	return func(v *View) (string, bool) {
+		a, ok := addr(v)
+		if !ok || v.Hosts == nil {
+			return "", false
+		}
+		return v.Hosts.Name(a.Unmap())
+	}
 }
 
 // fdKnown reports whether the descriptor's object is known; else only its number and name are.

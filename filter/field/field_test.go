@@ -37,7 +37,7 @@ func inContainer() *pipeline.Event {
 	init := &pipeline.Process{Known: true, PID: 1, Comm: "systemd", SID: 1}
 	shell := &pipeline.Process{Known: true, PID: 20, PPID: 1, SID: 20, Comm: "bash", Exe: "-bash", Cmdline: "bash", Parent: init}
 	return &pipeline.Event{
-		Type: pipeline.EventOpenat, Num: 7, Time: 1_700_000_000_123_456_789, Ret: 5, HasRet: true, TID: 30, Source: "syscall", Host: "node",
+		Type: pipeline.EventOpenat, Num: 7, Time: 1_700_000_000_123_456_789, Since: 2_000_000_001, Gap: 5, Ret: 5, HasRet: true, TID: 30, Source: "syscall", Host: "node",
 		Args: [6]uint64{1<<64 - 100}, Flag: unix.O_RDWR | unix.O_CREAT | unix.O_CLOEXEC, Mode: 0o755,
 		FD:     pipeline.FD{Kind: pipeline.FDFile, Num: 5, Name: "/etc/x", Raw: "/etc//x", Created: true},
 		Path:   [2]pipeline.Path{{Raw: "/etc//x", Name: "/etc/x", Set: true}},
@@ -45,16 +45,21 @@ func inContainer() *pipeline.Event {
 		Mounts: under("/host"),
 		Proc: &pipeline.Process{
 			Known: true, PID: 30, PPID: 20, SID: 20, VPID: 1, VTID: 1, Comm: "cat", Exe: "/bin/cat", Args: []string{"a", "b c"}, Cmdline: "cat a b c",
-			ExePath: "/usr/bin/cat", CWD: "/", Env: []string{"HOME=/root", "X= y "}, EUID: 1000, User: "li", LoginUID: pipeline.UnsetUID,
+			ExePath: "/usr/bin/cat", CWD: "/", Env: []string{"HOME=/root", "X= y "}, EUID: 1000, User: "li", Home: "/home/li", Cgroup: "/pod", LoginUID: pipeline.UnsetUID,
 			CapEffective: 1 | 1<<21, StartTime: 1_700_000_000_000_000_000, ContainerID: id, Parent: shell,
 			Container: &pipeline.Container{ID: id, Name: "web", Repository: "nginx", Tag: "1", PodName: "web-0", PodNS: "shop", Complete: true,
-				PodLabels: map[string]string{"app": "web"}},
+				PodLabels: map[string]string{"app": "web"}, LabelText: "app:web", SandboxID: "fedcba9876543210", HostNetwork: true,
+				Mounts: []pipeline.Mount{{Source: "/etc", Dest: "/x"}}},
 		},
 	}
 }
 
 func TestValues(t *testing.T) {
 	for name, want := range map[string]string{
+		"evt.reltime.s": "2", "evt.deltatime": "5", "evt.category": "file", "evt.info": "fd=<f>/etc/x dirfd=AT_FDCWD name=/etc//x flags=O_CREAT|O_RDWR|O_CLOEXEC|O_F_CREATED mode=0755 dev=0 ino=0",
+		"evt.abspath": "/etc/x", "evt.abspath.src": "/etc/x", "evt.rawarg.name": "/etc//x", "evt.rawarg.dirfd": "-100", "evt.rawarg.mode": "493",
+		"evt.type.is.openat": "1", "evt.count.error": "0", "user.homedir": "/home/li", "user.shell": "<NA>", "thread.cgroup.memory": "/pod",
+		"container.labels": "app:web", "k8s.pod.sandbox_id": "fedcba987654", "container.host_network": "true", "container.mount[0]": "/etc:/x::false:",
 		"evt.type":             "openat",
 		"evt.num":              "7",
 		"evt.time.iso8601":     "2023-11-14T22:13:20.123456789+0000",
@@ -117,7 +122,7 @@ func TestValues(t *testing.T) {
 func TestNulls(t *testing.T) {
 	for _, name := range []string{
 		"fd.sip", "fd.rport", "fd.sockfamily", "fs.path.source", "evt.arg.oldpath", "proc.aname[9]", "k8s.pod.label[x]",
-		"proc.exe_ino.ctime", "fd.passed[2]", "fd.sip.name", "container.mount.dest[/etc]",
+		"proc.exe_ino.ctime", "fd.passed[2]", "fd.sip.name", "container.mount.dest[/nowhere]",
 	} {
 		r := lookup(t, name)
 		var v View
@@ -219,8 +224,8 @@ func TestEveryFieldReadsEveryEvent(t *testing.T) {
 		return &pipeline.Event{Type: et, Proc: &pipeline.Process{}}
 	}
 	for _, d := range All() {
-		if d.Doc == "" || d.Type == 0 {
-			t.Errorf("%s: a field needs a type and a meaning", d.Name)
+		if d.Doc == "" || d.Type == 0 || d.Source == "" {
+			t.Errorf("%s: a field needs a type, a meaning and a source", d.Name)
 		}
 		name := d.Name
 		switch d.Arg {

@@ -28,7 +28,7 @@ func (r Ref) Append(dst []byte, v *View) ([]byte, bool) {
 		if r.Def.Name == timeField {
 			return v.Ev.At().AppendFormat(dst, "15:04:05.000000000"), true
 		}
-		return strconv.AppendInt(dst, n, 10), true
+		return appendNumber(dst, r.Def.Type, n), true
 	case r.Bool != nil:
 		b, ok := r.Bool(v)
 		if !ok {
@@ -43,13 +43,39 @@ func (r Ref) Append(dst []byte, v *View) ([]byte, bool) {
 		return a.AppendTo(dst), true
 	case r.Ends != nil:
 		return r.appendEnds(dst, v)
-	case r.Each != nil:
+	case r.Some != nil:
 		return r.appendEach(dst, v)
+	case r.List != nil:
+		return r.appendList(dst, v)
 	case r.IsAny():
 		return r.appendAncestors(dst, v)
 	default:
 		return dst, false
 	}
+}
+
+// appendList writes the elements as (a,b).
+func (r Ref) appendList(dst []byte, v *View) ([]byte, bool) {
+	list, ok := r.List(v)
+	if !ok {
+		return dst, false
+	}
+	dst = append(dst, '(')
+	for i, s := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, s...)
+	}
+	return append(dst, ')'), true
+}
+
+// appendNumber writes a number in decimal.
+func appendNumber(dst []byte, t Type, n int64) []byte {
+	if t == Uint64 {
+		return strconv.AppendUint(dst, uint64(n), 10)
+	}
+	return strconv.AppendInt(dst, n, 10)
 }
 
 // appendEnds writes both ends, client first; only a port or an address of each.
@@ -74,13 +100,13 @@ func (r Ref) appendEnds(dst []byte, v *View) ([]byte, bool) {
 // appendEach writes every element of a list, with blanks between them.
 func (r Ref) appendEach(dst []byte, v *View) ([]byte, bool) {
 	some := false
-	r.Each(v, func(s string) bool {
+	r.Some(v, func(s string) bool {
 		if some {
 			dst = append(dst, ' ')
 		}
 		some = true
 		dst = append(dst, s...)
-		return true
+		return false // go on
 	})
 	return dst, some
 }

@@ -20,10 +20,10 @@ func processFields() []Def {
 		own("proc.cmdline", "name and arguments, joined by blanks", cmdline),
 		own("proc.exeline", "argv[0] and arguments, joined by blanks", exeline),
 		resolved(own("proc.cwd", "working directory, with a slash at the end", cwd)),
-		indexed(own("proc.args", "arguments after argv[0], joined by blanks; [n] one of them", args), argAt),
-		keyed(own("proc.env", "environment, joined by blanks; [NAME] the value of one variable", env), envOf),
-		number("proc.cmdnargs", Int, "number of arguments", func(v *View) (int64, bool) { return int64(len(v.Ev.Proc.Args)), true }),
-		number("proc.cmdlenargs", Int, "characters of all arguments together", func(v *View) (int64, bool) {
+		withElements(indexed(own("proc.args", "arguments after argv[0], joined by blanks; [n] one of them", args), argAt), func(p *pipeline.Process) []string { return p.Args }),
+		withElements(keyed(own("proc.env", "environment, joined by blanks; [NAME] the value of one variable", env), envOf), func(p *pipeline.Process) []string { return p.Env }),
+		number("proc.cmdnargs", Uint64, "number of arguments", func(v *View) (int64, bool) { return int64(len(v.Ev.Proc.Args)), true }),
+		number("proc.cmdlenargs", Uint64, "characters of all arguments together", func(v *View) (int64, bool) {
 			n := 0
 			for _, a := range v.Ev.Proc.Args {
 				n += len(a)
@@ -74,6 +74,12 @@ func processFields() []Def {
 // own is a string of the event's own process.
 func own(name, doc string, f ofProcess) Def {
 	return str(name, doc, func(v *View) (string, bool) { return f(v, v.Ev.Proc) })
+}
+
+// withElements lets transformers have the elements that a text is joined of.
+func withElements(d Def, of func(*pipeline.Process) []string) Def {
+	d.get.List = func(v *View) ([]string, bool) { return of(v.Ev.Proc), true }
+	return d
 }
 
 func indexed(d Def, at func(v *View, index int) (string, bool)) Def {
@@ -187,11 +193,13 @@ func argAt(v *View, n int) (string, bool) {
 func env(v *View, p *pipeline.Process) (string, bool) { return v.join(p.Env, ' '), true }
 
 // envOf is the value of a variable without blanks around it, or "" when it is not set.
-func envOf(v *View, key string) (string, bool) {
-	for _, e := range v.Ev.Proc.Env {
+func envOf(v *View, key string) (string, bool) { return variable(v.Ev.Proc, key), true }
+
+func variable(p *pipeline.Process, key string) string {
+	for _, e := range p.Env {
 		if rest, ok := strings.CutPrefix(e, key); ok && strings.HasPrefix(rest, "=") {
-			return strings.Trim(rest[1:], " "), true
+			return strings.Trim(rest[1:], " ")
 		}
 	}
-	return "", true
+	return ""
 }

@@ -13,12 +13,21 @@ import (
 // All lists every known field, class by class.
 var All = sync.OnceValue(func() []*Def {
 	var all []*Def
-	for _, class := range [][]Def{
-		eventFields(), argFields(), fdFields(), pathFields(), changeFields(), processFields(), ancestorFields(),
-		threadFields(), userFields(), containerFields(), podFields(), unavailableFields(),
+	for _, class := range []struct {
+		source string
+		defs   []Def
+	}{
+		{"kernel event", slices.Concat(eventFields(), timingFields(), classFields(), argFields(), fdFields(), pathFields(), changeFields())},
+		{"process table", slices.Concat(processFields(), ancestorFields(), threadFields())},
+		{"passwd and group files", userFields()},
+		{"container runtime", slices.Concat(containerFields(), podFields(), mountFields())},
+		{"nothing", unavailableFields()},
 	} {
-		for i := range class {
-			all = append(all, &class[i])
+		for i := range class.defs {
+			if d := &class.defs[i]; d.Source == "" {
+				d.Source = class.source
+			}
+			all = append(all, &class.defs[i])
 		}
 	}
 	return all
@@ -53,6 +62,11 @@ func Lookup(o syntax.Operand) (Ref, error) {
 	}
 	if d.bind == nil {
 		return r, nil
+	}
+	if d.typeOf != nil {
+		typed := *d
+		typed.Type = d.typeOf(arg)
+		r.Def = &typed
 	}
 	get, err := d.bind(arg)
 	if err != nil {
@@ -123,6 +137,12 @@ func number(name string, t Type, doc string, f func(*View) (int64, bool)) Def {
 
 func boolean(name, doc string, f func(*View) (value, ok bool)) Def {
 	return Def{Name: name, Type: Bool, Doc: doc, get: Getter{Bool: f}}
+}
+
+// from says where a field's values come from, where that is not what its class has.
+func from(source string, d Def) Def {
+	d.Source = source
+	return d
 }
 
 // missing is a field of Falco's that is always null here.

@@ -11,17 +11,23 @@ func userFields() []Def {
 		str("user.name", "name of the effective user, as the process's own passwd has it", func(v *View) (string, bool) {
 			return userName(v.Ev.Proc), true
 		}),
-		number("user.uid", Uint, "effective user id", func(v *View) (int64, bool) { return int64(v.Ev.Proc.EUID), true }),
+		from("process table", number("user.uid", Uint, "effective user id", func(v *View) (int64, bool) { return int64(v.Ev.Proc.EUID), true })),
 		str("user.loginname", "name of the user who logged in", func(v *View) (string, bool) {
 			return orRoot(v.Ev.Proc.Login, v.Ev.Proc.LoginUID), true
 		}),
-		number("user.loginuid", Int, "id of the user who logged in; -1: nobody did", func(v *View) (int64, bool) {
+		from("process table", number("user.loginuid", Int, "id of the user who logged in; -1: nobody did", func(v *View) (int64, bool) {
 			if v.Ev.Proc.LoginUID == pipeline.UnsetUID {
 				return -1, true
 			}
 			return int64(v.Ev.Proc.LoginUID), true
+		})),
+		str("user.homedir", "home directory of the effective user, as the process's own passwd has it", func(v *View) (string, bool) {
+			return orFiller(v.Ev.Proc.Home), true
 		}),
-		number("group.gid", Uint, "effective group id", func(v *View) (int64, bool) { return int64(v.Ev.Proc.GID), true }),
+		str("user.shell", "shell of the effective user, as the process's own passwd has it", func(v *View) (string, bool) {
+			return orFiller(v.Ev.Proc.Shell), true
+		}),
+		from("process table", number("group.gid", Uint, "effective group id", func(v *View) (int64, bool) { return int64(v.Ev.Proc.GID), true })),
 		str("group.name", "name of the effective group", func(v *View) (string, bool) {
 			return orRoot(v.Ev.Proc.Group, v.Ev.Proc.GID), true
 		}),
@@ -29,6 +35,13 @@ func userFields() []Def {
 }
 
 func userName(p *pipeline.Process) string { return orRoot(p.User, p.EUID) }
+
+func orFiller(s string) string {
+	if s == "" {
+		return unknown
+	}
+	return s
+}
 
 // orRoot is name, or when there is none "root" for id 0 and else the filler.
 func orRoot(name string, id uint32) string {
@@ -43,7 +56,11 @@ func orRoot(name string, id uint32) string {
 }
 
 func threadFields() []Def {
+	cgroup := func(v *View) (string, bool) { return v.Ev.Proc.Cgroup, v.Ev.Proc.Cgroup != "" }
 	return []Def{
+		str("thread.cgroups", "path of the control group that tells the container", cgroup),
+		{Name: "thread.cgroup", Type: String, Arg: NeedsKey, DotArg: true, Doc: "the same, for any controller",
+			bind: func(string) (Getter, error) { return Getter{Str: cgroup}, nil }},
 		number("thread.tid", Int, "thread id", func(v *View) (int64, bool) { return int64(v.Ev.TID), true }),
 		number("thread.vtid", Int, "thread id in the innermost pid namespace", threadVTID),
 		boolean("thread.ismain", "the thread is the first of its process", func(v *View) (value, ok bool) { return v.Ev.TID == v.Ev.Proc.PID, true }),

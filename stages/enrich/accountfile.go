@@ -16,8 +16,12 @@ import (
 // accountFile is a passwd or group file: names by id.
 type accountFile struct {
 	names   map[uint32]string
+	logins  map[uint32]login // of passwd
 	version fileVersion
 }
+
+// login is where a user begins, and with what.
+type login struct{ home, shell string }
 
 // fileVersion changes when the file does.
 type fileVersion struct {
@@ -83,7 +87,7 @@ func (f *accountFile) refresh(root int, path string) {
 		*f = accountFile{}
 		return
 	}
-	*f = accountFile{names: parseAccounts(b), version: version}
+	*f = accountFile{names: parseAccounts(b), logins: parseLogins(b), version: version}
 }
 
 // findInRoot finds a file below root as the container would: symbolic links are followed, but never out of
@@ -136,4 +140,24 @@ func parseAccounts(b []byte) map[uint32]string {
 		}
 	}
 	return names
+}
+
+// parseLogins reads the home directories and shells in passwd(5), its sixth and seventh fields. Group files
+// have no such lines.
+func parseLogins(b []byte) map[uint32]login {
+	logins := map[uint32]login{}
+	for line := range bytes.Lines(b) {
+		fields := bytes.Split(bytes.TrimRight(line, "\r\n"), []byte{':'})
+		if len(fields) != 7 || len(fields[0]) == 0 || fields[0][0] == '#' {
+			continue
+		}
+		id, err := strconv.ParseUint(string(fields[2]), 10, 32)
+		if err != nil {
+			continue
+		}
+		if _, taken := logins[uint32(id)]; !taken {
+			logins[uint32(id)] = login{home: string(fields[5]), shell: string(fields[6])}
+		}
+	}
+	return logins
 }

@@ -65,6 +65,8 @@ func (a *accounts) resolve(p *pipeline.Process) {
 		root := a.root(key, p)
 		if p.User == "" {
 			p.User = root.users.name(p.EUID)
+			at := root.users.logins[p.EUID]
+			p.Home, p.Shell = at.home, at.shell
 		}
 		if p.Group == "" {
 			p.Group = root.groups.name(p.GID)

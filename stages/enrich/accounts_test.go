@@ -89,6 +89,25 @@ func TestNamesComeFromTheProcessesOwnFiles(t *testing.T) {
 	}
 }
 
+func TestHomesAndShellsComeWithTheName(t *testing.T) {
+	w, a := newWorld(t)
+	w.write(1, "etc/passwd", "li:x:1000:1000:Li, Wei:/home/li:/bin/zsh\nli2:x:1000:1000::/other:/bin/sh\nbad:x:7:7:/home/bad:/bin/sh\n")
+	for sentence, c := range map[string]struct {
+		uid         uint32
+		home, shell string
+	}{
+		"the first entry counts": {1000, "/home/li", "/bin/zsh"},
+		"a line without gecos":   {7, "", ""},
+		"nobody":                 {9, "", ""},
+	} {
+		p := pipeline.Process{PID: 5, EUID: c.uid}
+		a.resolve(&p)
+		if p.Home != c.home || p.Shell != c.shell {
+			t.Errorf("%s: home %q, shell %q, want %q, %q", sentence, p.Home, p.Shell, c.home, c.shell)
+		}
+	}
+}
+
 func TestFilesAreReadAgainWhenTheyChange(t *testing.T) {
 	w, a := newWorld(t)
 	w.process(7, 70, map[string]string{"etc/passwd": "old:x:1000:1000::/:\n"})

@@ -93,7 +93,7 @@ func (c *containerCache) put(found ...described) {
 	}
 	for _, f := range found {
 		if sandbox := known[f.sandbox]; sandbox != nil {
-			f.container.PodLabels = podLabels(sandbox.Labels)
+			f.adopt(sandbox)
 		}
 	}
 	c.known.Store(&known)

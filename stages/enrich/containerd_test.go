@@ -8,11 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 )
@@ -197,9 +199,13 @@ func TestContainerd(t *testing.T) {
 
 	eventually(t, "a container from before is listed", known("before"))
 	want := &pipeline.Container{ID: "before", Name: "web", Type: "containerd", Complete: true,
-		Labels: map[string]string{"nerdctl/name": "web", "team": "shop"}}
-	if diff := cmp.Diff(want, e.cache.get("before")); diff != "" {
+		Labels: map[string]string{"nerdctl/name": "web", "team": "shop"}, LabelText: "nerdctl/name:web, team:shop"}
+	mounts := cmpopts.IgnoreFields(pipeline.Container{}, "Mounts")
+	if diff := cmp.Diff(want, e.cache.get("before"), mounts); diff != "" {
 		t.Errorf("container from before (-want +got):\n%s", diff)
+	}
+	if all := e.cache.get("before").Mounts; !slices.Contains(all, pipeline.Mount{Source: "proc", Dest: "/proc", Writable: true}) {
+		t.Errorf("mounts of the container = %v, want /proc among them", all)
 	}
 
 	pid := r.run("k8s.io", "pod-app", "--privileged", "--label", labelPodName+"=app-0", "--label", labelPodNamespace+"=shop")

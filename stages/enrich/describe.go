@@ -29,27 +29,21 @@ const (
 	annotationSandbox = "io.kubernetes.cri.sandbox-id"
 )
 
-// ociSpec is what is read of a container's OCI runtime specification.
-type ociSpec struct {
-	Annotations map[string]string
-	Process     struct {
-		ApparmorProfile string
-		SelinuxLabel    string
-	}
-	Mounts []struct {
-		Type    string
-		Options []string
-	}
-	Linux *struct {
-		MaskedPaths, ReadonlyPaths []string
-		Seccomp                    *struct{}
-	}
-}
-
 // described is a container and, if it is one of a pod, the id of the pod's sandbox.
 type described struct {
 	container *pipeline.Container
 	sandbox   string
+	joins     []string // the kinds of namespace that it is put into, being another container's
+}
+
+// adopt takes over what a container has of its pod's sandbox.
+func (d described) adopt(sandbox *pipeline.Container) {
+	c := d.container
+	c.PodLabels = podLabels(sandbox.Labels)
+	c.PodLabelText = pipeline.JoinLabels(c.PodLabels)
+	c.HostPID = c.HostPID || slices.Contains(d.joins, "pid") && sandbox.HostPID
+	c.HostNetwork = c.HostNetwork || slices.Contains(d.joins, "network") && sandbox.HostNetwork
+	c.HostIPC = c.HostIPC || slices.Contains(d.joins, "ipc") && sandbox.HostIPC
 }
 
 // describe turns containerd's description of a container into ours.
@@ -71,33 +65,23 @@ func describe(c *containersapi.Container) described {
 	// the metadata stands without it.
 	if err := json.Unmarshal(c.GetSpec().GetValue(), &spec); err == nil {
 		out.Privileged = spec.privileged()
+		out.Mounts = spec.mounts()
+		out.HostPID, out.HostNetwork, out.HostIPC = spec.sharesHost("pid"), spec.sharesHost("network"), spec.sharesHost("ipc")
 	}
-	if strings.HasPrefix(out.Image, "sha256:") || out.Image == "" {
+	if strings.HasPrefix(out.Image, "sha256:") {
+		out.ImageID = strings.TrimPrefix(out.Image, "sha256:")
+	}
+	if out.ImageID != "" || out.Image == "" {
 		out.Image = firstOf(spec.Annotations[annotationImage], out.Image)
 	}
 	sandbox := spec.Annotations[annotationSandbox]
 	if labels[labelKind] == "sandbox" {
 		out.Image, sandbox = "", out.ID // the pause image says nothing about the pod
 	}
+	out.SandboxID = sandbox
+	out.LabelText = pipeline.JoinLabels(labels)
 	out.Repository, out.Tag, out.Digest = splitImage(out.Image)
-	return described{container: out, sandbox: sandbox}
-}
-
-// privileged guesses, as containerd does not keep the flag: a privileged container has nothing masked,
-// nothing read-only and no security profile.
-func (s *ociSpec) privileged() bool {
-	if s.Linux == nil || len(s.Linux.MaskedPaths) > 0 || len(s.Linux.ReadonlyPaths) > 0 || s.Linux.Seccomp != nil {
-		return false
-	}
-	if s.Process.SelinuxLabel != "" || firstOf(s.Process.ApparmorProfile, "unconfined") != "unconfined" {
-		return false
-	}
-	for _, m := range s.Mounts {
-		if (m.Type == "sysfs" || m.Type == "cgroup") && slices.Contains(m.Options, "ro") {
-			return false
-		}
-	}
-	return true
+	return described{container: out, sandbox: sandbox, joins: spec.joined()}
 }
 
 // splitImage splits an image reference: registry.example:5000/team/app:1.2@sha256:…

@@ -31,7 +31,7 @@ func TestSplitImage(t *testing.T) {
 }
 
 func TestDescribe(t *testing.T) {
-	const confined = `{"linux": {"maskedPaths": ["/proc/kcore"]}`
+	const confined = `{"linux": {"maskedPaths": ["/proc/kcore"], "namespaces": [{"type": "pid"}, {"type": "network"}, {"type": "ipc"}]}`
 	for name, c := range map[string]struct {
 		in   *containersapi.Container
 		want described
@@ -40,19 +40,21 @@ func TestDescribe(t *testing.T) {
 			container("id1", "registry.example.org/library/nginx:1.25", confined+"}", map[string]string{"nerdctl/name": "web"}),
 			described{container: &pipeline.Container{ID: "id1", Name: "web", Image: "registry.example.org/library/nginx:1.25",
 				Repository: "registry.example.org/library/nginx", Tag: "1.25", Type: "containerd", Complete: true,
-				Labels: map[string]string{"nerdctl/name": "web"}}},
+				Labels: map[string]string{"nerdctl/name": "web"}, LabelText: "nerdctl/name:web", Mounts: []pipeline.Mount{}}},
 		},
 		"a pod's, its image known by digest only": {
 			container("id2", "sha256:0a", confined+`, "annotations": {"io.kubernetes.cri.image-name": "registry.example.org/a:v1", "io.kubernetes.cri.sandbox-id": "s"}}`,
 				map[string]string{labelContainerName: "app", labelPodName: "app-0", labelPodNamespace: "shop", labelPodUID: "u"}),
 			described{sandbox: "s", container: &pipeline.Container{ID: "id2", Name: "app", Image: "registry.example.org/a:v1", Repository: "registry.example.org/a", Tag: "v1",
-				Type: "containerd", PodName: "app-0", PodNS: "shop", PodUID: "u", Complete: true,
-				Labels: map[string]string{labelContainerName: "app", labelPodName: "app-0", labelPodNamespace: "shop", labelPodUID: "u"}}},
+				Type: "containerd", PodName: "app-0", PodNS: "shop", PodUID: "u", Complete: true, ImageID: "0a", SandboxID: "s", Mounts: []pipeline.Mount{},
+				LabelText: "io.kubernetes.container.name:app, io.kubernetes.pod.name:app-0, io.kubernetes.pod.namespace:shop, io.kubernetes.pod.uid:u",
+				Labels:    map[string]string{labelContainerName: "app", labelPodName: "app-0", labelPodNamespace: "shop", labelPodUID: "u"}}},
 		},
 		"a sandbox has no image, and its own labels": {
 			container("s", "registry.k8s.io/pause:3.9", confined+"}", map[string]string{labelKind: "sandbox", labelPodName: "app-0"}),
-			described{sandbox: "s", container: &pipeline.Container{ID: "s", Name: "s", Type: "containerd", PodName: "app-0", Complete: true,
-				Labels: map[string]string{labelKind: "sandbox", labelPodName: "app-0"}}},
+			described{sandbox: "s", container: &pipeline.Container{ID: "s", Name: "s", Type: "containerd", PodName: "app-0", Complete: true, SandboxID: "s", Mounts: []pipeline.Mount{},
+				LabelText: "io.cri-containerd.kind:sandbox, io.kubernetes.pod.name:app-0",
+				Labels:    map[string]string{labelKind: "sandbox", labelPodName: "app-0"}}},
 		},
 		"without a specification nothing is guessed": {
 			container("id3", "", "", nil),
@@ -85,6 +87,34 @@ func TestPrivilegedIsGuessed(t *testing.T) {
 	} {
 		if got := describe(container("x", "", spec, nil)).container.Privileged; got != want {
 			t.Errorf("privileged of %s = %v, want %v", spec, got, want)
+		}
+	}
+}
+
+func TestMountsAndNamespacesComeFromTheSpecification(t *testing.T) {
+	const spec = `{"mounts": [
+		{"type": "bind", "source": "/etc", "destination": "/host/etc", "options": ["rbind", "ro", "rslave"]},
+		{"type": "tmpfs", "source": "shm", "destination": "/dev/shm", "options": ["nosuid", "mode=1777"]}],
+		"linux": {"rootfsPropagation": "rprivate", "namespaces": [{"type": "network", "path": "/proc/7/ns/net"}, {"type": "ipc"}, {"type": "mount"}]}}`
+	d := describe(container("a", "", spec, nil))
+	want := []pipeline.Mount{
+		{Source: "/etc", Dest: "/host/etc", Propagation: "rslave"},
+		{Source: "shm", Dest: "/dev/shm", Mode: "1777", Writable: true, Propagation: "rprivate"},
+	}
+	if diff := cmp.Diff(want, d.container.Mounts); diff != "" {
+		t.Errorf("mounts (-want +got):\n%s", diff)
+	}
+	for sentence, c := range map[string]struct {
+		sandbox       pipeline.Container
+		pid, net, ipc bool
+	}{
+		"a pod of its own":        {pipeline.Container{}, true, false, false},
+		"a pod in host's network": {pipeline.Container{HostNetwork: true, HostIPC: true}, true, true, false},
+	} {
+		d := describe(container("a", "", spec, nil))
+		d.adopt(&c.sandbox)
+		if got := d.container; got.HostPID != c.pid || got.HostNetwork != c.net || got.HostIPC != c.ipc {
+			t.Errorf("%s: host's pid %v, network %v, ipc %v, want %v, %v, %v", sentence, got.HostPID, got.HostNetwork, got.HostIPC, c.pid, c.net, c.ipc)
 		}
 	}
 }

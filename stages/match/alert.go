@@ -130,6 +130,13 @@ func (b *builder) outputFields(r *rule, v *field.View) map[string]any {
 	for _, f := range r.Output.Fields() {
 		fields[f.Text] = owned(f.Value(v))
 	}
+	for _, e := range r.Extra {
+		if e.Format != nil {
+			fields[e.Name] = b.text(e.Format, v)
+		} else {
+			fields[e.Name] = owned(e.Field.Value(v))
+		}
+	}
 	fields["evt.time"] = v.Ev.Time
 	return fields
 }

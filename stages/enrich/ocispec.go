@@ -1,0 +1,96 @@
+package enrich
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// ociSpec is what is read of a container's OCI runtime specification.
+type ociSpec struct {
+	Annotations map[string]string
+	Process     struct {
+		ApparmorProfile string
+		SelinuxLabel    string
+	}
+	Mounts []struct {
+		Type                string
+		Source, Destination string
+		Options             []string
+	}
+	Linux *struct {
+		MaskedPaths, ReadonlyPaths []string
+		Seccomp                    *struct{}
+		RootfsPropagation          string
+		Namespaces                 []struct{ Type, Path string }
+	}
+}
+
+// privileged guesses, as containerd does not keep the flag: a privileged container has nothing masked,
+// nothing read-only and no security profile.
+func (s *ociSpec) privileged() bool {
+	if s.Linux == nil || len(s.Linux.MaskedPaths) > 0 || len(s.Linux.ReadonlyPaths) > 0 || s.Linux.Seccomp != nil {
+		return false
+	}
+	if s.Process.SelinuxLabel != "" || firstOf(s.Process.ApparmorProfile, "unconfined") != "unconfined" {
+		return false
+	}
+	for _, m := range s.Mounts {
+		if (m.Type == "sysfs" || m.Type == "cgroup") && slices.Contains(m.Options, "ro") {
+			return false
+		}
+	}
+	return true
+}
+
+// mounts are the mounts of the specification.
+func (s *ociSpec) mounts() []pipeline.Mount {
+	all := make([]pipeline.Mount, 0, len(s.Mounts))
+	for _, m := range s.Mounts {
+		mount := pipeline.Mount{Source: m.Source, Dest: m.Destination, Writable: !slices.Contains(m.Options, "ro")}
+		for _, option := range m.Options {
+			if mode, ok := strings.CutPrefix(option, "mode="); ok {
+				mount.Mode = mode
+			}
+			if slices.Contains(propagations, option) {
+				mount.Propagation = option
+			}
+		}
+		if mount.Propagation == "" && s.Linux != nil {
+			mount.Propagation = s.Linux.RootfsPropagation
+		}
+		all = append(all, mount)
+	}
+	return all
+}
+
+// propagations are the mount options that say how mounts spread (mount_namespaces(7)).
+var propagations = []string{"private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable"}
+
+// sharesHost reports whether the container gets no namespace of a kind: it has the host's.
+func (s *ociSpec) sharesHost(kind string) bool {
+	if s.Linux == nil {
+		return false
+	}
+	for _, n := range s.Linux.Namespaces {
+		if n.Type == kind {
+			return false
+		}
+	}
+	return true
+}
+
+// joined are the kinds of namespace that exist before the container, which is put into them.
+func (s *ociSpec) joined() []string {
+	if s.Linux == nil {
+		return nil
+	}
+	var kinds []string
+	for _, n := range s.Linux.Namespaces {
+		if n.Path != "" {
+			kinds = append(kinds, n.Type)
+		}
+	}
+	return kinds
+}
