@@ -265,6 +265,7 @@ enum shed {
 	SHED_NEVER = 0, /* as long as there is room */
 	SHED_LATE = 1,  /* left out from shed_late_from bytes on */
 	SHED_EARLY = 2, /* left out from shed_early_from bytes on */
+	SHED_LAST = 3,  /* left out from shed_last_from bytes on: the rest is for processes that come, change and go */
 };
 
 #endif

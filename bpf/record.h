@@ -72,7 +72,7 @@ volatile __u32 reader_waits;
 #define EVENT_TYPES 256
 
 volatile __u8 shed_classes[EVENT_TYPES];
-const volatile __u64 shed_early_from, shed_late_from;
+const volatile __u64 shed_early_from, shed_late_from, shed_last_from;
 
 /* Asking the ring touches what its reader writes, so it is asked only after so many bytes on a CPU. */
 const volatile __u32 look_after;
@@ -115,6 +115,19 @@ static __always_inline __u64 look(void)
 	return waiting;
 }
 
+/* shed_from is how many bytes may wait for an event of a class to be recorded. */
+static __always_inline __u64 shed_from(__u8 class)
+{
+	switch (class) {
+	case SHED_EARLY:
+		return shed_early_from;
+	case SHED_LATE:
+		return shed_late_from;
+	default:
+		return shed_last_from;
+	}
+}
+
 /* shed says that an event is to be left out, and counts it. */
 static __always_inline bool shed(__u16 type)
 {
@@ -123,7 +136,7 @@ static __always_inline bool shed(__u16 type)
 	if (!crowded)
 		return false;
 	class = shed_classes[type % EVENT_TYPES];
-	if (class == SHED_NEVER || look() < (class == SHED_EARLY ? shed_early_from : shed_late_from))
+	if (class == SHED_NEVER || look() < shed_from(class))
 		return false;
 	lose_event(LOSS_SHED);
 	return true;

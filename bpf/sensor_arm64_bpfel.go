@@ -170,6 +170,7 @@ const (
 	SensorShedSHED_NEVER SensorShed = 0
 	SensorShedSHED_LATE  SensorShed = 1
 	SensorShedSHED_EARLY SensorShed = 2
+	SensorShedSHED_LAST  SensorShed = 3
 )
 
 type SensorSockInfo struct {
@@ -304,6 +305,7 @@ const (
 	SensorVarSelfTgid          = "self_tgid"
 	SensorVarShedClasses       = "shed_classes"
 	SensorVarShedEarlyFrom     = "shed_early_from"
+	SensorVarShedLastFrom      = "shed_last_from"
 	SensorVarShedLateFrom      = "shed_late_from"
 	SensorVarUringEvents       = "uring_events"
 	SensorVarUringHooks        = "uring_hooks"
@@ -389,6 +391,7 @@ type SensorVariableSpecs struct {
 	SelfTgid      *ebpf.VariableSpec `ebpf:"self_tgid"`
 	ShedClasses   *ebpf.VariableSpec `ebpf:"shed_classes"`
 	ShedEarlyFrom *ebpf.VariableSpec `ebpf:"shed_early_from"`
+	ShedLastFrom  *ebpf.VariableSpec `ebpf:"shed_last_from"`
 	ShedLateFrom  *ebpf.VariableSpec `ebpf:"shed_late_from"`
 	UringEvents   *ebpf.VariableSpec `ebpf:"uring_events"`
 	UringHooks    *ebpf.VariableSpec `ebpf:"uring_hooks"`
@@ -452,6 +455,7 @@ type SensorVariables struct {
 	SelfTgid      *ebpf.Variable `ebpf:"self_tgid"`
 	ShedClasses   *ebpf.Variable `ebpf:"shed_classes"`
 	ShedEarlyFrom *ebpf.Variable `ebpf:"shed_early_from"`
+	ShedLastFrom  *ebpf.Variable `ebpf:"shed_last_from"`
 	ShedLateFrom  *ebpf.Variable `ebpf:"shed_late_from"`
 	UringEvents   *ebpf.Variable `ebpf:"uring_events"`
 	UringHooks    *ebpf.Variable `ebpf:"uring_hooks"`

@@ -17,6 +17,7 @@ type Shed uint8
 // Shed values.
 const (
 	ShedNever = Shed(bpf.SensorShedSHED_NEVER) // only when the ring has no room at all
+	ShedLast  = Shed(bpf.SensorShedSHED_LAST)  // from shedLast on: programs that start have larger records than opens
 	ShedLate  = Shed(bpf.SensorShedSHED_LATE)  // from shedLate on
 	ShedEarly = Shed(bpf.SensorShedSHED_EARLY) // from shedEarly on
 )
@@ -26,6 +27,7 @@ const (
 const (
 	shedEarly = 12
 	shedLate  = 14
+	shedLast  = 15
 	// shedLook is the part of the ring that all CPUs together can fill between two looks at it. Smaller
 	// asks more often, on the way of every event; larger than shedLate-shedEarly would not see the first
 	// step in time for the second.
@@ -41,6 +43,7 @@ func prepareShedding(spec *ebpf.CollectionSpec, ring uint32, cpus int) error {
 	for name, value := range map[string]any{
 		bpf.SensorVarShedEarlyFrom: part * shedEarly,
 		bpf.SensorVarShedLateFrom:  part * shedLate,
+		bpf.SensorVarShedLastFrom:  part * shedLast,
 		bpf.SensorVarLookAfter:     uint32(part * shedLook / uint64(cpus)),
 	} {
 		if err := spec.Variables[name].Set(value); err != nil {

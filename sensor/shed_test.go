@@ -175,6 +175,18 @@ func TestWhatMattersLeastGoesFirst(t *testing.T) {
 	}
 }
 
+// What critical rules ask for goes last, and leaves room for a program that starts.
+func TestAFloodOfCriticalEventsLeavesRoomForPrograms(t *testing.T) {
+	s := flooded(t, map[pipeline.EventType]Shed{mild: ShedLast, grave: ShedLast})
+	got := playScene(t, s)
+	if got.execs != 1 || got.full != 0 {
+		t.Errorf("%d execs of the program arrived and %d records had no room, want the one and none", got.execs, got.full)
+	}
+	if got.afterMild < shedLast*step {
+		t.Errorf("%d bytes waited after the flood, want at least %d", got.afterMild, shedLast*step)
+	}
+}
+
 // Without an order everything has the same right to the last byte.
 func TestNothingIsShedUnasked(t *testing.T) {
 	s := flooded(t, nil)

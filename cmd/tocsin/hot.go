@@ -113,13 +113,14 @@ func wanted(m *match.Matcher) []pipeline.EventType {
 }
 
 // shedOrder says what the kernel leaves out first when events come faster than they are read: what only
-// mild rules ask for. What a critical rule asks for is kept to the last byte.
+// mild rules ask for. What a critical rule asks for goes last; new processes and their programs only when there
+// is no room at all.
 func shedOrder(m *match.Matcher) map[pipeline.EventType]sensor.Shed {
 	order := map[pipeline.EventType]sensor.Shed{}
 	for event, gravest := range m.Priorities() {
 		switch {
 		case gravest <= pipeline.Critical:
-			order[event] = sensor.ShedNever
+			order[event] = sensor.ShedLast
 		case gravest <= pipeline.Warning:
 			order[event] = sensor.ShedLate
 		default:

@@ -34,7 +34,7 @@ func TestShedOrder(t *testing.T) {
 		}
 	}
 	want := map[pipeline.EventType]sensor.Shed{
-		pipeline.EventPtrace: sensor.ShedNever, pipeline.EventConnect: sensor.ShedLate, pipeline.EventOpenat: sensor.ShedEarly,
+		pipeline.EventPtrace: sensor.ShedLast, pipeline.EventConnect: sensor.ShedLate, pipeline.EventOpenat: sensor.ShedEarly,
 	}
 	if diff := cmp.Diff(want, shedOrder(m)); diff != "" {
 		t.Errorf("shedOrder (-want +got):\n%s", diff)
