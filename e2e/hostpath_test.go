@@ -11,44 +11,46 @@ import (
 )
 
 // A file of a container is told by the path that the host has for it: in the container's root, in a directory
-// that the host lent it, and by none where only the container has the file system.
+// that the host lent it, and by none where only the container has the file system. A replay knows it too.
 func TestHostPath(t *testing.T) {
-	shared := t.TempDir()
-	for name, root := range map[string]func(t *testing.T, c *container){
-		"a root that is a directory": func(*testing.T, *container) {},
-		"a root that is an overlay":  overlayRoot,
-	} {
-		t.Run(name, func(t *testing.T) {
-			const rule = `
+	const rule = `
 - rule: Host path
   desc: d
   condition: evt.type in (open, openat, openat2) and evt.res = SUCCESS and fd.filename startswith told and container.id != host
   output: "%container.id opens %fd.name, on the host %fd.hostpath"
   priority: INFO
 `
-			l, sink := newLayout(t, rule), newWebhookSink(t)
-			c := newContainer(t)
-			rootfs := filepath.Join(c.bundle, "rootfs")
-			must(t, os.WriteFile(filepath.Join(rootfs, "etc/told"), nil, 0o644))
-			must(t, os.WriteFile(filepath.Join(shared, "told"), nil, 0o644))
-			must(t, os.MkdirAll(filepath.Join(rootfs, "data"), 0o755))
-			root(t, c)
-			c.mounts = []map[string]any{
-				{"destination": "/data", "type": "bind", "source": shared, "options": []string{"bind", "rw"}},
-				{"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"},
-			}
+	for name, root := range map[string]func(t *testing.T, c *container){
+		"a root that is a directory": func(*testing.T, *container) {},
+		"a root that is an overlay":  overlayRoot,
+	} {
+		t.Run(name, func(t *testing.T) {
+			shared, l, sink := t.TempDir(), newLayout(t, rule), newWebhookSink(t)
 			p := start(t, l.dir, "run", l.config("0s", webhookReceiver(sink)))
-			c.run(t, 0, "sh", "-c", "cat /etc/told /data/told; echo > /tmp/told; cat /tmp/told")
-			file, err := os.Open(filepath.Join(shared, "told"))
-			must(t, err)
-			file.Close()
+			var c *container
+			replay := recordAndReplay(t, rule, func() {
+				c = newContainer(t)
+				rootfs := filepath.Join(c.bundle, "rootfs")
+				must(t, os.WriteFile(filepath.Join(rootfs, "etc/told"), nil, 0o644))
+				must(t, os.WriteFile(filepath.Join(shared, "told"), nil, 0o644))
+				must(t, os.MkdirAll(filepath.Join(rootfs, "data"), 0o755))
+				root(t, c)
+				c.mounts = []map[string]any{
+					{"destination": "/data", "type": "bind", "source": shared, "options": []string{"bind", "rw"}},
+					{"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"},
+				}
+				c.run(t, 0, "sh", "-c", "cat /etc/told /data/told; echo > /tmp/told; cat /tmp/told")
+			})
 			for file, want := range map[string]string{
-				"/etc/told":  filepath.Join(rootfs, "etc/told"),
+				"/etc/told":  filepath.Join(c.bundle, "rootfs/etc/told"),
 				"/data/told": filepath.Join(shared, "told"),
 				"/tmp/told":  "<NA>",
 			} {
 				text := fmt.Sprintf("%s opens %s, on the host %s\"", c.shortID(), file, want)
 				eventually(t, "tocsin tells: "+text, func() error { return contains(p.stdout.String(), text) })
+				if err := contains(string(replay), text); err != nil {
+					t.Errorf("the replay does not tell %s: %v", text, err)
+				}
 			}
 		})
 	}

@@ -132,8 +132,15 @@ var callActs = map[string]func() error{
 }
 
 // cloneCall makes a child that ends at once, as fork does.
+//
+// Between the call and the child's end no function may be called that can be preempted: the scheduler
+// that it would wait for is in the parent.
 func cloneCall() error {
-	return endChild(unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0))
+	pid, _, errno := unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+	if errno == 0 && pid == 0 {
+		unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
+	}
+	return awaitChild(pid, errno)
 }
 
 // cloneArgs is the beginning of struct clone_args.
@@ -141,15 +148,16 @@ type cloneArgs struct{ flags, pidfd, childTID, parentTID, exitSignal, stack, sta
 
 func clone3Call() error {
 	args := cloneArgs{exitSignal: uint64(unix.SIGCHLD)}
-	return endChild(unix.RawSyscall6(unix.SYS_CLONE3, uintptr(unsafe.Pointer(&args)), unsafe.Sizeof(args), 0, 0, 0, 0))
+	pid, _, errno := unix.RawSyscall6(unix.SYS_CLONE3, uintptr(unsafe.Pointer(&args)), unsafe.Sizeof(args), 0, 0, 0, 0)
+	if errno == 0 && pid == 0 {
+		unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
+	}
+	return awaitChild(pid, errno)
 }
 
-func endChild(pid, _ uintptr, errno unix.Errno) error {
+func awaitChild(pid uintptr, errno unix.Errno) error {
 	if errno != 0 {
 		return errno
-	}
-	if pid == 0 {
-		unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
 	}
 	_, err := unix.Wait4(int(pid), nil, 0, nil)
 	return err

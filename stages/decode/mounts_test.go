@@ -108,7 +108,8 @@ func TestMountTableIsFollowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var m mounts
-	m.seed(proc, func(answer) {})
+	noted := 0
+	m.seed(proc, func(a answer) { noted = len(a.Mounts) })
 	if m.changed() || len(m.list()) == 0 {
 		t.Fatalf("%d mounts, changed at once", len(m.list()))
 	}
@@ -126,5 +127,8 @@ func TestMountTableIsFollowed(t *testing.T) {
 		Dev: unix.Major(st.Dev)<<20 | unix.Minor(st.Dev)}}
 	if got, ok := m.AppendHostPath(nil, ev); !ok || string(got) != dir+"/f" {
 		t.Errorf("host path %q, %v; want it below the new mount %s", got, ok, dir)
+	}
+	if noted != len(m.list()) {
+		t.Errorf("%d mounts were noted for a capture, want all %d", noted, len(m.list()))
 	}
 }
