@@ -185,7 +185,11 @@ func (p *parser) list() ([]Value, error) {
 			return nil, p.expected("a list such as (a, b)")
 		}
 		p.i += n
-		return []Value{{At: p.text.Pos(start), Text: p.s[start:p.i]}}, nil
+		v := Value{At: p.text.Pos(start), Text: p.s[start:p.i]}
+		if p.opts.BareList != nil {
+			p.opts.BareList(v)
+		}
+		return []Value{v}, nil
 	}
 	var values []Value
 	if p.skipSpace(); p.take(")") {

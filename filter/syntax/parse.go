@@ -7,8 +7,19 @@ const maxDepth = 1000
 
 // Parse reads a whole condition. Lists must have been substituted (Text.ReplaceName); macros stay as
 // Macro nodes. The error is an *Error with a place.
-func Parse(t Text) (Node, error) {
-	p := &parser{text: t, s: t.s}
+func Parse(t Text) (Node, error) { return ParseWith(t, Options{}) }
+
+// Options make a parser ask about what it would otherwise refuse or accept in silence.
+type Options struct {
+	// Alone decides whether an operand without an operator may stand for "operand = true". Nil: never.
+	Alone func(Operand) bool
+	// BareList is told of a word after a list operator where a list should be. Nil: nobody is.
+	BareList func(Value)
+}
+
+// ParseWith is Parse with options.
+func ParseWith(t Text, opts Options) (Node, error) {
+	p := &parser{text: t, s: t.s, opts: opts}
 	n, err := p.or()
 	if err != nil {
 		return nil, err
@@ -26,6 +37,7 @@ type parser struct {
 	s     string
 	i     int
 	depth int
+	opts  Options
 }
 
 // or = and { "or" and }
@@ -122,17 +134,20 @@ func (p *parser) check() (Node, error) {
 		return nil, err
 	}
 	c := &Check{At: left.At, Left: left}
+	if p.opts.Alone != nil && p.ends() && p.opts.Alone(left) {
+		c.Op, c.Values = Eq, []Value{{At: left.At, Text: "true"}}
+		return c, nil
+	}
 	return c, p.test(c)
 }
 
-// operators in the order in which a prefix decides. Words are followed by a blank, except those that
-// take a list.
-var operators = []Op{
-	Exists, LessEq, Less, GreaterEq, Greater, Eq, NotEq, Glob, IGlob, Contains, IContains, BContains,
-	BStartsWith, StartsWith, EndsWith, Regex, Intersects, In, PMatch,
+// ends reports whether what stands here ends a check: the end, ")", "and" or "or". It takes nothing.
+func (p *parser) ends() bool {
+	here := p.i
+	defer func() { p.i = here }()
+	p.skipSpace()
+	return p.i == len(p.s) || p.s[p.i] == ')' || p.keyword("and") || p.keyword("or")
 }
-
-var modifiers = []Modifier{OneOf, AnyOf, AllOf}
 
 // test = "exists" | operator value
 func (p *parser) test(c *Check) error {
@@ -163,36 +178,6 @@ func (p *parser) test(c *Check) error {
 		err = p.value(c, p.str)
 	}
 	return err
-}
-
-func (p *parser) operator() (Op, bool) {
-	for _, op := range operators {
-		rest, ok := strings.CutPrefix(p.s[p.i:], string(op))
-		if !ok {
-			continue
-		}
-		if op == Eq {
-			rest = strings.TrimPrefix(rest, "=")
-		}
-		if !op.isSymbol() && !op.IsList() && op != Exists && (rest == "" || !isSpace(rest[0])) {
-			continue
-		}
-		p.i = len(p.s) - len(rest)
-		return op, true
-	}
-	return "", false
-}
-
-func (p *parser) modifier() Modifier {
-	for _, m := range modifiers {
-		rest, ok := strings.CutPrefix(p.s[p.i:], string(m))
-		if ok && rest != "" && isSpace(rest[0]) {
-			p.i += len(m)
-			p.skipSpace()
-			return m
-		}
-	}
-	return ""
 }
 
 func (p *parser) value(c *Check, read func() (Value, error)) error {

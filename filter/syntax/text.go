@@ -1,124 +1,128 @@
 package syntax
 
 import (
-	"errors"
-	"fmt"
+	"sort"
 	"strings"
 )
 
-// Pos is a place in a rule file. Line and Col count from 1, columns in bytes; Line 0 means unknown.
-type Pos struct {
-	File string
-	Line int
-	Col  int
-}
-
-// String is file:line:col, without the parts that are unknown.
-func (p Pos) String() string {
-	switch {
-	case p.Line == 0:
-		return p.File
-	case p.File == "":
-		return fmt.Sprintf("%d:%d", p.Line, p.Col)
-	default:
-		return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
-	}
-}
-
-// Error is a complaint about a place in a rule file.
-type Error struct {
-	At   Pos
-	Msg  string
-	Hint string // what to write instead, or ""
-	// Unknown says that a field or event type does not exist: rules may ask to be skipped then.
-	Unknown bool
-	Cause   error // what another parser said, or nil
-}
-
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Cause }
-
-// Error is the place, what is wrong there, and the hint in parentheses.
-func (e *Error) Error() string {
-	var b strings.Builder
-	if at := e.At.String(); at != "" {
-		b.WriteString(at + ": ")
-	}
-	b.WriteString(e.Msg)
-	if e.Hint != "" {
-		b.WriteString(" (" + e.Hint + ")")
-	}
-	return b.String()
-}
-
-// Errorf makes an Error without a hint.
-func Errorf(at Pos, format string, args ...any) error {
-	return &Error{At: at, Msg: fmt.Sprintf(format, args...)}
-}
-
-// AsError finds the Error in err, or makes one without a place.
-func AsError(err error) *Error {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e
-	}
-	return &Error{Msg: err.Error()}
-}
-
-// Text is a string that remembers where each of its bytes stands in a file. The zero value is empty.
-// It spends a few words per byte, which only the loading of rules pays.
+// Text is a string that remembers where each of its bytes stands in a file, through everything a loader
+// does to it. The zero value is empty.
 type Text struct {
-	s  string
-	at []Pos // at[i] is the place of s[i]
+	s string
+	// runs are stretches of bytes that stand side by side in a file. They count from the start of the
+	// text that s was cut out of, base bytes before s.
+	runs []run
+	base int
+}
+
+// run is where the bytes from one on stand, until the next run.
+type run struct {
+	from  int
+	at    Pos
+	fixed bool // all of them stand for one place
 }
 
 // NewText is s standing at a place in a file exactly as it is there.
 func NewText(s string, at Pos) Text {
-	t := Text{s: s, at: make([]Pos, len(s))}
+	var b Builder
 	for i := range len(s) {
-		t.at[i] = at
+		b.Byte(s[i], at)
 		at.Col++
 		if s[i] == '\n' {
 			at.Line, at.Col = at.Line+1, 1
 		}
 	}
-	return t
+	return b.Text()
 }
 
 // FixedText is s whose every byte stands for one place: what was substituted for a name.
 func FixedText(s string, at Pos) Text {
-	t := Text{s: s, at: make([]Pos, len(s))}
-	for i := range t.at {
-		t.at[i] = at
+	if s == "" {
+		return Text{}
 	}
-	return t
+	return Text{s: s, runs: []run{{at: at, fixed: true}}}
 }
 
-// PlacedText is s with the place of each byte given; at must be as long as s.
-func PlacedText(s string, at []Pos) Text { return Text{s: s, at: at} }
+// Builder puts a Text together.
+type Builder struct {
+	s    strings.Builder
+	runs []run
+}
+
+// Byte adds a byte that stands at a place.
+func (b *Builder) Byte(c byte, at Pos) {
+	if !b.goesOn(at) {
+		b.runs = append(b.runs, run{from: b.s.Len(), at: at})
+	}
+	b.s.WriteByte(c)
+}
+
+// goesOn reports whether at is the place right behind the last byte.
+func (b *Builder) goesOn(at Pos) bool {
+	if len(b.runs) == 0 {
+		return false
+	}
+	last := &b.runs[len(b.runs)-1]
+	return !last.fixed && last.at.Line == at.Line && last.at.Col+b.s.Len()-last.from == at.Col && last.at.File == at.File
+}
+
+// Add adds a text.
+func (b *Builder) Add(t Text) {
+	if t.s == "" {
+		return
+	}
+	first := t.run(0)
+	for i := first; i < len(t.runs) && t.runs[i].from < t.base+len(t.s); i++ {
+		r := t.runs[i]
+		if i == first {
+			r.at, r.from = t.Pos(0), t.base
+		}
+		r.from += b.s.Len() - t.base
+		b.runs = append(b.runs, r)
+	}
+	b.s.WriteString(t.s)
+}
+
+// Text is what was put together.
+func (b *Builder) Text() Text { return Text{s: b.s.String(), runs: b.runs} }
 
 // String is the text alone.
 func (t Text) String() string { return t.s }
 
+// run finds the run that byte i is in.
+func (t Text) run(i int) int {
+	i += t.base
+	return sort.Search(len(t.runs), func(r int) bool { return t.runs[r].from > i }) - 1
+}
+
 // Pos is the place of byte i, and for i at or past the end the place of the last byte.
 func (t Text) Pos(i int) Pos {
-	if len(t.at) == 0 {
+	i = min(i, len(t.s)-1)
+	if i < 0 {
 		return Pos{}
 	}
-	return t.at[min(i, len(t.at)-1)]
+	r := t.runs[t.run(i)]
+	if !r.fixed {
+		r.at.Col += i + t.base - r.from
+	}
+	return r.at
 }
 
 // Slice is the part from byte lo up to hi.
-func (t Text) Slice(lo, hi int) Text { return Text{s: t.s[lo:hi], at: t.at[lo:hi]} }
+func (t Text) Slice(lo, hi int) Text { return Text{s: t.s[lo:hi], runs: t.runs, base: t.base + lo} }
 
 // Join puts texts one after the other.
 func Join(texts ...Text) Text {
-	var b strings.Builder
-	var at []Pos
+	var b Builder
+	size := 0
 	for _, t := range texts {
-		b.WriteString(t.s)
-		at = append(at, t.at...)
+		size += len(t.s)
 	}
-	return Text{s: b.String(), at: at}
+	b.s.Grow(size)
+	for _, t := range texts {
+		b.Add(t)
+	}
+	return b.Text()
 }
 
 // Trim drops white space at both ends.
@@ -152,7 +156,7 @@ func (t Text) ReplaceName(name, with string) Text {
 		if !t.standsAlone(lo, hi) {
 			continue
 		}
-		at := t.at[lo]
+		at := t.Pos(lo)
 		if with == "" {
 			lo, hi = t.withComma(done, lo, hi)
 		}
@@ -169,6 +173,12 @@ const (
 	whiteSpace     = " \t\b\r\n"
 	nameDelimiters = whiteSpace + "(),="
 )
+
+// Words are the stretches of s between delimiters: all that ReplaceName can find in s of a name that
+// holds no delimiter.
+func Words(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(nameDelimiters, r) })
+}
 
 func (t Text) standsAlone(lo, hi int) bool {
 	return (lo == 0 || strings.IndexByte(nameDelimiters, t.s[lo-1]) >= 0) &&
