@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tocsin-security/tocsin/filter"
@@ -32,6 +33,9 @@ func (b *builder) rule(d *definition) *Rule {
 	if err == nil {
 		err = b.extras(d.item, r)
 	}
+	if err == nil && r.Source == sourceSyscall {
+		err = checkFields(d.exceptions)
+	}
 	if err != nil {
 		b.problems.err(Error, ErrYAMLValidate, r.Name, r.At, err)
 		return nil
@@ -39,7 +43,7 @@ func (b *builder) rule(d *definition) *Rule {
 	if !b.decide(d.item, r) {
 		return r
 	}
-	if code, err := b.compile(d.item, r, condition, output); err != nil {
+	if code, err := b.compile(d.item, r, guarded(condition, d.exceptions), output); err != nil {
 		severity := Error
 		if skip, _ := boolean(d.item, "skip-if-unknown-filter", false); skip && syntax.AsError(err).Unknown {
 			severity, code = Warning, UnknownFilter
@@ -52,9 +56,6 @@ func (b *builder) rule(d *definition) *Rule {
 
 // read fills in Falco's keys.
 func (b *builder) read(it *Item, r *Rule) (output, condition syntax.Text, err error) {
-	if err := refuseNotYet(it, "exceptions"); err != nil {
-		return output, condition, err
-	}
 	var desc, priority syntax.Text
 	for _, key := range []struct {
 		name string
@@ -66,8 +67,8 @@ func (b *builder) read(it *Item, r *Rule) (output, condition syntax.Text, err er
 	}
 	r.Desc = strings.TrimSpace(desc.String())
 	r.OutputText = output.Trim().String()
-	if r.Priority, err = pipeline.ParsePriority(priority.String()); err != nil {
-		return output, condition, syntax.Errorf(priority.Pos(0), "%v", err)
+	if r.Priority, err = b.priority(r, priority); err != nil {
+		return output, condition, err
 	}
 	if k, ok := it.Get("source"); ok {
 		source, err := k.Text()
@@ -111,7 +112,30 @@ func (b *builder) extras(it *Item, r *Rule) error {
 		}
 	}
 	if k, ok := it.Get("dedupe"); ok {
-		return dedupe(k, r)
+		if err := dedupe(k, r); err != nil {
+			return err
+		}
+	}
+	return b.capture(it, r)
+}
+
+// capture reads Falco's keys about recording what happens around an alert, and says that they do nothing.
+func (b *builder) capture(it *Item, r *Rule) error {
+	on, err := boolean(it, "capture", false)
+	if err != nil {
+		return err
+	}
+	if k, ok := it.Get("capture_duration"); ok {
+		t, err := k.Text()
+		if err != nil {
+			return err
+		}
+		if _, err := strconv.ParseUint(t.String(), 10, 32); err != nil {
+			return syntax.Errorf(k.At, "capture_duration: %q is no number of milliseconds", t)
+		}
+	}
+	if k, _ := it.Get("capture"); on {
+		b.problems.add(Info, NoEffect, r.Name, k.At, r.Name+": capture has no effect here", "tocsin record writes captures")
 	}
 	return nil
 }
@@ -190,34 +214,12 @@ func (b *builder) decide(it *Item, r *Rule) bool {
 		return false
 	case hasWindow:
 		notEvaluated(window.At, "window")
-	case !enabled:
-		r.Skipped = "disabled in its file"
-	case b.cfg.disabled(r.Name, r.Tags):
-		r.Skipped = "disabled by the configuration"
+	case b.cfg.switchedOff(r, enabled) != "":
+		r.Skipped = b.cfg.switchedOff(r, enabled)
 	case r.Priority > b.cfg.Priority:
 		r.Skipped = "less severe than the configured priority"
 	}
 	return true
-}
-
-// boolean reads a switch as YAML 1.1 spells them.
-func boolean(it *Item, key string, absent bool) (bool, error) {
-	k, ok := it.Get(key)
-	if !ok {
-		return absent, nil
-	}
-	t, err := k.Text()
-	if err != nil {
-		return absent, err
-	}
-	switch strings.ToLower(t.String()) {
-	case "true", "yes", "on", "y":
-		return true, nil
-	case "false", "no", "off", "n":
-		return false, nil
-	default:
-		return absent, &syntax.Error{At: t.Pos(0), Msg: fmt.Sprintf("%s: %q is neither true nor false", key, t)}
-	}
 }
 
 // compile sets Condition, Code and Output. Rules that do not run are compiled too, elsewhere, so that
@@ -228,7 +230,7 @@ func (b *builder) compile(it *Item, r *Rule, condition, output syntax.Text) (Cod
 		program = b.scratch
 	}
 	var err error
-	if r.Condition, err = b.expander.condition(condition); err != nil {
+	if r.Condition, err = b.expander.condition(r.Name, condition); err != nil {
 		return ErrCompileCondition, err
 	}
 	if r.Code, err = program.Compile(r.Condition); err != nil {
@@ -247,6 +249,7 @@ func (b *builder) compile(it *Item, r *Rule, condition, output syntax.Text) (Cod
 	if r.Output, err = filter.ParseOutput(output); err != nil {
 		return ErrCompileOutput, err
 	}
+	lintOutput(b.problems, r, output)
 	b.blindness(r, program.OutputNotes(r.Output))
 	return "", nil
 }
@@ -258,7 +261,7 @@ const manyTypes = int(pipeline.NumEventTypes) * 3 / 4
 func (b *builder) blindness(r *Rule, notes []filter.Note) {
 	seen := map[string]bool{}
 	for _, n := range notes {
-		if !seen[n.Msg] {
+		if !seen[n.Msg] && !strings.HasPrefix(n.Msg, infoField) { // lintOutput tells of that one
 			seen[n.Msg] = true
 			b.problems.add(Info, Blind, r.Name, n.At, r.Name+": "+n.Msg, "")
 		}

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -10,94 +9,22 @@ import (
 )
 
 // collector gathers what the files define, element by element. Nothing is compiled here: a rule may use
-// macros and lists that come later.
+// macros and lists that come later in its file.
 type collector struct {
+	cfg      Config
 	problems problems
 	lists    catalog[*list]
 	macros   catalog[*macro]
 	rules    catalog[*definition]
 	docs     map[string]*Document
 	sequence int // counts definitions, for what may refer to what
+	touched  touched
 }
 
-type list struct {
-	name  string
-	at    syntax.Pos
-	items []string
-	first int // when it was first defined, and when last: see collector.sequence
-	last  int
-}
-
-type macro struct {
-	name      string
-	at        syntax.Pos
-	condition syntax.Text
-	first     int
-	last      int
-}
-
-// definition is a rule as its file has it.
-type definition struct {
-	name string
-	item *Item
-}
-
-// catalog keeps things by name in the order in which the names first came up.
-type catalog[T any] struct {
-	names  []string
-	byName map[string]T
-}
-
-func (c *catalog[T]) put(name string, v T) {
-	if c.byName == nil {
-		c.byName = map[string]T{}
-	}
-	if _, ok := c.byName[name]; !ok {
-		c.names = append(c.names, name)
-	}
-	c.byName[name] = v
-}
-
-func (c *catalog[T]) inOrder() []T {
-	all := make([]T, len(c.names))
-	for i, n := range c.names {
-		all[i] = c.byName[n]
-	}
-	return all
-}
-
-func newCollector() *collector {
-	c := &collector{docs: map[string]*Document{}}
+func newCollector(cfg Config) *collector {
+	c := &collector{cfg: cfg, docs: map[string]*Document{}}
 	c.problems.docs = c.docs
 	return c
-}
-
-// problems collects complaints and finds the line each is about.
-type problems struct {
-	list []Problem
-	docs map[string]*Document
-}
-
-func (p *problems) add(severity Severity, code Code, item string, at syntax.Pos, message, hint string) {
-	snippet := ""
-	if d := p.docs[at.File]; d != nil {
-		snippet = d.Line(at.Line)
-	}
-	p.list = append(p.list, Problem{Severity: severity, Code: code, File: at.File, Line: at.Line, Col: at.Col,
-		Item: item, Message: message, Hint: hint, Snippet: snippet})
-}
-
-// err adds an error of the parsers; fallback is its place when it has none.
-func (p *problems) err(severity Severity, code Code, item string, fallback syntax.Pos, err error) {
-	e := syntax.AsError(err)
-	if e.At.Line == 0 {
-		e.At = fallback
-	}
-	message := e.Msg
-	if item != "" {
-		message = item + ": " + message
-	}
-	p.add(severity, code, item, e.At, message, e.Hint)
 }
 
 // Keys of each kind of element: Falco's, then ours.
@@ -115,6 +42,7 @@ var knownKeys = map[string][]string{
 var kinds = []string{"required_engine_version", "required_plugin_versions", "list", "macro", "rule"}
 
 func (c *collector) file(src Source) {
+	c.touched = touched{names: map[string]bool{}, rules: map[string]bool{}}
 	doc, items, err := ParseDocument(src.Name, src.Data)
 	c.docs[src.Name] = doc
 	if err != nil {
@@ -132,20 +60,20 @@ func (c *collector) file(src Source) {
 func (c *collector) element(it *Item) {
 	kind := slices.IndexFunc(kinds, it.Has)
 	if kind < 0 {
-		c.problems.add(Warning, UnknownItem, "", it.At, "neither rule, macro nor list: ignored", "")
+		hint := ""
+		for i := 0; i < len(it.Keys) && hint == ""; i++ {
+			hint = syntax.DidYouMean(it.Keys[i].Name, kinds)
+		}
+		c.problems.add(Warning, UnknownItem, "", it.At, "neither rule, macro nor list: ignored", hint)
 		return
 	}
-	for _, k := range it.Keys {
-		if known := knownKeys[kinds[kind]]; !slices.Contains(known, k.Name) {
-			c.problems.add(Warning, UnknownKey, "", k.At, fmt.Sprintf("unknown key %q: ignored", k.Name), syntax.DidYouMean(k.Name, known))
-		}
-	}
+	c.unknownKeys(it.Keys, knownKeys[kinds[kind]])
 	name, err := required(it, kinds[kind])
 	if err == nil {
 		c.sequence++
 		switch kinds[kind] {
 		case "required_engine_version":
-			err = checkEngine(name.String())
+			err = checkEngine(name)
 		case "required_plugin_versions":
 			err = checkPlugins(it)
 		case "list":
@@ -158,6 +86,15 @@ func (c *collector) element(it *Item) {
 	}
 	if err != nil {
 		c.problems.err(Error, ErrYAMLValidate, name.String(), it.At, err)
+	}
+}
+
+// unknownKeys warns about keys that nobody reads.
+func (c *collector) unknownKeys(keys []Key, known []string) {
+	for _, k := range keys {
+		if !slices.Contains(known, k.Name) {
+			c.problems.add(Warning, UnknownKey, "", k.At, fmt.Sprintf("unknown key %q: ignored", k.Name), syntax.DidYouMean(k.Name, known))
+		}
 	}
 }
 
@@ -175,73 +112,4 @@ func required(it *Item, key string) (syntax.Text, error) {
 		err = syntax.Errorf(k.At, "%s is empty", key)
 	}
 	return t, err
-}
-
-// refuseNotYet refuses an element with keys that change what it means: to ignore them would be worse.
-func refuseNotYet(it *Item, keys ...string) error {
-	for _, name := range keys {
-		if k, ok := it.Get(name); ok {
-			return syntax.Errorf(k.At, "not evaluated yet: %s", name)
-		}
-	}
-	return nil
-}
-
-var (
-	listName  = regexp.MustCompile(`^[^()"'=,\s]+$`)
-	macroName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]*$`)
-)
-
-func (c *collector) list(it *Item, name string) error {
-	if err := refuseNotYet(it, "append", "override"); err != nil {
-		return err
-	}
-	key, ok := it.Get("items")
-	if !ok {
-		return syntax.Errorf(it.At, "items is missing")
-	}
-	texts, err := key.Texts(false)
-	if err != nil {
-		return err
-	}
-	if !listName.MatchString(name) {
-		c.problems.add(Warning, InvalidListName, name, it.At, fmt.Sprintf("list name %q has characters that keep it from being used", name), "")
-	}
-	l := &list{name: name, at: it.At, first: c.sequence, last: c.sequence}
-	for _, t := range texts {
-		l.items = append(l.items, t.String())
-	}
-	if old, ok := c.lists.byName[name]; ok {
-		l.first = old.first
-	}
-	c.lists.put(name, l)
-	return nil
-}
-
-func (c *collector) macro(it *Item, name string) error {
-	if err := refuseNotYet(it, "append", "override"); err != nil {
-		return err
-	}
-	condition, err := required(it, "condition")
-	if err != nil {
-		return err
-	}
-	if !macroName.MatchString(name) {
-		c.problems.add(Warning, InvalidMacroName, name, it.At, fmt.Sprintf("macro name %q cannot be used in a condition", name),
-			"start with a letter and go on with letters, digits and _")
-	}
-	m := &macro{name: name, at: it.At, condition: condition, first: c.sequence, last: c.sequence}
-	if old, ok := c.macros.byName[name]; ok {
-		m.first = old.first
-	}
-	c.macros.put(name, m)
-	return nil
-}
-
-func (c *collector) rule(it *Item, name string) error {
-	if err := refuseNotYet(it, "append", "override"); err != nil {
-		return err
-	}
-	c.rules.put(name, &definition{name: name, item: it})
-	return nil
 }

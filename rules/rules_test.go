@@ -163,8 +163,8 @@ func TestWhichRulesRun(t *testing.T) {
 		want   []string
 	}{
 		"all but those their files disable": {func(*Config) {}, []string{"Read A", "Net A", "Loud"}},
-		"disabled by pattern":               {func(c *Config) { c.Disable = []Disable{{Rule: "Read *"}} }, []string{"Net A", "Loud"}},
-		"disabled by tag":                   {func(c *Config) { c.Disable = []Disable{{Tag: "network"}} }, []string{"Read A", "Loud"}},
+		"disabled by pattern":               {func(c *Config) { c.Disable = []Pattern{{Rule: "Read *"}} }, []string{"Net A", "Loud"}},
+		"disabled by tag":                   {func(c *Config) { c.Disable = []Pattern{{Tag: "network"}} }, []string{"Read A", "Loud"}},
 		"too mild":                          {func(c *Config) { c.Priority = pipeline.Warning }, []string{"Loud"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -190,7 +190,7 @@ func TestWhichRulesRun(t *testing.T) {
 func TestConfigIsValidated(t *testing.T) {
 	for want, cfg := range map[string]Config{
 		"rules.matching":   {Matching: "some"},
-		"rules.disable[0]": {Disable: []Disable{{}}},
+		"rules.disable[0]": {Disable: []Pattern{{}}},
 	} {
 		if _, err := Parse(cfg, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Parse(%+v) = %v, want an error about %s", cfg, err, want)

@@ -74,13 +74,13 @@ type Source struct {
 func Load(cfg Config, dir string) (*Set, error) {
 	names, err := Expand(cfg.Files, dir)
 	if err != nil {
-		return nil, fmt.Errorf("rules.files: %w", err)
+		return nil, fmt.Errorf("rules.files: %s: %s: %w", Error, ErrFileRead, err)
 	}
 	var sources []Source
 	for _, name := range names {
 		data, err := os.ReadFile(name)
 		if err != nil {
-			return nil, fmt.Errorf("read rules: %w", err)
+			return nil, fmt.Errorf("%s: %s: %w", Error, ErrFileRead, err)
 		}
 		sources = append(sources, Source{Name: name, Data: data})
 	}
@@ -88,7 +88,8 @@ func Load(cfg Config, dir string) (*Set, error) {
 }
 
 // Expand turns files, folders and globs into file names: a folder into its *.yaml and *.yml in
-// alphabetical order. A glob may match nothing, a plain name must exist.
+// alphabetical order. A glob may match nothing and passes over files of other names; a plain name must
+// exist and be such a file.
 func Expand(patterns []string, dir string) ([]string, error) {
 	var names []string
 	for _, pattern := range patterns {
@@ -96,7 +97,8 @@ func Expand(patterns []string, dir string) ([]string, error) {
 			pattern = filepath.Join(dir, pattern)
 		}
 		found := []string{pattern}
-		if strings.ContainsAny(pattern, "*?[") {
+		isGlob := strings.ContainsAny(pattern, "*?[")
+		if isGlob {
 			var err error
 			if found, err = filepath.Glob(pattern); err != nil {
 				return nil, fmt.Errorf("pattern %q: %w", pattern, err)
@@ -107,10 +109,23 @@ func Expand(patterns []string, dir string) ([]string, error) {
 			if err != nil {
 				return nil, err
 			}
+			if isGlob {
+				files = slices.DeleteFunc(files, func(f string) bool { return !isYAML(f) })
+			}
+			for _, f := range files {
+				if !isYAML(f) {
+					return nil, fmt.Errorf("%s: the name ends in neither .yaml nor .yml", f)
+				}
+			}
 			names = append(names, files...)
 		}
 	}
 	return names, nil
+}
+
+func isYAML(name string) bool {
+	ext := filepath.Ext(name)
+	return ext == ".yaml" || ext == ".yml"
 }
 
 // filesIn is name itself, or the rule files in it when it is a folder.
@@ -128,7 +143,7 @@ func filesIn(name string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if ext := filepath.Ext(e.Name()); !e.IsDir() && (ext == ".yaml" || ext == ".yml") {
+		if !e.IsDir() && isYAML(e.Name()) {
 			names = append(names, filepath.Join(name, e.Name()))
 		}
 	}
@@ -140,9 +155,12 @@ func Parse(cfg Config, sources []Source) (*Set, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	c := newCollector()
-	for _, src := range sources {
+	c := newCollector(cfg)
+	for i, src := range sources {
 		c.file(src)
+		if i+1 < len(sources) {
+			c.compileSoFar()
+		}
 	}
 	s := &Set{Program: filter.NewProgram(), First: cfg.Matching == MatchFirst}
 	scratch := filter.NewProgram()
@@ -150,7 +168,7 @@ func Parse(cfg Config, sources []Source) (*Set, error) {
 		s.Program.ResolveNames(&pipeline.HostNames{})
 		scratch.ResolveNames(s.Program.HostNames())
 	}
-	x := newExpander(c)
+	x := newExpander(c, &c.problems)
 	b := builder{cfg: cfg, problems: &c.problems, expander: x, program: s.Program, scratch: scratch}
 	for _, d := range c.rules.inOrder() {
 		if r := b.rule(d); r != nil {
@@ -158,18 +176,12 @@ func Parse(cfg Config, sources []Source) (*Set, error) {
 		}
 	}
 	x.reportUnused()
+	cfg.reportIdle(&c.problems, s.Rules)
+	if s.First {
+		reportShadowed(&c.problems, s.Rules)
+	}
 	s.Problems = c.problems.list
 	return s, nil
-}
-
-// disabled reports whether the configuration switches the rule off.
-func (c Config) disabled(name string, tags []string) bool {
-	return slices.ContainsFunc(c.Disable, func(d Disable) bool {
-		if d.Tag != "" {
-			return slices.Contains(tags, d.Tag)
-		}
-		return MatchName(d.Rule, name)
-	})
 }
 
 // MatchName compares name with a pattern in which * stands for any text.

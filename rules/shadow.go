@@ -1,0 +1,62 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/tocsin-security/tocsin/filter/syntax"
+)
+
+// reportShadowed warns about rules that can never be the first to hold: all that an earlier rule asks
+// for, they ask for too. It compares the parts of conditions that are joined by "and", as text, so it
+// finds less than there is, and nothing that is not so.
+func reportShadowed(p *problems, rules []*Rule) {
+	numbers := map[string]int{}
+	var earlier []*Rule
+	parts := map[*Rule]map[int]bool{}
+	for _, r := range rules {
+		if !r.Runs() || r.Condition == nil {
+			continue
+		}
+		own := map[int]bool{}
+		eachPart(r.Condition, func(part syntax.Node) {
+			text := part.String()
+			if _, known := numbers[text]; !known {
+				numbers[text] = len(numbers)
+			}
+			own[numbers[text]] = true
+		})
+		parts[r] = own
+		for _, e := range earlier {
+			if e.Source == r.Source && contains(own, parts[e]) {
+				p.add(Warning, LintShadowed, r.Name, r.At, fmt.Sprintf("%s: never fires: whenever it holds, %q at %s holds and comes first", r.Name, e.Name, e.At),
+					"put it before that rule, or set rules.matching to all")
+				break
+			}
+		}
+		earlier = append(earlier, r)
+	}
+}
+
+// eachPart visits what "and" joins, however it is nested.
+func eachPart(n syntax.Node, visit func(syntax.Node)) {
+	and, ok := n.(*syntax.And)
+	if !ok {
+		visit(n)
+		return
+	}
+	for _, k := range and.Kids {
+		eachPart(k, visit)
+	}
+}
+
+func contains(all, some map[int]bool) bool {
+	if len(some) > len(all) {
+		return false
+	}
+	for k := range some {
+		if !all[k] {
+			return false
+		}
+	}
+	return true
+}
