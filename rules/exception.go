@@ -97,12 +97,12 @@ func (c *collector) parseExceptions(k Key) ([]*exception, error) {
 	}
 	var all []*exception
 	for _, entry := range entries {
-		keys, err := entry.Keys()
+		it, err := entry.item()
 		if err != nil {
 			return nil, err
 		}
-		c.unknownKeys(keys, exceptionKeys)
-		e, err := parseException(&Item{At: entry.At, Keys: keys})
+		c.unknownKeys(it.Keys, exceptionKeys)
+		e, err := parseException(it)
 		if err != nil {
 			return nil, err
 		}

@@ -86,6 +86,9 @@ func (k Key) Texts(lone bool) ([]syntax.Text, error) {
 	}
 	var texts []syntax.Text
 	for _, n := range list.Values {
+		if n.Type() == ast.NullType {
+			return nil, &syntax.Error{At: k.doc.pos(n), Msg: "an entry of " + k.Name + " is null", Hint: "quote it when it is meant as text"}
+		}
 		t, err := k.doc.scalar("an entry of "+k.Name, n)
 		if err != nil {
 			return nil, err
@@ -126,12 +129,17 @@ func (k Key) IsScalar() bool {
 
 // Keys are the keys of a value that is a mapping.
 func (k Key) Keys() ([]Key, error) {
-	if _, ok := mapping(k.node); !ok {
-		return nil, syntax.Errorf(k.doc.pos(k.node), "%s must be a mapping", k.Name)
-	}
-	item, err := k.doc.item(k.node)
+	item, err := k.item()
 	if err != nil {
 		return nil, err
 	}
 	return item.Keys, nil
+}
+
+// item is a value that is a mapping.
+func (k Key) item() (*Item, error) {
+	if _, ok := mapping(k.node); !ok {
+		return nil, syntax.Errorf(k.doc.pos(k.node), "%s must be a mapping", k.Name)
+	}
+	return k.doc.item(k.node)
 }

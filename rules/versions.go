@@ -105,11 +105,9 @@ func checkPlugin(entry Key) error {
 
 // readPlugin reads name and version of a plugin and reports whether what is built in will do.
 func readPlugin(entry Key) (it *Item, name syntax.Text, works bool, err error) {
-	keys, err := entry.Keys()
-	if err != nil {
+	if it, err = entry.item(); err != nil {
 		return nil, name, false, err
 	}
-	it = &Item{At: entry.At, Keys: keys}
 	if name, err = required(it, "name"); err != nil {
 		return it, name, false, err
 	}
