@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/tocsin-security/tocsin/filter"
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
@@ -331,28 +330,6 @@ func TestStockRules(t *testing.T) {
 			}
 		}
 	}
-}
-
-// FuzzParse checks that no file makes the loader panic, and that a rule it hands out can be run.
-func FuzzParse(f *testing.F) {
-	f.Add(rule("r", "m and proc.name in (l)") + "- list: l\n  items: [a b, c]\n- macro: m\n  condition: evt.type = open\n")
-	f.Add("- rule: [\n")
-	f.Add("- macro: m\n  condition: &a m\n- macro: *a\n  condition: |\n\n")
-	f.Add(rule("r", `"proc.name = \"\\x41\""`, "dedupe: {by: [x], for: 1m}", "window: {}"))
-	f.Fuzz(func(t *testing.T, data string) {
-		s, err := Parse(DefaultConfig(), []Source{{Name: "f.yaml", Data: []byte(data)}})
-		if err != nil {
-			t.Fatalf("Parse(%q): %v", data, err)
-		}
-		e := filter.NewEvaluator(s.Program)
-		e.Reset(&pipeline.Event{Type: pipeline.EventOpen, Proc: &pipeline.Process{}})
-		for _, r := range s.Rules {
-			if r.Runs() {
-				e.Match(r.Code)
-				r.Output.Append(nil, e.View())
-			}
-		}
-	})
 }
 
 // BenchmarkLoad reads and compiles the three stock files.

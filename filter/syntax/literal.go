@@ -55,7 +55,7 @@ func (p *parser) number() (Value, error) {
 	}
 	v := Value{At: p.text.Pos(p.i), Text: p.s[p.i : p.i+n]}
 	p.i += n
-	return v, nil
+	return v, v.check()
 }
 
 func numberLen(s string) int {

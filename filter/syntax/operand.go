@@ -189,7 +189,7 @@ func (p *parser) list() ([]Value, error) {
 		if p.opts.BareList != nil {
 			p.opts.BareList(v)
 		}
-		return []Value{v}, nil
+		return []Value{v}, v.check()
 	}
 	var values []Value
 	if p.skipSpace(); p.take(")") {

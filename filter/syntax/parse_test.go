@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -87,6 +88,59 @@ func TestParseErrorsPointAtTheirPlace(t *testing.T) {
 	}
 }
 
+func TestOptions(t *testing.T) {
+	var words []string
+	opts := Options{
+		Alone:    func(o Operand) bool { return o.Name == "c.p" },
+		BareList: func(v Value) { words = append(words, v.Text) },
+	}
+	for in, want := range map[string]string{
+		"c.p":                                  "c.p = true",
+		"not c.p and (m or c.p)or(c.p)":        "not c.p = true and (m or c.p = true) or c.p = true",
+		"c.p = false and c.p exists":           "c.p = false and c.p exists",
+		"c.p startswith android":               "c.p startswith android",
+		"c.p and a.b in shells or a.b in (sh)": "c.p = true and a.b in (shells) or a.b in (sh)",
+	} {
+		n, err := ParseWith(NewText(in, Pos{Line: 1, Col: 1}), opts)
+		if err != nil || n.String() != want {
+			t.Errorf("ParseWith(%s) = %v, %v, want %s", in, n, err, want)
+		}
+	}
+	if diff := cmp.Diff([]string{"shells"}, words); diff != "" {
+		t.Errorf("bare words (-want +got):\n%s", diff)
+	}
+	if n, err := ParseWith(NewText("a.b and m", Pos{Line: 1, Col: 1}), opts); err == nil {
+		t.Errorf("ParseWith of a field that cannot stand alone = %s, want an error", n)
+	}
+}
+
+func TestParseOperator(t *testing.T) {
+	for in, want := range map[string]string{
+		"=": "= true", "==": "= true", " startswith  anyof ": "startswith anyof true", "in": "in true", "in anyof": "in anyof false",
+		"> oneof": "> oneof false", "starts": " false", "= some": "= some false",
+	} {
+		op, m, ok := ParseOperator(in)
+		got := strings.Join(strings.Fields(fmt.Sprintf("%s %s %v", op, m, ok)), " ")
+		if got != strings.TrimSpace(want) {
+			t.Errorf("ParseOperator(%q) = %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestJoinedTextsKeepTheirPlaces(t *testing.T) {
+	a := NewText("one\ntwo", Pos{File: "a", Line: 3, Col: 5}).Slice(2, 6) // "e\ntw"
+	b := FixedText("xyz", Pos{File: "b", Line: 7, Col: 9}).Slice(1, 3)
+	j := Join(a, b, Text{}, a.Slice(2, 4)).Slice(1, 8) // "\ntw" "yz" "tw" without the first "e"
+	for i, want := range []string{"a:3:8", "a:4:1", "a:4:2", "b:7:9", "b:7:9", "a:4:1", "a:4:2", "a:4:2"} {
+		if got := j.Pos(i).String(); got != want {
+			t.Errorf("byte %d of %q stands at %s, want %s", i, j, got, want)
+		}
+	}
+	if got := (Text{}).Pos(0); got != (Pos{}) {
+		t.Errorf("place in an empty text = %v", got)
+	}
+}
+
 func TestReplaceName(t *testing.T) {
 	for sentence, c := range map[string]struct{ in, name, with, want string }{
 		"between delimiters":                  {"p.n in (l, d)", "l", `"a b", c`, `p.n in ("a b", c, d)`},
@@ -125,8 +179,10 @@ func FuzzParse(f *testing.F) {
 	} {
 		f.Add(s)
 	}
+	f.Add("a.b and (c.d in x or not e.f)")
+	anything := Options{Alone: func(Operand) bool { return true }, BareList: func(Value) {}}
 	f.Fuzz(func(t *testing.T, s string) {
-		n, err := parse(s)
+		n, err := ParseWith(NewText(s, Pos{Line: 1, Col: 1}), anything)
 		if err != nil {
 			if n != nil {
 				t.Fatalf("Parse(%q) gave both a node and %v", s, err)

@@ -1,0 +1,51 @@
+package rules
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tocsin-security/tocsin/filter"
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// slow is longer than any file of the fuzzer's size may take, on a busy machine too.
+const slow = 20 * time.Second
+
+// FuzzParse checks that no files make the loader panic or take forever, that it gives a set or an error,
+// that every error it reports has a code, and that a rule it hands out can be run.
+func FuzzParse(f *testing.F) {
+	f.Add(rule("r", "m and proc.name in (l)") + "- list: l\n  items: [a b, c]\n- macro: m\n  condition: evt.type = open\n")
+	f.Add("- rule: [\n")
+	f.Add("- macro: m\n  condition: &a m\n- macro: *a\n  condition: |\n\n")
+	f.Add(rule("r", `"proc.name = \"\\x41\""`, "dedupe: {by: [x], for: 1m}", "window: {}"))
+	f.Add("- list: l\n  items: &x [a, *x]\n====\n- list: l\n  items: []\n  override: {items: append}\n")
+	f.Add(rule("r", "execve and container.privileged", "exceptions:", "- {name: e, fields: [proc.name], comps: [in], values: [[[a, b c]], [l]]}") +
+		"====\n- rule: r\n  exceptions: [{name: e, values: [[x]]}]\n  tags: [a]\n  override: {exceptions: append, tags: append}\n")
+	f.Add("- required_engine_version: 57\n- required_plugin_versions: [{name: container, version: 0.4.0, alternatives: [{name: x, version: 1.0.0}]}]\n")
+	f.Fuzz(func(t *testing.T, data string) {
+		watchdog := time.AfterFunc(slow, func() { panic("more than " + slow.String() + " for " + data) })
+		defer watchdog.Stop()
+		var sources []Source
+		for i, file := range strings.SplitN(data, "====\n", 4) {
+			sources = append(sources, Source{Name: string(rune('a'+i)) + ".yaml", Data: []byte(file)})
+		}
+		s, err := Parse(Config{Matching: MatchFirst, Priority: pipeline.Debug}, sources)
+		if (s == nil) == (err == nil) {
+			t.Fatalf("Parse(%q) = %v, %v: want one of the two", data, s, err)
+		}
+		for _, p := range s.Problems {
+			if p.Code == "" || p.Message == "" {
+				t.Fatalf("Parse(%q): problem %+v", data, p)
+			}
+		}
+		e := filter.NewEvaluator(s.Program)
+		e.Reset(&pipeline.Event{Type: pipeline.EventOpen, Proc: &pipeline.Process{}})
+		for _, r := range s.Rules {
+			if r.Runs() {
+				e.Match(r.Code)
+				r.Output.Append(nil, e.View())
+			}
+		}
+	})
+}
