@@ -134,9 +134,6 @@ func (x *expander) substitute(t syntax.Text) (syntax.Text, error) {
 			for _, w := range syntax.Words(l.text) {
 				words[w] = true
 			}
-			if l.text == "" || l.odd { // it may have joined or taken away what was around it
-				words = wordSet(with.String())
-			}
 		}
 		t = with
 	}

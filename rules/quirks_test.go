@@ -22,6 +22,8 @@ func TestQuirks(t *testing.T) {
 		"other characters of an item are bare":  {"- list: l\n  items: [\"a(b\"]\n" + rule("r", "proc.name in (l)"), `expected "," or ")", found "(b)"`},
 		"a list's name reaches one list down":   {"- list: c\n  items: [x]\n- list: b\n  items: [c]\n- list: a\n  items: [b]\n" + rule("r", "proc.name in (a)"), "proc.name in (c)"},
 		"later lists reach further":             {"- list: a\n  items: [b]\n- list: b\n  items: [c]\n- list: c\n  items: [x]\n" + rule("r", "proc.name in (a)"), "proc.name in (x)"},
+		"a list defined again keeps its place":  {"- list: k\n  items: [x]\n- list: l\n  items: [k]\n- list: k\n  items: [y]\n" + rule("r", "proc.name in (l)"), "proc.name in (y)"},
+		"lists that name each other":            {"- list: a\n  items: [b]\n- list: b\n  items: [a]\n" + rule("r", "proc.name in (a)"), "proc.name in (b)"},
 		"a macro's append is text":              {"- macro: m\n  condition: proc.pid = 1 or proc.pid = 2\n- macro: m\n  condition: and proc.ppid = 3\n  append: true\n" + rule("r", "m"), "proc.pid = 1 or proc.pid = 2 and proc.ppid = 3"},
 		"a macro defined again keeps its place": {"- macro: m\n  condition: proc.pid = 1\n- macro: n\n  condition: m\n- macro: m\n  condition: proc.pid = 2\n" + rule("r", "n"), "proc.pid = 2"},
 		"a version that is a number":            {"- required_engine_version: 57\n" + rule("r", "proc.pid = 1"), "proc.pid = 1"},
@@ -89,11 +91,13 @@ func TestEachFileStandsOnWhatIsBeforeIt(t *testing.T) {
 		files []string
 		want  string
 	}{
-		"a macro of an earlier file":                {[]string{m(open), rule("r", "m")}, ""},
-		"a macro of a later file":                   {[]string{rule("r", "m"), m(open)}, "a.yaml:2:14"},
-		"what a later file breaks and mends":        {[]string{m(open) + "- macro: n\n  condition: m\n" + rule("r", "n"), m("evt.type = opne"), m(open)}, `b.yaml:2:25: error: LOAD_ERR_COMPILE_CONDITION: r: unknown event type "opne"`},
-		"a list of a later file makes a rule wrong": {[]string{"- list: l\n  items: [1]\n" + rule("r", open+" and proc.pid in (l)"), "- list: l\n  items: [x]\n  override: {items: replace}\n", "- list: l\n  items: [2]\n  override: {items: replace}\n"}, `a.yaml:4:47: error: LOAD_ERR_COMPILE_CONDITION: r: proc.pid is a number`},
-		"an unused macro of an earlier file":        {[]string{"- macro: n\n  condition: x and\n", rule("r", open)}, "a.yaml:2:16: error: LOAD_ERR_COMPILE_CONDITION: n: "},
+		"a macro of an earlier file":                     {[]string{m(open), rule("r", "m")}, ""},
+		"a macro of a later file":                        {[]string{rule("r", "m"), m(open)}, "a.yaml:2:14"},
+		"what a later file breaks and mends":             {[]string{m(open) + "- macro: n\n  condition: m\n" + rule("r", "n"), m("evt.type = opne"), m(open)}, `b.yaml:2:25: error: LOAD_ERR_COMPILE_CONDITION: r: unknown event type "opne"`},
+		"a list of a later file makes a rule wrong":      {[]string{"- list: l\n  items: [1]\n" + rule("r", open+" and proc.pid in (l)"), "- list: l\n  items: [x]\n  override: {items: replace}\n", "- list: l\n  items: [2]\n  override: {items: replace}\n"}, `a.yaml:4:47: error: LOAD_ERR_COMPILE_CONDITION: r: proc.pid is a number`},
+		"a list in a list that a later file makes wrong": {[]string{"- list: k\n  items: [1]\n- list: l\n  items: [k]\n" + rule("r", open+" and proc.pid in (l)"), "- list: k\n  items: [x]\n  override: {items: replace}\n", "- list: k\n  items: [2]\n  override: {items: replace}\n"}, `a.yaml:6:47: error: LOAD_ERR_COMPILE_CONDITION: r: proc.pid is a number`},
+		"an unused macro that a later file mends":        {[]string{"- macro: n\n  condition: x and\n", "- macro: n\n  condition: evt.type = open\n  override: {condition: replace}\n"}, "a.yaml:2:16: error: LOAD_ERR_COMPILE_CONDITION: n: "},
+		"an unused macro of an earlier file":             {[]string{"- macro: n\n  condition: x and\n", rule("r", open)}, "a.yaml:2:16: error: LOAD_ERR_COMPILE_CONDITION: n: "},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			err := parse(t, c.files...).Err()
@@ -166,5 +170,18 @@ func TestStockRulesTogether(t *testing.T) {
 	}
 	if got := strings.Join(shadowed, ", "); got != want {
 		t.Errorf("shadowed: %s, want %s: it asks for a network tool in a container, which an earlier rule does", got, want)
+	}
+}
+
+func TestRulesOfOtherSourcesShadowNothing(t *testing.T) {
+	s := parse(t, rule("a", open)+rule("b", open))
+	s.Rules[1].Source = sourceJSON
+	p := problems{}
+	if reportShadowed(&p, s.Rules); len(p.list) != 0 {
+		t.Errorf("problems: %v, want none", p.list)
+	}
+	s.Rules[1].Source = sourceSyscall
+	if reportShadowed(&p, s.Rules); len(p.list) != 1 {
+		t.Errorf("problems: %v, want one", p.list)
 	}
 }
