@@ -72,6 +72,9 @@ func (l linter) unsafeNull(c *syntax.Check) {
 // constants warns about text that was meant to be read as a field or a transformer.
 func (l linter) constants(c *syntax.Check) {
 	for _, v := range c.Values {
+		if strings.HasPrefix(v.Text, "/") || !strings.ContainsAny(v.Text, ".(") {
+			continue // most are, and a failed parse costs an error
+		}
 		o, n, err := syntax.ParseOperand(syntax.FixedText(v.Text, v.At))
 		if err != nil || n != len(v.Text) {
 			continue
