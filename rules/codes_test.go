@@ -111,7 +111,7 @@ func TestCodes(t *testing.T) {
 a.yaml:2:81: warning: LOAD_COMPILE_CONDITION: r: the regular expression ".*x.*" is costly and not needed (write: proc.cmdline contains x)`},
 
 		// What Falco does not say
-		"BLIND":                             {files: rule("r", open+" and fd.sip.name = x"), want: "a.yaml:2:34: info: BLIND: r: fd.sip.name is always null here: there is no cache of resolved names"},
+		"BLIND":                             {files: rule("r", open+" and fd.sip.name = x"), want: "a.yaml:2:34: info: BLIND: r: fd.sip.name is always null here: names of hosts are not looked up: rules.resolve_names is off"},
 		"NOT_EVALUATED":                     {files: rule("r", open, "window: {}"), want: "a.yaml:6:3: warning: NOT_EVALUATED: r: not evaluated yet: window (the rule is skipped)"},
 		"NO_EFFECT":                         {files: rule("r", open, "capture: true", "capture_duration: 500"), want: "a.yaml:6:3: info: NO_EFFECT: r: capture has no effect here (tocsin record writes captures)"},
 		"ALIAS, event":                      {files: rule("r", "openat and proc.name = x"), want: `a.yaml:2:14: info: ALIAS: r: there is no macro "openat": understood as evt.type = openat`},
@@ -122,7 +122,8 @@ a.yaml:2:81: warning: LOAD_COMPILE_CONDITION: r: the regular expression ".*x.*" 
 		"LINT_COMM_LENGTH":                  {files: rule("r", open+" and proc.pname = a23456789012345 and proc.name != a234567890123456"), want: `a.yaml:2:80: warning: LINT_COMM_LENGTH: r: proc.name holds at most 15 bytes, never "a234567890123456" (cut it to 15 bytes, or compare with proc.exepath)`},
 		"LINT_ALWAYS_TRUE":                  {files: rule("r", open+" and (proc.name != a or user.uid = 0 or not proc.name = b)"), want: `a.yaml:2:73: warning: LINT_ALWAYS_TRUE: r: holds whatever proc.name is: it differs from "a" or from "b" (write: not proc.name in (a, b))`},
 		"LINT_ALWAYS_TRUE not of ancestors": {files: rule("r", open+" and (proc.aname != a or proc.aname != b)"), want: ""},
-		"LINT_ALWAYS_TRUE not of a path with two names": {files: rule("r", open+" and (fd.name != /bin/a or fd.name != /usr/bin/a)"), want: ""},
+		"LINT_ALWAYS_TRUE not of hosts, which have many names": {files: rule("r", "evt.type = connect and (fd.sip.name != a or fd.sip.name != b)"), change: func(c *Config) { c.ResolveNames = true }, want: ""},
+		"LINT_ALWAYS_TRUE not of a path with two names":        {files: rule("r", open+" and (fd.name != /bin/a or fd.name != /usr/bin/a)"), want: ""},
 		"LINT_BARE_WORD":            {files: "- list: shells\n  items: [sh]\n" + rule("r", open+" and proc.name in shels and proc.pname in (shells)"), want: `a.yaml:4:47: warning: LINT_BARE_WORD: r: there is no list "shels": compared with the word itself (did you mean "shells"?)`},
 		"LINT_REDEFINED, list":      {files: "- list: l\n  items: [a]\n" + used("l") + "====\n- list: l\n  items: [b]\n", want: `b.yaml:1:3: warning: LINT_REDEFINED: list "l" takes the place of the one at a.yaml:1:3 (when that is meant, say override: {items: replace})`},
 		"LINT_REDEFINED, macro":     {files: "- macro: m\n  condition: evt.type = open\n" + rule("r", "m") + "====\n- macro: m\n  condition: evt.type = openat\n", want: `b.yaml:1:3: warning: LINT_REDEFINED: macro "m" takes the place of the one at a.yaml:1:3 (when that is meant, say override: {condition: replace})`},

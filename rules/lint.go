@@ -175,7 +175,7 @@ func unequal(n syntax.Node) (*syntax.Check, syntax.Value, bool) {
 		return nil, syntax.Value{}, false
 	}
 	f, err := field.Lookup(c.Left)
-	if err != nil || f.IsAny() || f.Def.FilterOnly || f.Def.Resolved || f.Ends != nil {
+	if err != nil || f.IsAny() || f.Def.FilterOnly || f.Def.Resolved || f.Ends != nil || f.HostAddr != nil {
 		return nil, syntax.Value{}, false
 	}
 	t := f.Def.Type
