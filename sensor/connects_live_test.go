@@ -53,8 +53,9 @@ func TestConnectsAreCountedWithoutEvents(t *testing.T) {
 			if wanted := c.want[0] == pipeline.EventConnect; wanted != (reported > 0) {
 				t.Errorf("%d connects reported, wanted: %v", reported, wanted)
 			}
-			if announced == 0 && before == 0 {
-				t.Error("nobody was told whose the first connect is")
+			// Another process of the group can have been first; TestForgottenConnectsAreAnnouncedAnew counts.
+			if announced > 1 {
+				t.Errorf("told %d times whose the first connect is", announced)
 			}
 		})
 	}
