@@ -10,11 +10,8 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// Sources of events a rule can be for.
-const (
-	sourceSyscall = "syscall"
-	sourceJSON    = "json"
-)
+// sourceSyscall is the source of a rule that names none: the kernel.
+const sourceSyscall = "syscall"
 
 // builder makes Rules of definitions.
 type builder struct {
@@ -111,7 +108,7 @@ func (b *builder) extras(it *Item, r *Rule) error {
 		}
 	}
 	if k, ok := it.Get("dedupe"); ok {
-		return dedupe(k, r)
+		return b.dedupe(k, r)
 	}
 	return nil
 }
@@ -133,7 +130,7 @@ func texts(k Key, to *map[string]string) error {
 	return nil
 }
 
-func dedupe(k Key, r *Rule) error {
+func (b *builder) dedupe(k Key, r *Rule) error {
 	keys, err := k.Keys()
 	if err != nil {
 		return err
@@ -146,11 +143,9 @@ func dedupe(k Key, r *Rule) error {
 				return err
 			}
 			for _, name := range names {
-				f, err := filter.ParseField(name)
-				if err != nil {
+				if err := b.identity(name, r); err != nil {
 					return err
 				}
-				r.DedupeBy = append(r.DedupeBy, f)
 			}
 		case "for":
 			t, err := entry.Text()
@@ -164,6 +159,19 @@ func dedupe(k Key, r *Rule) error {
 			return &syntax.Error{At: entry.At, Msg: fmt.Sprintf("dedupe: unknown key %q", entry.Name), Hint: "the keys are by and for"}
 		}
 	}
+	return nil
+}
+
+// identity adds a field, or a member of the payload, to what makes two alerts the same.
+func (b *builder) identity(name syntax.Text, r *Rule) error {
+	if b.cfg.structured(r.Source) {
+		return b.payloadIdentity(name, r)
+	}
+	f, err := filter.ParseField(name)
+	if err != nil {
+		return err
+	}
+	r.DedupeBy = append(r.DedupeBy, f)
 	return nil
 }
 
@@ -181,12 +189,9 @@ func (b *builder) decide(it *Item, r *Rule) bool {
 		b.problems.add(Warning, NotEvaluated, r.Name, at, r.Name+": "+r.Skipped, "the rule is skipped")
 	}
 	switch {
-	case r.Source == sourceJSON:
-		notEvaluated(source.At, "source: json")
-		return false
-	case r.Source != sourceSyscall:
+	case r.Source != sourceSyscall && !b.cfg.structured(r.Source):
 		r.Skipped = "unknown source " + r.Source
-		b.problems.add(Warning, UnknownSource, r.Name, source.At, fmt.Sprintf("%s: unknown source %q: the rule is skipped", r.Name, r.Source), "")
+		b.problems.add(Warning, UnknownSource, r.Name, source.At, fmt.Sprintf("%s: unknown source %q: the rule is skipped", r.Name, r.Source), b.cfg.sourceHint(r.Source))
 		return false
 	case hasWindow:
 		notEvaluated(window.At, "window")
@@ -223,6 +228,9 @@ func boolean(it *Item, key string, absent bool) (bool, error) {
 // compile sets Condition, Code and Output. Rules that do not run are compiled too, elsewhere, so that
 // their errors show.
 func (b *builder) compile(it *Item, r *Rule, condition, output syntax.Text) (Code, error) {
+	if r.Source != sourceSyscall {
+		return b.compilePayload(it, r, condition, output)
+	}
 	program := b.program
 	if !r.Runs() {
 		program = b.scratch
