@@ -59,7 +59,7 @@ func TestMistakesAreReportedWithPlaceAndHint(t *testing.T) {
 		"an added field that is a list":      {minimal + "rules: {append_output: [{extra_fields: [[a]]}]}\n", []string{"t.yaml:3:", "one name with its format"}},
 		"an unknown key of a source":         {minimal + "sources:\n  login:\n    shema: {}\n", []string{`t.yaml:5:5: unknown key "shema"`, `did you mean "schema"?`}},
 		"an unknown type in a schema":        {minimal + "sources:\n  login:\n    schema:\n      user: {age: itn}\n", []string{"t.yaml:6:19: ", `user.age: unknown type "itn": did you mean "int"?`}},
-		"a source of the kernel":             {minimal + "sources: {syscall: {}}\n", []string{"t.yaml:3:", "kernel's own source"}},
+		"a source of the kernel":             {minimal + "sources: {syscall: {}}\n", []string{"t.yaml:3:", "the kernel's events"}},
 		"a source with an odd name":          {minimal + "sources: {Log in: {}}\n", []string{"t.yaml:3:", `source "Log in"`}},
 		"disabling neither rule nor tag":     {minimal + "rules: {disable: [{}]}\n", []string{"t.yaml:3:", "rule or tag"}},
 	} {

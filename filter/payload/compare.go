@@ -18,6 +18,7 @@ func in(m *meter, a []any) any {
 	switch among := a[1].(type) {
 	case *set:
 		if s, ok := a[0].(string); ok {
+			m.spend(len(s))
 			return among.texts[s]
 		}
 		m.spend(len(among.others) * 8)
@@ -49,8 +50,11 @@ func equal(m *meter, a, b any) bool {
 	switch x := a.(type) {
 	case string:
 		y, ok := b.(string)
+		if !ok || len(x) != len(y) {
+			return false
+		}
 		m.spend(len(x))
-		return ok && x == y
+		return x == y
 	case bool:
 		y, ok := b.(bool)
 		return ok && x == y
@@ -90,7 +94,7 @@ func same(m *meter, a, b any) bool { return a == nil && b == nil || equal(m, a, 
 func compare(m *meter, a, b any) (order int, ok bool) {
 	if x, isText := a.(string); isText {
 		y, isText := b.(string)
-		m.spend(len(x))
+		m.spend(min(len(x), len(y)))
 		return strings.Compare(x, y), isText
 	}
 	return numbers(a, b)

@@ -15,10 +15,10 @@ import (
 // maxNodes bounds a condition: thousands of values in a list are some, more belong elsewhere.
 const maxNodes = 10_000
 
-// maxSteps bounds one evaluation, to about a tenth of a second. One walk over the longest list that the
-// bus takes always fits, so that nobody can hide something behind filler; two such lists against each
-// other do not.
-const maxSteps = 1_000_000
+// maxSteps bounds one evaluation, to about half a second. A walk over the longest list that the bus
+// takes fits, with a handful of comparisons for each element, so that nobody can hide something behind
+// filler; two such lists against each other do not.
+const maxSteps = 2_000_000
 
 // ErrTooLong says that a condition took too many steps on an event, and was given up.
 var ErrTooLong = errors.New("the condition took too many steps on this event")
@@ -63,6 +63,9 @@ func (c *Condition) Match(e Event) (bool, error) {
 		return false, ErrTooLong
 	}
 	if f, ok := errors.AsType[*file.Error](err); ok {
+		if f.Message == "memory budget exceeded" { // expr's own bound: a million elements in lists that it makes
+			return false, ErrTooLong
+		}
 		return false, fmt.Errorf("evaluate the condition: %s", f.Message) // without the text it quotes
 	}
 	if err != nil {

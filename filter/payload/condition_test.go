@@ -236,6 +236,15 @@ func TestEvaluationIsBounded(t *testing.T) {
 	}
 }
 
+// A walk over half a MiB of list, which is what the bus takes, has an answer.
+func TestWalkOverTheLongestList(t *testing.T) {
+	e := decode(t, `{"list":[`+strings.Repeat("1,", 1<<18)+`2]}`)
+	c := compile(t, `any(event.list, # == 2 || # == 3 || # == 4)`, nil)
+	if ok, err := c.Match(e); !ok || err != nil {
+		t.Errorf("Match = %v, %v; want the last element found", ok, err)
+	}
+}
+
 func TestRequires(t *testing.T) {
 	for condition, want := range map[string]string{
 		`event.type == "login" && event.ok == false`:        "type=login",

@@ -118,7 +118,7 @@ func split(m *meter, a []any) any {
 	m.spend(len(s))
 	var parts []any
 	for _, part := range strings.SplitN(s, separator, most) {
-		m.left--
+		m.left -= 4 // the list grows as it is made
 		parts = append(parts, part)
 	}
 	return parts

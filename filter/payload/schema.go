@@ -22,8 +22,8 @@ var sourceName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,62}$`)
 // ValidateSource refuses names that a source of structured events cannot have.
 func ValidateSource(name string) error {
 	switch {
-	case name == "syscall":
-		return fmt.Errorf("%q is the kernel's own source", name)
+	case name == "syscall", name == "internal":
+		return fmt.Errorf("%q is a source of its own: the kernel's events, and alerts about tocsin", name)
 	case !sourceName.MatchString(name):
 		return fmt.Errorf("source %q: a name is a lower-case letter, then letters, digits, _ and -", name)
 	default:
