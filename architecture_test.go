@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"sensor/capture":         {"pipeline"},
 	"filter/syntax":          {},
 	"filter/field":           {"pipeline", "filter/syntax"},
+	"filter/payload":         {"filter/syntax"},
 	"filter":                 {"pipeline", "filter/..."},
 	"rules":                  {"pipeline", "filter/..."},
 	"store":                  {"pipeline"},
@@ -66,6 +67,7 @@ var foreignEdges = map[string][]string{
 	"github.com/wneessen/go-mail":                     {"notifiers/email"},
 	"github.com/containerd/":                          {"stages/enrich"},
 	"github.com/go-chi/chi":                           {"api"},
+	"github.com/expr-lang/expr":                       {"filter/payload"},
 	"github.com/spf13/cobra":                          {"cmd/tocsin"},
 }
 

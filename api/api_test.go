@@ -24,6 +24,7 @@ type fakeIntake struct {
 	err    error
 	alerts []pipeline.Alert
 	events []json.RawMessage
+	source string // of the last events
 }
 
 func (f *fakeIntake) PublishAlerts(_ context.Context, alerts []pipeline.Alert) error {
@@ -31,7 +32,8 @@ func (f *fakeIntake) PublishAlerts(_ context.Context, alerts []pipeline.Alert) e
 	return f.err
 }
 
-func (f *fakeIntake) PublishEvents(_ context.Context, _ string, events []json.RawMessage) error {
+func (f *fakeIntake) PublishEvents(_ context.Context, source string, events []json.RawMessage) error {
+	f.source = source
 	f.events = append(f.events, events...)
 	return f.err
 }
@@ -43,6 +45,7 @@ func start(t *testing.T, change func(*Config, *Deps)) string {
 	cfg.Listen = "127.0.0.1:0"
 	deps := Deps{
 		Intake: &fakeIntake{}, Reload: func(context.Context) error { return nil }, Ready: func() error { return nil },
+		Sources:  func() []string { return []string{"json", "login"} },
 		Gatherer: prometheus.NewRegistry(), Hostname: "node-1", Log: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
@@ -150,6 +153,7 @@ func TestIntakeRefuses(t *testing.T) {
 		"an empty array":                  {"/api/v1/events", "[]", 400, "empty"},
 		"an alert without a rule":         {"/", `{"priority":"Info","time":"2026-11-23T10:02:03Z"}`, 400, "alert 1: rule, priority and time"},
 		"an unknown priority":             {"/", `{"rule":"r","priority":"huge","time":"2026-11-23T10:02:03Z"}`, 400, "use one of emergency"},
+		"a source nobody has":             {"/api/v1/events?source=logon", `{"a":1}`, 400, "the configuration has json, login"},
 		"an event that is not an object":  {"/api/v1/events", `[{"a":1}, 7]`, 400, "event 2"},
 		"a body over the limit":           {"/api/v1/events", `{"a":"` + strings.Repeat("x", 2000) + `"}`, 413, "at most 1024"},
 		"a sensor's alert without its id": {"/api/v1/alerts", `[{"rule":"r"}]`, 400, "uuid"},
@@ -197,8 +201,11 @@ func TestEventsIntake(t *testing.T) {
 	if status, answer, _ := request(t, "POST", base+"/api/v1/events", ` [{"a":1}, {"b":2}] `); status != 202 || !strings.Contains(answer, `"accepted":2`) {
 		t.Errorf("two events = %d %s, want 202 and a count", status, answer)
 	}
-	if len(intake.events) != 2 || string(intake.events[1]) != `{"b":2}` {
-		t.Errorf("published %s, want both events", intake.events)
+	if len(intake.events) != 2 || string(intake.events[1]) != `{"b":2}` || intake.source != "json" {
+		t.Errorf("published %s of source %q, want both events of json", intake.events, intake.source)
+	}
+	if status, answer, _ := request(t, "POST", base+"/api/v1/events?source=login", `{"a":1}`); status != 202 || intake.source != "login" {
+		t.Errorf("an event of login = %d %s, published as %q", status, answer, intake.source)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 )
@@ -49,8 +51,15 @@ func (s *Server) postAlerts(w http.ResponseWriter, r *http.Request) {
 	s.accept(w, len(alerts), s.deps.Intake.PublishAlerts(r.Context(), alerts))
 }
 
-// postEvents takes structured events for rules with source json: one object, or an array.
+// postEvents takes structured events for the rules of a source: one object, or an array. The source is
+// json unless the address names one.
 func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) {
+	sources := s.deps.Sources()
+	source := orElse(r.URL.Query().Get("source"), sources[0])
+	if !slices.Contains(sources, source) {
+		refuse(w, http.StatusBadRequest, fmt.Sprintf("unknown source %q: the configuration has %s", source, strings.Join(sources, ", ")))
+		return
+	}
 	events, ok := s.readJSON(w, r)
 	if !ok {
 		return
@@ -61,7 +70,7 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	s.accept(w, len(events), s.deps.Intake.PublishEvents(r.Context(), "json", events))
+	s.accept(w, len(events), s.deps.Intake.PublishEvents(r.Context(), source, events))
 }
 
 // accept answers after publishing: 202 says that all of it is durable.

@@ -27,6 +27,7 @@ type Intake interface {
 // Deps are what the server works with.
 type Deps struct {
 	Intake   Intake                          // nil in the sensor role: nothing can be posted
+	Sources  func() []string                 // sources of structured events, the default one first
 	Reload   func(ctx context.Context) error // swaps the configuration whole or not at all
 	Ready    func() error                    // nil error: alerts can be taken and delivered
 	Gatherer prometheus.Gatherer

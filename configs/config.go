@@ -22,6 +22,7 @@ type Config struct {
 	DataDir   string           `yaml:"data_dir"` // embedded bus and store; created 0700
 	Sensor    sensor.Config    `yaml:"sensor"`
 	Rules     rules.Config     `yaml:"rules"`
+	Sources   Sources          `yaml:"sources"`
 	Whitelist whitelist.Config `yaml:"whitelist"`
 	Enrich    enrich.Config    `yaml:"enrich"`
 	Dedupe    dedupe.Config    `yaml:"dedupe"`

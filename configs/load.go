@@ -69,6 +69,7 @@ func (f *file) validate(body ast.Node, c *Config) {
 	}
 	f.invalid(body, "sensor", c.Sensor.Validate())
 	f.invalid(body, "rules", c.Rules.Validate())
+	f.validateSources(body, c)
 	f.invalid(body, "enrich", c.Enrich.Validate())
 	f.invalid(body, "http", c.HTTP.Validate())
 	f.invalid(body, "store", window.Validate(string(c.Store)))

@@ -57,6 +57,10 @@ func TestMistakesAreReportedWithPlaceAndHint(t *testing.T) {
 		"an added output without its field":  {minimal + "rules:\n  append_output:\n    - {extra_output: 'a %proc.nmae'}\n", []string{"t.yaml:5:22", `nonexistent field "proc.nmae"`, `did you mean "proc.name"?`}},
 		"an added field that does not exist": {minimal + "rules:\n  append_output:\n    - {extra_fields: [proc.pid, proc.nmae]}\n", []string{"t.yaml:5:33", "proc.nmae"}},
 		"an added field that is a list":      {minimal + "rules: {append_output: [{extra_fields: [[a]]}]}\n", []string{"t.yaml:3:", "one name with its format"}},
+		"an unknown key of a source":         {minimal + "sources:\n  login:\n    shema: {}\n", []string{`t.yaml:5:5: unknown key "shema"`, `did you mean "schema"?`}},
+		"an unknown type in a schema":        {minimal + "sources:\n  login:\n    schema:\n      user: {age: itn}\n", []string{"t.yaml:6:19: ", `user.age: unknown type "itn": did you mean "int"?`}},
+		"a source of the kernel":             {minimal + "sources: {syscall: {}}\n", []string{"t.yaml:3:", "the kernel's events"}},
+		"a source with an odd name":          {minimal + "sources: {Log in: {}}\n", []string{"t.yaml:3:", `source "Log in"`}},
 		"disabling neither rule nor tag":     {minimal + "rules: {disable: [{}]}\n", []string{"t.yaml:3:", "rule or tag"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -149,9 +149,11 @@ func (p *process) metric(t *testing.T, name string, labels ...string) float64 {
 	var sum float64
 next:
 	for line := range strings.Lines(body) {
-		series, value, ok := strings.Cut(strings.TrimSpace(line), " ")
+		line = strings.TrimSpace(line)
+		end := strings.LastIndexByte(line, ' ') // a label's value may hold blanks too
+		series, value := line[:max(end, 0)], line[end+1:]
 		metric, _, _ := strings.Cut(series, "{")
-		if !ok || metric != name {
+		if metric != name {
 			continue
 		}
 		for _, l := range labels {

@@ -11,11 +11,8 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// Sources of events a rule can be for.
-const (
-	sourceSyscall = "syscall"
-	sourceJSON    = "json"
-)
+// sourceSyscall is the source of a rule that names none: the kernel.
+const sourceSyscall = "syscall"
 
 // builder makes Rules of definitions.
 type builder struct {
@@ -112,7 +109,7 @@ func (b *builder) extras(it *Item, r *Rule) error {
 		}
 	}
 	if k, ok := it.Get("dedupe"); ok {
-		if err := dedupe(k, r); err != nil {
+		if err := b.dedupe(k, r); err != nil {
 			return err
 		}
 	}
@@ -157,7 +154,7 @@ func texts(k Key, to *map[string]string) error {
 	return nil
 }
 
-func dedupe(k Key, r *Rule) error {
+func (b *builder) dedupe(k Key, r *Rule) error {
 	keys, err := k.Keys()
 	if err != nil {
 		return err
@@ -170,11 +167,9 @@ func dedupe(k Key, r *Rule) error {
 				return err
 			}
 			for _, name := range names {
-				f, err := filter.ParseField(name)
-				if err != nil {
+				if err := b.identity(name, r); err != nil {
 					return err
 				}
-				r.DedupeBy = append(r.DedupeBy, f)
 			}
 		case "for":
 			t, err := entry.Text()
@@ -188,6 +183,19 @@ func dedupe(k Key, r *Rule) error {
 			return &syntax.Error{At: entry.At, Msg: fmt.Sprintf("dedupe: unknown key %q", entry.Name), Hint: "the keys are by and for"}
 		}
 	}
+	return nil
+}
+
+// identity adds a field, or a member of the payload, to what makes two alerts the same.
+func (b *builder) identity(name syntax.Text, r *Rule) error {
+	if b.cfg.structured(r.Source) {
+		return b.payloadIdentity(name, r)
+	}
+	f, err := filter.ParseField(name)
+	if err != nil {
+		return err
+	}
+	r.DedupeBy = append(r.DedupeBy, f)
 	return nil
 }
 
@@ -205,12 +213,9 @@ func (b *builder) decide(it *Item, r *Rule) bool {
 		b.problems.add(Warning, NotEvaluated, r.Name, at, r.Name+": "+r.Skipped, "the rule is skipped")
 	}
 	switch {
-	case r.Source == sourceJSON:
-		notEvaluated(source.At, "source: json")
-		return false
-	case r.Source != sourceSyscall:
+	case r.Source != sourceSyscall && !b.cfg.structured(r.Source):
 		r.Skipped = "unknown source " + r.Source
-		b.problems.add(Warning, UnknownSource, r.Name, source.At, fmt.Sprintf("%s: unknown source %q: the rule is skipped", r.Name, r.Source), "")
+		b.problems.add(Warning, UnknownSource, r.Name, source.At, fmt.Sprintf("%s: unknown source %q: the rule is skipped", r.Name, r.Source), b.cfg.sourceHint(r.Source))
 		return false
 	case hasWindow:
 		notEvaluated(window.At, "window")
@@ -225,6 +230,9 @@ func (b *builder) decide(it *Item, r *Rule) bool {
 // compile sets Condition, Code and Output. Rules that do not run are compiled too, elsewhere, so that
 // their errors show.
 func (b *builder) compile(it *Item, r *Rule, condition, output syntax.Text) (Code, error) {
+	if r.Source != sourceSyscall {
+		return b.compilePayload(it, r, condition, output)
+	}
 	program := b.program
 	if !r.Runs() {
 		program = b.scratch

@@ -84,7 +84,7 @@ func TestCodes(t *testing.T) {
 		"a percent sign in an output":    {files: strings.Replace(rule("r", open), "output: o", "output: 100%", 1), want: `a.yaml:3:14: error: LOAD_ERR_COMPILE_OUTPUT: r: no field after % (an output cannot hold a literal percent sign)`},
 
 		// Warnings
-		"LOAD_UNKNOWN_SOURCE":           {files: rule("r", "x.y = 1", "source: okta"), want: `a.yaml:6:3: warning: LOAD_UNKNOWN_SOURCE: r: unknown source "okta": the rule is skipped`},
+		"LOAD_UNKNOWN_SOURCE":           {files: rule("r", "x.y = 1", "source: okta"), want: `a.yaml:6:3: warning: LOAD_UNKNOWN_SOURCE: r: unknown source "okta": the rule is skipped (sources of structured events are named in the configuration, under sources)`},
 		"LOAD_UNSAFE_NA_CHECK":          {files: rule("r", `ka.verb != "<NA>"`, "skip-if-unknown-filter: true"), want: "a.yaml:2:25: warning: LOAD_UNSAFE_NA_CHECK: r: ka.verb is never \"<NA>\": a missing one has no value (write: not ka.verb exists)\na.yaml:2:14: warning: LOAD_UNKNOWN_FILTER: r: nonexistent field \"ka.verb\""},
 		"LOAD_NO_EVTTYPE":               {files: rule("r", "proc.pid = 1"), want: "a.yaml:1:3: warning: LOAD_NO_EVTTYPE: r: matches too many event types, which costs performance (add a check of evt.type)"},
 		"LOAD_NO_EVTTYPE silenced":      {files: rule("r", "proc.pid = 1", "warn_evttypes: false"), want: ""},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tocsin-security/tocsin/filter/payload"
 	"github.com/tocsin-security/tocsin/filter/syntax"
 	"github.com/tocsin-security/tocsin/pipeline"
 )
@@ -22,6 +23,10 @@ type Config struct {
 	// ResolveNames has the names of hosts that rules compare with (fd.sip.name) looked up in the background,
 	// which is traffic to the name server; default false: such fields are null.
 	ResolveNames bool `yaml:"resolve_names"`
+
+	// Sources are the sources of structured events by name, nil where one has no schema. They are a block
+	// of their own in the configuration; json is a source without being named.
+	Sources map[string]*payload.Schema `yaml:"-"`
 }
 
 // Ways of matching: every rule that holds fires, or only the first one in the order of the files.

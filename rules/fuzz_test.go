@@ -19,6 +19,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("- rule: [\n")
 	f.Add("- macro: m\n  condition: &a m\n- macro: *a\n  condition: |\n\n")
 	f.Add(rule("r", `"proc.name = \"\\x41\""`, "dedupe: {by: [x], for: 1m}", "window: {}"))
+	f.Add(rule("r", `event.a == "x" && event.b[0] in 1..3`, "source: json", "dedupe: {by: [event.a]}"))
 	f.Add("- list: l\n  items: &x [a, *x]\n====\n- list: l\n  items: []\n  override: {items: append}\n")
 	f.Add(rule("r", "execve and container.privileged", "exceptions:", "- {name: e, fields: [proc.name], comps: [in], values: [[[a, b c]], [l]]}") +
 		"====\n- rule: r\n  exceptions: [{name: e, values: [[x]]}]\n  tags: [a]\n  override: {exceptions: append, tags: append}\n")
@@ -42,7 +43,7 @@ func FuzzParse(f *testing.F) {
 		e := filter.NewEvaluator(s.Program)
 		e.Reset(&pipeline.Event{Type: pipeline.EventOpen, Proc: &pipeline.Process{}})
 		for _, r := range s.Rules {
-			if r.Runs() {
+			if r.Runs() && r.Payload == nil {
 				e.Match(r.Code)
 				r.Output.Append(nil, e.View())
 			}

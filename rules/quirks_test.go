@@ -175,7 +175,7 @@ func TestStockRulesTogether(t *testing.T) {
 
 func TestRulesOfOtherSourcesShadowNothing(t *testing.T) {
 	s := parse(t, rule("a", open)+rule("b", open))
-	s.Rules[1].Source = sourceJSON
+	s.Rules[1].Source = SourceJSON
 	p := problems{}
 	if reportShadowed(&p, s.Rules); len(p.list) != 0 {
 		t.Errorf("problems: %v, want none", p.list)

@@ -293,7 +293,7 @@ func TestContractRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "rules.yaml:22:3: warning: NOT_EVALUATED: Port scan: not evaluated yet: window (the rule is skipped)\n" +
-		"rules.yaml:27:3: warning: NOT_EVALUATED: Brute force: not evaluated yet: source: json (the rule is skipped)"
+		"rules.yaml:29:3: warning: NOT_EVALUATED: Brute force: not evaluated yet: window (the rule is skipped)"
 	if diff := cmp.Diff(want, serious(s)); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
 	}

@@ -142,6 +142,7 @@ func (a *app) openServer(p *plan) (*api.Server, error) {
 	}
 	if a.durable != nil {
 		deps.Intake = a.durable.router
+		deps.Sources = func() []string { return a.active.Load().cfg.SourceNames() }
 	}
 	return api.New(p.cfg.HTTP, deps)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +15,7 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline/bus"
 	"github.com/tocsin-security/tocsin/pipeline/router"
 	"github.com/tocsin-security/tocsin/stages/dedupe"
+	"github.com/tocsin-security/tocsin/stages/match"
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/stages/window"
 	"github.com/tocsin-security/tocsin/store"
@@ -29,6 +29,7 @@ type durable struct {
 	store   *store.Store
 	grouper *route.Grouper
 	dedupe  atomic.Pointer[dedupe.Dedupe]           // exchanged by a reload
+	payload atomic.Pointer[match.Payload]           // rules for structured events; likewise
 	show    func(context.Context, []pipeline.Alert) // prints what passed dedupe; nil when a receiver does
 	log     *slog.Logger
 }
@@ -64,6 +65,7 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 		return err
 	}
 	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.window))
+	d.payload.Store(p.payload)
 	d.grouper = route.NewGrouper(p.tree, d.store, d.window, d.router.PublishNotifications, d.log)
 	d.router.HandleAlerts(d.handleAlerts)
 	if err := d.router.HandleEvents(d.handleEvent); err != nil {
@@ -88,9 +90,20 @@ func (d *durable) handleAlerts(ctx context.Context, alerts []pipeline.Alert) err
 	return nil
 }
 
-// handleEvent takes a structured event from the intake. No rule reads them yet; they are counted as
-// handled by the router's metrics and end here.
-func (d *durable) handleEvent(context.Context, string, json.RawMessage) error { return nil }
+// handleEvent asks the rules about a structured event, and publishes what they say before nil
+// acknowledges it. An event on which a rule has no answer is parked, after the alerts of the others.
+func (d *durable) handleEvent(ctx context.Context, event pipeline.Structured) error {
+	alerts, unusable := d.payload.Load().Match(event)
+	if len(alerts) > 0 {
+		if err := d.router.PublishAlerts(ctx, alerts); err != nil {
+			return fmt.Errorf("publish the alerts of an event: %w", err)
+		}
+	}
+	if unusable != nil {
+		return fmt.Errorf("%w: %w", router.ErrUnusable, unusable)
+	}
+	return nil
+}
 
 // replace exchanges what a reload may: routes, receivers, quiet times.
 func (d *durable) replace(ctx context.Context, p *plan) error {
@@ -98,6 +111,7 @@ func (d *durable) replace(ctx context.Context, p *plan) error {
 		return fmt.Errorf("start the new receivers: %w", err)
 	}
 	d.grouper.SetTree(p.tree)
+	d.payload.Store(p.payload)
 	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.window))
 	return nil
 }

@@ -28,6 +28,7 @@ var (
 	processes    = desc("processes", "Processes in the process table.")
 	ruleFired    = desc("rule_alerts_total", "Alerts a rule has fired.", "rule")
 	ruleBypassed = desc("rule_bypassed_total", "Times a rule matched but the whitelist let it pass.", "rule")
+	ruleFailed   = desc("rule_errors_total", "Structured events on which a rule had no answer; each is parked.", "rule")
 	entryHits    = desc("whitelist_hits_total", "Bypasses by whitelist entry.", "entry")
 	queued       = desc("alerts_queued", "Alerts found that are not durable yet.")
 	deduped      = desc("dedupe_alerts_total", "Alerts by what dedupe did with them: passed, repeat.", "outcome")
@@ -54,6 +55,14 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		count(deduped, s.Passed, "passed")
 		count(deduped, s.Repeats, "repeat")
 		count(degradedSeen, s.Degraded)
+		for _, r := range d.payload.Load().Stats() {
+			count(ruleFired, r.Fired, r.Rule)
+			count(ruleBypassed, r.Bypassed, r.Rule)
+			count(ruleFailed, r.Failed, r.Rule)
+		}
+	}
+	for _, e := range c.app.active.Load().whitelist.Stats() {
+		count(entryHits, e.Hits, e.ID)
 	}
 	if c.app.hot != nil {
 		c.collectHot(c.app.hot, count, gauge)
@@ -93,8 +102,5 @@ func (c collector) collectHot(h *hot, count func(*prometheus.Desc, uint64, ...st
 	for _, r := range matcher.Stats().Rules {
 		count(ruleFired, r.Fired, r.Rule)
 		count(ruleBypassed, r.Bypassed, r.Rule)
-	}
-	for _, e := range c.app.active.Load().whitelist.Stats() {
-		count(entryHits, e.Hits, e.ID)
 	}
 }

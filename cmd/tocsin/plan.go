@@ -26,6 +26,7 @@ type plan struct {
 	whitelist *whitelist.List
 	problems  []rules.Problem // none of them an error
 	matcher   *match.Matcher
+	payload   *match.Payload // the rules for structured events
 	tree      *route.Tree
 	deliver   map[string]router.DeliverFunc           // by integration
 	show      func(context.Context, []pipeline.Alert) // prints what passed dedupe; nil when a receiver does
@@ -84,6 +85,7 @@ func (p *plan) loadRules(log *slog.Logger) (err error) {
 			log.Warn("rules", "reason", problem.String())
 		}
 	}
+	p.payload = match.NewPayload(match.Config{Whitelist: p.whitelist}, p.rules)
 	p.matcher, err = p.newMatcher(p.host)
 	return err
 }

@@ -3,25 +3,35 @@ package router
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
+
+	"github.com/tocsin-security/tocsin/pipeline"
 )
 
 // TopicEvents holds structured events from the intake, one a message.
 const TopicEvents = "events"
 
-// EventFunc handles a structured event of a source. nil means that all that follows from it is durable.
-type EventFunc func(ctx context.Context, source string, event json.RawMessage) error
+// EventFunc handles a structured event. nil means that all that follows from it is durable.
+type EventFunc func(ctx context.Context, event pipeline.Structured) error
 
-// sourceKey is the metadata key of a message that names its event's source.
-const sourceKey = "source"
+// ErrUnusable, wrapped by an EventFunc, says that trying again would end the same: the event is parked.
+var ErrUnusable = errors.New("the event cannot be used")
+
+// Metadata of a message that holds an event: its source, and when it was taken.
+const (
+	sourceKey = "source"
+	atKey     = "at"
+)
 
 // PublishEvents returns nil only when all events are durable. After an error some may be.
 func (r *Router) PublishEvents(ctx context.Context, source string, events []json.RawMessage) error {
 	msgs := make([]*message.Message, len(events))
+	at := time.Now().UTC().Format(time.RFC3339Nano)
 	for i, event := range events {
 		if len(event) > r.bus.MaxPayload()/2 {
 			return fmt.Errorf("event %d, %d bytes: %w", i+1, len(event), ErrTooLarge)
@@ -32,6 +42,7 @@ func (r *Router) PublishEvents(ctx context.Context, source string, events []json
 		}
 		msgs[i] = newMessage(ctx, id.String(), event)
 		msgs[i].Metadata.Set(sourceKey, source)
+		msgs[i].Metadata.Set(atKey, at)
 	}
 	if err := r.pub.Publish(TopicEvents, msgs...); err != nil {
 		return err
@@ -41,7 +52,7 @@ func (r *Router) PublishEvents(ctx context.Context, source string, events []json
 }
 
 // HandleEvents sets the handler of the events topic. Call it once, before Run. An event that fails is
-// tried again for as long as it takes; one that makes the handler panic is parked.
+// tried again for as long as it takes; one that makes the handler panic, or is unusable, is parked.
 func (r *Router) HandleEvents(handle EventFunc) error {
 	sub, err := r.bus.Subscriber(group)
 	if err != nil {
@@ -55,17 +66,22 @@ func (r *Router) HandleEvents(handle EventFunc) error {
 
 func (r *Router) handleEvent(msg *message.Message, handle EventFunc) error {
 	ctx := msg.Context()
+	event := pipeline.Structured{ID: msg.UUID, Source: msg.Metadata.Get(sourceKey), Body: json.RawMessage(msg.Payload)}
+	var err error
+	if event.At, err = time.Parse(time.RFC3339Nano, msg.Metadata.Get(atKey)); err != nil {
+		event.At = time.Now().UTC() // stored by a version that did not note it
+	}
 	for failures := 0; ctx.Err() == nil; failures++ {
 		start := time.Now()
 		err := r.attempt(ctx, func(ctx context.Context) error {
-			return handle(ctx, msg.Metadata.Get(sourceKey), json.RawMessage(msg.Payload))
+			return handle(ctx, event)
 		})
 		r.metrics.handler.WithLabelValues(TopicEvents).Observe(time.Since(start).Seconds())
 		switch {
 		case err == nil:
 			r.metrics.eventsHandled.Inc()
 			return nil
-		case isFinal(err):
+		case isFinal(err), errors.Is(err, ErrUnusable), errors.Is(err, ErrTooLarge):
 			return r.park(msg, "events", TopicEvents, err)
 		}
 		wait := r.cfg.Retry.backoff(failures)

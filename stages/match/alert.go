@@ -9,6 +9,7 @@ import (
 	"github.com/tocsin-security/tocsin/filter/field"
 	"github.com/tocsin-security/tocsin/filter/syntax"
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/rules"
 )
 
 // objectIdentity stands for the file or remote address in an identity.
@@ -101,7 +102,7 @@ func (b *builder) alert(r *rule, v *field.View) pipeline.Alert {
 		a.Enrichment = "partial"
 	}
 	b.label(r, v, &a)
-	a.Annotations = annotations(r, &a)
+	a.Annotations = annotations(r.Rule, &a)
 	return a
 }
 
@@ -182,7 +183,7 @@ func (b *builder) label(r *rule, v *field.View, a *pipeline.Alert) {
 
 // annotations are what templates print: the rule's words, and each output field under a name that a
 // template can write.
-func annotations(r *rule, a *pipeline.Alert) map[string]string {
+func annotations(r *rules.Rule, a *pipeline.Alert) map[string]string {
 	texts := make(map[string]string, len(a.OutputFields)+6+len(r.Annotations))
 	for name, value := range a.OutputFields {
 		if s := valueText(value); s != "" {

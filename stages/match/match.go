@@ -48,7 +48,7 @@ type rule struct {
 	bypassed atomic.Uint64
 }
 
-// New makes a Matcher for the rules of set that run.
+// New makes a Matcher for the rules of set that run and are for the kernel's events.
 func New(cfg Config, set *rules.Set) (*Matcher, error) {
 	if set == nil {
 		return nil, errors.New("match: no rules given")
@@ -68,7 +68,7 @@ func New(cfg Config, set *rules.Set) (*Matcher, error) {
 	}
 	var conditions []*filter.Condition
 	for _, r := range set.Rules {
-		if !r.Runs() {
+		if !r.Runs() || r.Payload != nil {
 			continue
 		}
 		added := &rule{Rule: r, identity: identity, object: object}
@@ -154,6 +154,7 @@ type RuleStats struct {
 	Priority pipeline.Priority
 	Fired    uint64 // alerts made
 	Bypassed uint64 // held, but the whitelist said no
+	Failed   uint64 // could not be answered; only conditions of structured events can fail
 }
 
 // Stats reads the counters.

@@ -1,9 +1,11 @@
 package match
 
 import (
+	"encoding/json"
 	"net/netip"
 	"strconv"
 
+	"github.com/tocsin-security/tocsin/filter/payload"
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
@@ -46,6 +48,8 @@ func valueText(value any) string {
 		return strconv.FormatInt(v, 10)
 	case bool:
 		return strconv.FormatBool(v)
+	case int, float64, json.Number: // of a structured event
+		return payload.Text(v)
 	default:
 		return ""
 	}

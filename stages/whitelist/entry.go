@@ -41,6 +41,16 @@ func (e *Entry) inForce(at time.Time) bool {
 	return len(e.schedule) == 0
 }
 
+// structured reports whether the entry can apply to a structured event.
+func (e *Entry) structured() bool {
+	for _, f := range e.condition.Fields() {
+		if f.Text != "evt.source" && f.Text != "evt.hostname" {
+			return false
+		}
+	}
+	return true
+}
+
 func (e *Entry) hit(at int64) {
 	e.hits.Add(1)
 	e.first.CompareAndSwap(0, at)

@@ -3,6 +3,7 @@ package whitelist
 import (
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/tocsin-security/tocsin/filter"
@@ -15,9 +16,11 @@ type Config struct {
 	Files []string `yaml:"files"` // files, folders or globs; none: no exceptions
 }
 
-// List holds the exceptions. Bypass must be called from one goroutine at a time, Stats from any.
+// List holds the exceptions. It is safe for concurrent use: it is asked only when a rule is about to
+// fire, so that a lock costs nothing.
 type List struct {
 	entries   []*Entry
+	mu        sync.Mutex          // guards what follows
 	byRule    map[string][]*Entry // filled as rules are asked for
 	evaluator *filter.Evaluator
 }
@@ -43,8 +46,11 @@ func Load(cfg Config, dir string, set *rules.Set) (*List, []rules.Problem, error
 }
 
 // Bypass reports whether an exception covers rule on this event, and which one: the first in the order
-// of the files. Schedule and expiry are judged by the time of the event.
+// of the files. Schedule and expiry are judged by the time of the event. A structured event is covered
+// only by an entry that asks for nothing but its source and host: it has no other field.
 func (l *List) Bypass(rule string, ev *pipeline.Event) (entry string, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	candidates, known := l.byRule[rule]
 	if !known {
 		candidates = l.covering(rule)
@@ -56,6 +62,9 @@ func (l *List) Bypass(rule string, ev *pipeline.Event) (entry string, ok bool) {
 	at := ev.At().UTC()
 	l.evaluator.Reset(ev)
 	for _, e := range candidates {
+		if ev.Type == pipeline.EventJSON && !e.structured() {
+			continue
+		}
 		if e.inForce(at) && l.evaluator.Match(e.condition) {
 			e.hit(ev.Time)
 			return e.ID, true
