@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -32,9 +34,6 @@
 #ifndef SYS_setxattrat
 #define SYS_setxattrat 463
 #define SYS_removexattrat 466
-#endif
-#ifndef SYS_memfd_secret
-#define SYS_memfd_secret 447
 #endif
 #define CALL(name, ...) syscall(SYS_##name, ##__VA_ARGS__)
 #define A(name, ...) static void a_##name(void) { __VA_ARGS__; }
@@ -82,9 +81,9 @@ A(fsetxattr, CALL(fsetxattr, file(), "", "x", 1, 0))
 A(removexattr, CALL(removexattr, "file", ""))
 A(lremovexattr, CALL(lremovexattr, "file", ""))
 A(fremovexattr, CALL(fremovexattr, file(), ""))
-static unsigned long long xattr_args[2]; // struct xattr_args: value, its size and flags
+static long xattr_args[2];
 A(setxattrat, CALL(setxattrat, AT_FDCWD, "file", 0, "", xattr_args, sizeof xattr_args))
-A(removexattrat, CALL(removexattrat, AT_FDCWD, "link", AT_SYMLINK_NOFOLLOW, ""))
+A(removexattrat, CALL(removexattrat, AT_FDCWD, "file", 0, ""))
 #ifdef SYS_open
 A(open, CALL(open, "file", O_RDWR | O_APPEND))
 A(creat, CALL(creat, "new", 0600))
@@ -112,38 +111,24 @@ A(umount2, private_mounts(); mount("none", "sub", "tmpfs", 0, ""); CALL(umount2,
 A(move_mount, private_mounts(); int tree = CALL(open_tree, AT_FDCWD, "sub", OPEN_TREE_CLONE);
   CALL(move_mount, tree, "", AT_FDCWD, "sub", 4 /* F_EMPTY_PATH */))
 A(pivot_root, private_mounts(); mount("sub", "sub", "", MS_BIND, ""); mkdir("sub/old", 0700); CALL(pivot_root, "sub", "sub/old"))
-static int context(void) { return CALL(fsopen, "tmpfs", 1 /* FSOPEN_CLOEXEC */); }
+
+static int context(void) // of a tmpfs that is mounted nowhere
+{
+	return CALL(fsopen, "tmpfs", 1 /* CLOEXEC */);
+}
 A(fsopen, context())
 A(fsconfig, CALL(fsconfig, context(), 1 /* SET_STRING */, "size", "1m", 0))
-A(fsmount, int fs = context(); CALL(fsconfig, fs, 6 /* CMD_CREATE */, 0, 0, 0); CALL(fsmount, fs, 1 /* FSMOUNT_CLOEXEC */, 0))
+A(fsmount, int fs = context(); CALL(fsconfig, fs, 6 /* CREATE */, 0, 0, 0); CALL(fsmount, fs, 0, 0))
 A(fspick, private_mounts(); mount("none", "sub", "tmpfs", 0, ""); CALL(fspick, AT_FDCWD, "sub", 0))
 static void a_mount_setattr(void)
 {
-	unsigned long long attr[4] = {1 /* MOUNT_ATTR_RDONLY */};
+	static const long attr[4] = {1 /* RDONLY */};
 	private_mounts();
 	mount("none", "sub", "tmpfs", 0, "");
 	CALL(mount_setattr, AT_FDCWD, "sub", 0, attr, sizeof attr);
 }
 
 // Descriptors.
-A(close_range, CALL(close_range, 100, 200, 0))
-A(fcntl, CALL(fcntl, file(), F_DUPFD_CLOEXEC, 60))
-#ifdef SYS_pipe
-A(pipe, int ends[2]; CALL(pipe, ends))
-A(eventfd, CALL(eventfd, 7))
-A(signalfd, unsigned long long none = 0; CALL(signalfd, -1, &none, 8))
-A(epoll_create, CALL(epoll_create, 1))
-A(inotify_init, CALL(inotify_init))
-#endif
-A(pipe2, int ends[2]; CALL(pipe2, ends, O_CLOEXEC))
-A(eventfd2, CALL(eventfd2, 7, O_CLOEXEC))
-A(signalfd4, unsigned long long none = 0; CALL(signalfd4, -1, &none, 8, O_CLOEXEC))
-A(timerfd_create, CALL(timerfd_create, CLOCK_MONOTONIC, O_CLOEXEC))
-A(epoll_create1, CALL(epoll_create1, O_CLOEXEC))
-A(inotify_init1, CALL(inotify_init1, O_CLOEXEC))
-A(pidfd_open, CALL(pidfd_open, getpid(), 0))
-A(pidfd_getfd, int self = CALL(pidfd_open, getpid(), 0); CALL(pidfd_getfd, self, file(), 0))
-A(memfd_secret, CALL(memfd_secret, 0))
 A(close, CALL(close, file()))
 A(close_bad, CALL(close, 99))
 A(dup, CALL(dup, file()))
@@ -151,6 +136,27 @@ A(dup, CALL(dup, file()))
 A(dup2, CALL(dup2, file(), 31))
 #endif
 A(dup3, CALL(dup3, file(), 31, O_CLOEXEC))
+A(fcntl, CALL(fcntl, file(), F_DUPFD_CLOEXEC, 40))
+A(close_range, CALL(close_range, 40, 50, 0))
+static int two[2];
+static unsigned long mask;
+static int self(void) { return CALL(pidfd_open, getpid(), 0); }
+A(pipe2, CALL(pipe2, two, O_CLOEXEC))
+A(eventfd2, CALL(eventfd2, 7, EFD_CLOEXEC))
+A(signalfd4, CALL(signalfd4, -1, &mask, sizeof mask, O_CLOEXEC))
+A(timerfd_create, CALL(timerfd_create, CLOCK_MONOTONIC, O_CLOEXEC))
+A(epoll_create1, CALL(epoll_create1, EPOLL_CLOEXEC))
+A(inotify_init1, CALL(inotify_init1, O_CLOEXEC))
+A(pidfd_open, self())
+A(pidfd_getfd, CALL(pidfd_getfd, self(), file(), 0))
+A(memfd_secret, CALL(memfd_secret, 0))
+#ifdef SYS_pipe
+A(pipe, CALL(pipe, two))
+A(eventfd, CALL(eventfd, 7))
+A(signalfd, CALL(signalfd, -1, &mask, sizeof mask))
+A(epoll_create, CALL(epoll_create, 1))
+A(inotify_init, CALL(inotify_init))
+#endif
 A(memfd_create, CALL(memfd_create, "payload", 1 /* MFD_CLOEXEC */))
 A(userfaultfd, CALL(userfaultfd, O_CLOEXEC | 1 /* UFFD_USER_MODE_ONLY */))
 static void a_perf_event_open(void)
@@ -236,10 +242,66 @@ A(sendmsg, struct msghdr m = {.msg_iov = &vec, .msg_iovlen = 1}; CALL(sendmsg, c
 A(recvfrom, struct sockaddr_in from; socklen_t n = sizeof from; CALL(recvfrom, fed(), buffer, sizeof buffer, 0, &from, &n))
 A(recvmsg, struct sockaddr_in from; struct msghdr m = {.msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &into, .msg_iovlen = 1};
   CALL(recvmsg, fed(), &m, 0))
-A(shutdown, CALL(shutdown, connected(), SHUT_WR))
+
+static void with_message(void (*receive)(int)) // a socket on which a descriptor of the file has come
+{
+	union { struct cmsghdr head; char room[CMSG_SPACE(sizeof(int))]; } control = {.head = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	struct msghdr m = {.msg_iov = &vec, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+	socketpair(AF_UNIX, SOCK_DGRAM, 0, two);
+	*(int *)CMSG_DATA(&control.head) = file();
+	sendmsg(two[0], &m, 0);
+	receive(two[1]);
+}
+static long control[16];
+static struct mmsghdr in[2] = {
+	{{.msg_iov = &into, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control}}, {{.msg_iov = &into, .msg_iovlen = 1}}};
+static void receive(int s) { CALL(recvmsg, s, &in[0].msg_hdr, 0); }
+static void receive_many(int s) { CALL(recvmmsg, s, in, 2, MSG_DONTWAIT, 0); }
+A(recvmsg_passed, with_message(receive))
+A(recvmmsg, with_message(receive_many))
 A(sendmmsg, struct mmsghdr m[2] = {{{.msg_iov = &vec, .msg_iovlen = 1}}, {{.msg_iov = &vec, .msg_iovlen = 1}}}; CALL(sendmmsg, connected(), m, 2, 0))
-A(recvmmsg, struct sockaddr_in from; struct mmsghdr m = {{.msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &into, .msg_iovlen = 1}};
-  CALL(recvmmsg, fed(), &m, 1, 0, 0))
+A(shutdown, CALL(shutdown, connected(), SHUT_WR))
+
+// What only 32-bit programs can do. This one is linked where its addresses fit, but for the stack.
+#ifdef __x86_64__
+static long int80(long nr, long a, long b, long c)
+{
+	long ret;
+	__asm__ volatile("int $0x80" : "=a"(ret) : "a"(nr), "b"(a), "c"(b), "d"(c) : "memory", "r8", "r9", "r10", "r11");
+	return ret;
+}
+#define SHORT(p) ((unsigned)(long)(p))
+A(umount, private_mounts(); mount("none", "sub", "tmpfs", 0, ""); int80(22, SHORT("sub"), 0, 0))
+static void receive_32(int s)
+{
+	static unsigned vec32[2], m[7]; // struct compat_iovec, compat_msghdr
+	vec32[0] = SHORT(buffer), vec32[1] = sizeof buffer;
+	m[2] = SHORT(vec32), m[3] = 1, m[4] = SHORT(control), m[5] = sizeof control;
+	int80(372, s, SHORT(m), 0);
+}
+A(recvmsg_32, with_message(receive_32))
+static void receive_many_32(int s)
+{
+	static unsigned vec32[2], m[8]; // and compat_mmsghdr
+	static unsigned args[5];
+	vec32[0] = SHORT(buffer), vec32[1] = sizeof buffer;
+	m[2] = SHORT(vec32), m[3] = 1, m[4] = SHORT(control), m[5] = sizeof control;
+	args[0] = s, args[1] = SHORT(m), args[2] = 1, args[3] = MSG_DONTWAIT, args[4] = 0;
+	int80(102, 19 /* SYS_RECVMMSG */, SHORT(args), 0);
+}
+A(recvmmsg_32, with_message(receive_many_32))
+static int has_32(void) // some hypervisors have no such calls
+{
+	int status;
+	pid_t child = fork();
+	if (!child)
+		_exit(int80(20, 0, 0, 0) < 0); // getpid
+	waitpid(child, &status, 0);
+	return !status;
+}
+#else
+static int has_32(void) { return 0; }
+#endif
 
 // Tasks.
 static char *const again[] = {"again", "execve", 0}, *const env[] = {"K=V", 0};
@@ -297,7 +359,7 @@ A(setresuid, CALL(setresuid, 1, 2, 3))
 A(setresgid, CALL(setresgid, 1, 2, 3))
 A(setfsuid, CALL(setfsuid, 7))
 A(setfsgid, CALL(setfsgid, 7))
-A(setgroups, CALL(setgroups, 0L, 0L))
+A(setgroups, gid_t groups[] = {5, 6}; CALL(setgroups, 2, groups))
 static void a_capset(void)
 {
 	struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -315,6 +377,7 @@ static void traced(void) { CALL(ptrace, PTRACE_TRACEME, 0, 0, 0); }
 A(ptrace, in_child(traced))
 A(ptrace_nobody, CALL(ptrace, PTRACE_ATTACH, NOBODY, 0, 0))
 A(process_vm_writev, struct iovec to = {buffer, 5}; CALL(process_vm_writev, getpid(), &vec, 1L, &to, 1L, 0L))
+
 A(process_vm_readv, struct iovec to = {buffer, 5}; CALL(process_vm_readv, getpid(), &to, 1L, &vec, 1L, 0L))
 
 // The kernel itself: nothing that it takes.
@@ -327,10 +390,9 @@ static const struct { const char *name; void (*f)(void); } actions[] = {
 #define W(n) {#n, a_##n}
 	W(openat), W(openat_created), W(openat_missing), W(openat_link), W(openat2), W(open_by_handle_at), W(open_tree), W(truncate), W(ftruncate),
 	W(renameat), W(renameat2), W(linkat), W(symlinkat), W(unlinkat), W(unlinkat_missing), W(mkdirat), W(mknodat), W(fchmod), W(fchmodat),
-	W(fchmodat2), W(fchown), W(fchownat), W(setxattr), W(lsetxattr), W(fsetxattr), W(removexattr), W(lremovexattr), W(fremovexattr), W(setxattrat), W(removexattrat),
+	W(fchmodat2), W(fchown), W(fchownat), W(setxattr), W(lsetxattr), W(fsetxattr), W(removexattr), W(lremovexattr), W(fremovexattr),
 #ifdef SYS_open
 	W(open), W(creat), W(rename), W(link), W(symlink), W(unlink), W(rmdir), W(mkdir), W(mknod), W(chmod), W(chown), W(lchown), W(dup2), W(fork), W(vfork),
-	W(pipe), W(eventfd), W(signalfd), W(epoll_create), W(inotify_init),
 #endif
 	W(mount), W(umount2), W(move_mount), W(pivot_root), W(close), W(close_bad), W(dup), W(dup3), W(memfd_create), W(userfaultfd),
 	W(perf_event_open), W(io_uring_setup), W(bpf), W(socket), W(socketpair), W(bind), W(listen), W(accept), W(accept4), W(connect),
@@ -338,17 +400,28 @@ static const struct { const char *name; void (*f)(void); } actions[] = {
 	W(procexit), W(clone), W(clone3), W(chdir), W(fchdir), W(chroot), W(prctl), W(setsid), W(setpgid), W(setuid), W(setgid), W(setreuid),
 	W(setregid), W(setresuid), W(setresgid), W(capset), W(setns), W(unshare), W(kill), W(kill_nobody), W(tkill), W(tgkill),
 	W(pidfd_send_signal), W(ptrace), W(ptrace_nobody), W(process_vm_writev), W(init_module), W(finit_module), W(delete_module), W(keyctl),
-	W(fsopen), W(fsconfig), W(fsmount), W(fspick), W(mount_setattr), W(close_range), W(fcntl), W(pipe2), W(eventfd2), W(signalfd4),
-	W(timerfd_create), W(epoll_create1), W(inotify_init1), W(pidfd_open), W(pidfd_getfd), W(memfd_secret), W(shutdown), W(sendmmsg), W(recvmmsg),
-	W(setfsuid), W(setfsgid), W(setgroups), W(process_vm_readv),
+	W(setxattrat), W(removexattrat), W(fsopen), W(fsconfig), W(fsmount), W(fspick), W(mount_setattr), W(fcntl), W(close_range), W(pipe2),
+	W(eventfd2), W(signalfd4), W(timerfd_create), W(epoll_create1), W(inotify_init1), W(pidfd_open), W(pidfd_getfd), W(memfd_secret),
+	W(recvmsg_passed), W(recvmmsg), W(sendmmsg), W(shutdown), W(setfsuid), W(setfsgid), W(setgroups), W(process_vm_readv),
+#ifdef SYS_pipe
+	W(pipe), W(eventfd), W(signalfd), W(epoll_create), W(inotify_init),
+#endif
+#ifdef __x86_64__
+	W(umount), W(recvmsg_32), W(recvmmsg_32), // last: list leaves them out where they cannot be
+#endif
 };
+#ifdef __x86_64__
+#define ONLY_32 3
+#else
+#define ONLY_32 0
+#endif
 
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "execve"))
 		return 0;
 	if (argc == 2 && !strcmp(argv[1], "list")) {
-		for (unsigned i = 0; i < sizeof actions / sizeof *actions; i++)
+		for (unsigned i = 0; i < sizeof actions / sizeof *actions - (has_32() ? 0 : ONLY_32); i++)
 			puts(actions[i].name);
 		return 0;
 	}
