@@ -18,6 +18,9 @@ type Config struct {
 	// ResolveNames has the names of hosts that rules compare with (fd.sip.name) looked up in the background,
 	// which is traffic to the name server; default false: such fields are null.
 	ResolveNames bool `yaml:"resolve_names"`
+
+	// Given compiles the rules for events that are made of their fields, as tests have them: see field.Given.
+	Given bool `yaml:"-"`
 }
 
 // Ways of matching: every rule that holds fires, or only the first one in the order of the files.

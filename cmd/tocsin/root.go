@@ -30,6 +30,7 @@ func newRootCommand() *cobra.Command {
 		newRecordCommand(logger),
 		newReplayCommand(logger),
 		newDoctorCommand(),
+		newTestCommand(),
 		newVersionCommand(),
 	)
 	return root
