@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"filter/field":           {"pipeline", "filter/syntax"},
 	"filter":                 {"pipeline", "filter/..."},
 	"rules":                  {"pipeline", "filter/..."},
+	"rules/explain":          {"pipeline", "filter/...", "rules"},
 	"rules/ruletest":         {"pipeline", "filter/...", "rules", "stages/match", "stages/whitelist"},
 	"store":                  {"pipeline"},
 	"templates":              {"pipeline"},

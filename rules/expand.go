@@ -103,6 +103,7 @@ func (x *expander) macro(m *macro, ref *syntax.Macro) (syntax.Node, error) {
 		p = &parsedMacro{busy: true}
 		x.parsed[m.name] = p
 		p.node, p.err = x.expand(m.condition, func(other *macro) bool { return other.first < m.last })
+		p.node = ownRoot(p.node)
 		p.busy = false
 	}
 	switch {

@@ -61,13 +61,26 @@ func (s *Set) origins(r *Rule) map[*syntax.Check][]string {
 func (x *expander) names() map[syntax.Node]string {
 	names := make(map[syntax.Node]string, len(x.parsed))
 	for name, p := range x.parsed {
-		if p.node == nil {
-			continue
-		}
-		// A macro that is nothing but another one has that one's tree: either name will do, always the same one.
-		if other, taken := names[p.node]; !taken || name < other {
+		if p.node != nil {
 			names[p.node] = name
 		}
 	}
 	return names
+}
+
+// ownRoot copies the root of a macro's tree: a macro that is nothing but another one would have that one's.
+func ownRoot(n syntax.Node) syntax.Node {
+	switch n := n.(type) {
+	case *syntax.And:
+		return &syntax.And{At: n.At, Kids: n.Kids}
+	case *syntax.Or:
+		return &syntax.Or{At: n.At, Kids: n.Kids}
+	case *syntax.Not:
+		return &syntax.Not{At: n.At, Kid: n.Kid}
+	case *syntax.Check:
+		check := *n
+		return &check
+	default:
+		return n
+	}
 }

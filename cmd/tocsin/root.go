@@ -31,6 +31,7 @@ func newRootCommand() *cobra.Command {
 		newReplayCommand(logger),
 		newDoctorCommand(),
 		newTestCommand(),
+		newExplainCommand(logger),
 		newVersionCommand(),
 	)
 	return root

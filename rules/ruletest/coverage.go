@@ -37,9 +37,17 @@ type CheckGap struct {
 // coverage counts; a nil one does not.
 type coverage struct {
 	rules  []*watched
-	checks map[syntax.Node]*answered // by the comparison, which rules share through macros
+	checks map[checkAt]*answered // which rules share through macros
 	order  []*answered
 }
+
+// checkAt is a comparison as people see it.
+type checkAt struct {
+	at   syntax.Pos
+	text string
+}
+
+func keyOf(t *filter.Tree) checkAt { return checkAt{t.Node.Pos(), t.Node.String()} }
 
 type watched struct {
 	*rules.Rule
@@ -54,7 +62,7 @@ type answered struct {
 }
 
 func newCoverage(set *rules.Set) *coverage {
-	c := &coverage{checks: map[syntax.Node]*answered{}}
+	c := &coverage{checks: map[checkAt]*answered{}}
 	for _, r := range set.Rules {
 		if !r.Runs() {
 			continue
@@ -77,10 +85,10 @@ func (c *coverage) collect(t *filter.Tree, rule string) {
 	if t.Kind != filter.CheckTree {
 		return
 	}
-	a := c.checks[t.Node]
+	a := c.checks[keyOf(t)]
 	if a == nil {
 		a = &answered{part: t}
-		c.checks[t.Node] = a
+		c.checks[keyOf(t)] = a
 		c.order = append(c.order, a)
 	}
 	if !slices.Contains(a.rules, rule) {
@@ -110,7 +118,7 @@ func (c *coverage) watch(ev *pipeline.Event) {
 		}
 		v.Reset(ev)
 		w.tree.Eval(&v, func(part *filter.Tree, holds bool) {
-			if a := c.checks[part.Node]; a != nil && holds {
+			if a := c.checks[keyOf(part)]; a != nil && holds {
 				a.yes++
 			} else if a != nil {
 				a.no++
