@@ -49,7 +49,7 @@ func newExplainCommand(logger func() (*slog.Logger, error)) *cobra.Command {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-			set, _, err := flags.load()
+			set, err := flags.load()
 			if err != nil {
 				return nil, cobra.ShellCompDirectiveError
 			}
@@ -64,20 +64,19 @@ func newExplainCommand(logger func() (*slog.Logger, error)) *cobra.Command {
 }
 
 // load reads the rules. What is wrong with some of them is among the set's problems.
-func (f explainFlags) load() (*rules.Set, enrich.Config, error) {
+func (f explainFlags) load() (*rules.Set, error) {
 	if len(f.rules) > 0 {
-		set, err := loadRuleFiles(f.rules)
-		return set, configs.Defaults().Enrich, err
+		return loadRuleFiles(f.rules)
 	}
 	cfg, err := configs.Load(f.config)
 	if err != nil {
-		return nil, enrich.Config{}, err
+		return nil, err
 	}
 	set, _, _, err := cfg.LoadRules()
 	if set == nil {
-		return nil, enrich.Config{}, err
+		return nil, err
 	}
-	return set, cfg.Enrich, nil
+	return set, nil
 }
 
 // loadRuleFiles compiles the rule files given on the command line.
@@ -102,7 +101,7 @@ func ruleNames(set *rules.Set) []string {
 }
 
 func explainRule(out, complaints io.Writer, flags explainFlags, name string, log *slog.Logger) error {
-	set, enriching, err := flags.load()
+	set, err := flags.load()
 	if err != nil {
 		return err
 	}
@@ -119,7 +118,7 @@ func explainRule(out, complaints io.Writer, flags explainFlags, name string, log
 	}
 	e := explain.Explain(set, r, isReported())
 	if flags.events != "" {
-		if err := measure(set, r, e, flags.events, enriching, log); err != nil {
+		if err := measure(set, r, e, flags.events, log); err != nil {
 			return fmt.Errorf("--events: %w", err)
 		}
 	}
@@ -130,7 +129,7 @@ func explainRule(out, complaints io.Writer, flags explainFlags, name string, log
 }
 
 // measure puts the events of a capture to the rule.
-func measure(set *rules.Set, r *rules.Rule, e *explain.Explanation, name string, enriching enrich.Config, log *slog.Logger) (err error) {
+func measure(set *rules.Set, r *rules.Rule, e *explain.Explanation, name string, log *slog.Logger) (err error) {
 	m, err := explain.NewMeter(set, r, e)
 	if err != nil {
 		return err
@@ -145,12 +144,7 @@ func measure(set *rules.Set, r *rules.Rule, e *explain.Explanation, name string,
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
-	decoder := decode.New(decode.Config{}, reader.Header.Hostname, reader.Header.BootOffset)
-	enricher := enrich.New(enriching, reader.Header.Hostname, log)
-	err = observe(reader, decoder, func(ev *pipeline.Event) {
-		enricher.Process(ev)
-		m.Observe(ev)
-	})
+	err = observe(reader, log, m.Observe)
 	if truncated := (*capture.TruncatedError)(nil); errors.As(err, &truncated) {
 		log.Warn("the capture is cut; everything before was measured", "file", name, "err", err)
 		err = nil
@@ -158,8 +152,10 @@ func measure(set *rules.Set, r *rules.Rule, e *explain.Explanation, name string,
 	return errors.Join(err, m.Finish())
 }
 
-// observe decodes a capture up to the events that rules see.
-func observe(reader *capture.Reader, decoder *decode.Decoder, see func(*pipeline.Event)) error {
+// observe takes a capture through decode and enrich, as replay does: up to the events that rules see.
+func observe(reader *capture.Reader, log *slog.Logger, see func(*pipeline.Event)) error {
+	decoder := decode.New(decode.Config{}, reader.Header.Hostname, reader.Header.BootOffset)
+	enricher := enrich.NewReplay(reader.Header.Hostname, log)
 	var ev pipeline.Event
 	for {
 		kind, payload, err := reader.Next()
@@ -169,14 +165,20 @@ func observe(reader *capture.Reader, decoder *decode.Decoder, see func(*pipeline
 		case err != nil:
 			return err
 		case kind == capture.Processes:
-			if err := decoder.Restore(payload); err != nil {
-				return err
-			}
+			err = decoder.Restore(payload)
+		case kind == capture.Lookup:
+			err = decoder.Learn(payload)
+		case kind == capture.Finding:
+			err = enricher.Learn(payload)
 		case kind == capture.Sample:
 			// A record that cannot be decoded is no event; replay counts them.
 			if ok, err := decoder.Decode(payload, &ev); err == nil && ok && ev.Type != pipeline.EventConnects {
+				enricher.Process(&ev)
 				see(&ev)
 			}
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
