@@ -144,6 +144,14 @@ func (t *Tree) IsSwitch() bool {
 	return ok && isNever(c)
 }
 
+// Unavailable says why a field is always null for what p compiles, or is "".
+func (p *Program) Unavailable(f field.Ref) string {
+	if f.HostAddr != nil && p.hosts == nil {
+		return whyNoNames
+	}
+	return f.Def.Unavailable
+}
+
 // Notes say why a comparison has no answer here, or asks for events that nobody sees.
 func (t *Tree) Notes() []string { return t.pred.notes }
 

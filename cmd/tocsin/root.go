@@ -32,6 +32,8 @@ func newRootCommand() *cobra.Command {
 		newDoctorCommand(),
 		newTestCommand(),
 		newExplainCommand(logger),
+		newFieldsCommand(),
+		newEventsCommand(),
 		newVersionCommand(),
 	)
 	return root

@@ -66,3 +66,11 @@ func argType(t pipeline.EventType, name string) string {
 	}
 	return "number"
 }
+
+// Category is the subject of events of a type: evt.category, which for some follows from the descriptor.
+func Category(t pipeline.EventType) string {
+	if c := categories()[t]; c == ofDescriptor {
+		return "that of the descriptor"
+	}
+	return category(&pipeline.Event{Type: t})
+}

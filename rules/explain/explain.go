@@ -70,9 +70,9 @@ func Explain(set *rules.Set, r *rules.Rule, seen func(pipeline.EventType) bool) 
 		}
 	}
 	e.Found = plan.found()
-	e.Fields = newFields(plan.code.Fields())
+	e.Fields = newFields(plan.program, plan.code.Fields())
 	if r.Output != nil {
-		e.Output = newFields(r.Output.Fields())
+		e.Output = newFields(plan.program, r.Output.Fields())
 	}
 	return e
 }
@@ -154,27 +154,10 @@ func newPart(set *rules.Set, r *rules.Rule, t *filter.Tree) *Part {
 	return p
 }
 
-func newFields(refs []field.Ref) []Field {
+func newFields(p *filter.Program, refs []field.Ref) []Field {
 	var fields []Field
 	for _, f := range refs {
-		fields = append(fields, Field{Name: f.Text, Type: f.Def.Type.String(), Source: Source(f.Def), Unavailable: f.Def.Unavailable})
+		fields = append(fields, Field{Name: f.Text, Type: f.Def.Type.String(), Source: f.Def.Source, Unavailable: p.Unavailable(f)})
 	}
 	return fields
-}
-
-// Source is where a field's values come from.
-func Source(d *field.Def) string {
-	if d.Unavailable != "" {
-		return "nowhere"
-	}
-	switch d.Class() {
-	case "proc", "thread":
-		return "process table"
-	case "user", "group":
-		return "passwd and group files of the process's own root"
-	case "container", "k8s":
-		return "container runtime"
-	default:
-		return "kernel event"
-	}
 }

@@ -57,11 +57,11 @@ func TestVerdicts(t *testing.T) {
 		"No type":        "can fire",
 		"Half seen":      "partly blind: the sensor does not report sched_process_fork",
 		"Unwatched too":  "partly blind: r.yaml:10:46: events of type mmap are not watched",
-		"Null exception": "partly blind: r.yaml:11:70: fd.sip.name is always null here: there is no cache of resolved names; so its negation always holds",
-		"Null choice":    "partly blind: r.yaml:12:64: fd.sip.name is always null here: there is no cache of resolved names; so it never holds",
+		"Null exception": "partly blind: r.yaml:11:70: fd.sip.name is always null here: names of hosts are not looked up: rules.resolve_names is off; so its negation always holds",
+		"Null choice":    "partly blind: r.yaml:12:64: fd.sip.name is always null here: names of hosts are not looked up: rules.resolve_names is off; so it never holds",
 		"Unseen":         "cannot fire: the sensor does not report sched_process_fork",
 		"Unwatched":      "cannot fire: r.yaml:14:41: events of type mmap are not watched",
-		"Nothing":        "cannot fire: r.yaml:15:59: fd.sip.name is always null here: there is no cache of resolved names",
+		"Nothing":        "cannot fire: r.yaml:15:59: fd.sip.name is always null here: names of hosts are not looked up: rules.resolve_names is off",
 		"Template":       "cannot fire on purpose: r.yaml:3:15: it is switched off by the macro consider_all: give that a condition of your own to switch it on",
 		"Bare switch":    `cannot fire on purpose: r.yaml:17:63: it is switched off by "evt.num = 0", which no event satisfies`,
 		"Empty list":     `cannot fire: r.yaml:18:62: the list of "proc.name in ()" is empty`,
@@ -114,7 +114,7 @@ func TestExplanation(t *testing.T) {
 	if diff := cmp.Diff([]string{"open", "openat"}, sorted(e.EventTypes)); diff != "" {
 		t.Errorf("event types (-want +got):\n%s", diff)
 	}
-	if last := e.Output[len(e.Output)-1]; last.Name != "proc.vmsize" || last.Unavailable == "" || last.Source != "nowhere" {
+	if last := e.Output[len(e.Output)-1]; last.Name != "proc.vmsize" || last.Unavailable == "" || last.Source != "nothing" {
 		t.Errorf("output field = %+v, want one that is not available", last)
 	}
 	if _, err := json.Marshal(e); err != nil {
