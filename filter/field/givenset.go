@@ -89,6 +89,9 @@ func (g Given) setEnds(r Ref, key string, value any) error {
 	}
 	var ends [2]netip.AddrPort
 	for i, v := range values {
+		if v == nil {
+			continue
+		}
 		one, err := typed(r, v)
 		switch one := one.(type) {
 		case netip.Addr:
