@@ -62,9 +62,7 @@ func (s *suite) whyNot(r *rules.Rule, tree *filter.Tree, ev *pipeline.Event) (w 
 		w.Reason = "this holds, and must not"
 		w.Part = part.Kids[0].Node.String()
 	}
-	for _, note := range part.Notes() {
-		w.Values = append(w.Values, note)
-	}
+	w.Values = append(w.Values, part.Notes()...)
 	return w, held
 }
 
