@@ -27,6 +27,8 @@ var mayImport = map[string][]string{
 	"filter/payload":         {"filter/syntax"},
 	"filter":                 {"pipeline", "filter/..."},
 	"rules":                  {"pipeline", "filter/..."},
+	"rules/explain":          {"pipeline", "filter/...", "rules"},
+	"rules/ruletest":         {"pipeline", "filter/...", "rules", "stages/match", "stages/whitelist"},
 	"store":                  {"pipeline"},
 	"templates":              {"pipeline"},
 	"stages/decode":          {"pipeline", "bpf"},

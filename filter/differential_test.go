@@ -249,6 +249,7 @@ func TestCompiledAgreesWithReference(t *testing.T) {
 			trees, conditions = append(trees, n), append(conditions, c)
 		}
 		x, e := NewIndex(p, conditions), NewEvaluator(p)
+		written := newWrittenDown(rt, trees)
 		for range 12 {
 			ev, vals := drawWorld(rt)
 			e.Reset(ev)
@@ -257,6 +258,12 @@ func TestCompiledAgreesWithReference(t *testing.T) {
 				got := slices.Contains(candidates, int32(i)) && e.Match(c)
 				if want := vals.holds(trees[i]); got != want {
 					rt.Fatalf("%s = %v, want %v\nof %v", trees[i], got, want, vals)
+				}
+				if asked := p.Tree(c).Eval(e.View(), func(*Tree, bool) {}); asked != got {
+					rt.Fatalf("%s = %v part by part, want %v\nof %v", trees[i], asked, got, vals)
+				}
+				if as := written.match(rt, i, c, ev); as != got {
+					rt.Fatalf("%s = %v when written down field by field, want %v\nof %v", trees[i], as, got, vals)
 				}
 			}
 		}

@@ -16,9 +16,12 @@ type operand struct {
 	fields []field.Ref // those it reads
 }
 
+// lookup is where the names of fields are looked up: field.Lookup, or for tests of rules field.LookupGiven.
+type lookup func(syntax.Operand) (field.Ref, error)
+
 // resolve looks the names in an operand up.
-func resolve(o syntax.Operand) (operand, error) {
-	found, err := resolvePart(o)
+func (l lookup) resolve(o syntax.Operand) (operand, error) {
+	found, err := l.resolvePart(o)
 	if err == nil && o.Kind == syntax.TransformerOperand && found.ref.Str != nil && found.ref.Def.Type == field.String {
 		found.ref.Str = untilNUL(found.ref.Str)
 	}
@@ -37,10 +40,10 @@ func untilNUL(get func(*field.View) (string, bool)) func(*field.View) (string, b
 }
 
 // resolvePart resolves an operand that may be another one's argument.
-func resolvePart(o syntax.Operand) (operand, error) {
+func (l lookup) resolvePart(o syntax.Operand) (operand, error) {
 	switch o.Kind {
 	case syntax.FieldOperand:
-		ref, err := field.Lookup(o)
+		ref, err := l(o)
 		if err != nil {
 			return operand{}, fieldError(o, err)
 		}
@@ -53,9 +56,9 @@ func resolvePart(o syntax.Operand) (operand, error) {
 		get := field.Getter{Str: func(*field.View) (string, bool) { return text, true }}
 		return operand{ref: field.Ref{Getter: get, Def: &field.Def{Name: o.String(), Type: field.String}, Text: o.String()}}, nil
 	case syntax.TransformerOperand:
-		return transform(o)
+		return l.transform(o)
 	default:
-		return listOperand(o)
+		return l.listOperand(o)
 	}
 }
 
@@ -79,8 +82,8 @@ func checkTypeName(o syntax.Operand, ref field.Ref) error {
 const maxItems = 32
 
 // listOperand is a list of operands, written in parentheses. With one of them null it is null.
-func listOperand(o syntax.Operand) (operand, error) {
-	result, args, err := resolveArgs(o)
+func (l lookup) listOperand(o syntax.Operand) (operand, error) {
+	result, args, err := l.resolveArgs(o)
 	if err != nil {
 		return operand{}, err
 	}
@@ -110,13 +113,13 @@ func itemsOf(args []field.Ref) func(*field.View) ([]string, bool) {
 }
 
 // resolveArgs resolves what an operand is made of. The result is a string, to be changed by the caller.
-func resolveArgs(o syntax.Operand) (result operand, args []field.Ref, err error) {
+func (l lookup) resolveArgs(o syntax.Operand) (result operand, args []field.Ref, err error) {
 	if len(o.Args) > maxItems {
 		return operand{}, nil, syntax.Errorf(o.At, "more than %d items", maxItems)
 	}
 	def := &field.Def{Name: o.String(), Type: field.String}
 	for _, a := range o.Args {
-		arg, err := resolvePart(a)
+		arg, err := l.resolvePart(a)
 		if err != nil {
 			return operand{}, nil, err
 		}
@@ -142,7 +145,9 @@ func kindOf(f field.Ref) string {
 }
 
 // ParseField reads a field's name, with its argument, and nothing else.
-func ParseField(t syntax.Text) (field.Ref, error) {
+func ParseField(t syntax.Text) (field.Ref, error) { return lookup(field.Lookup).parse(t) }
+
+func (l lookup) parse(t syntax.Text) (field.Ref, error) {
 	t = t.Trim()
 	o, length, err := syntax.ParseOperand(t)
 	if err != nil {
@@ -151,6 +156,6 @@ func ParseField(t syntax.Text) (field.Ref, error) {
 	if length != len(t.String()) || o.Kind != syntax.FieldOperand {
 		return field.Ref{}, syntax.Errorf(t.Pos(length), "%q is not a field's name", t)
 	}
-	found, err := resolve(o)
+	found, err := l.resolve(o)
 	return found.ref, err
 }

@@ -37,7 +37,9 @@ type part struct {
 const infoField = "container.info"
 
 // ParseOutput compiles text with %fields. The error is a *syntax.Error.
-func ParseOutput(t syntax.Text) (*Output, error) {
+func ParseOutput(t syntax.Text) (*Output, error) { return lookup(field.Lookup).output(t) }
+
+func (l lookup) output(t syntax.Text) (*Output, error) {
 	t = t.Trim()
 	o := &Output{}
 	seen := map[string]bool{}
@@ -62,7 +64,7 @@ func ParseOutput(t syntax.Text) (*Output, error) {
 			i += len(infoField)
 			o.notes = append(o.notes, Note{At: t.Pos(percent), Msg: "%" + infoField + " prints nothing; name the fields you want"})
 		} else {
-			found, length, err := outputField(t.Slice(i, len(s)), t.Pos(percent))
+			found, length, err := l.outputField(t.Slice(i, len(s)), t.Pos(percent))
 			if err != nil {
 				return nil, err
 			}
@@ -81,15 +83,15 @@ func ParseOutput(t syntax.Text) (*Output, error) {
 const maxWidth = 1024
 
 // outputField reads the longest text at the start of t that is a field.
-func outputField(t syntax.Text, percent syntax.Pos) (operand, int, error) {
+func (l lookup) outputField(t syntax.Text, percent syntax.Pos) (operand, int, error) {
 	parsed, length, err := syntax.ParseOperand(t)
 	if err != nil {
 		return operand{}, 0, &syntax.Error{At: percent, Msg: "no field after %", Hint: "an output cannot hold a literal percent sign"}
 	}
-	found, err := resolve(parsed)
+	found, err := l.resolve(parsed)
 	for shorter := parsed; err != nil && unknownField(parsed) && strings.Contains(shorter.Name, "."); {
 		shorter = syntax.Operand{At: parsed.At, Name: shorter.Name[:len(shorter.Name)-1]}
-		if again, retry := resolve(shorter); retry == nil {
+		if again, retry := l.resolve(shorter); retry == nil {
 			found, length, err = again, len(shorter.Name), nil
 		}
 	}

@@ -21,10 +21,10 @@ type predicate struct {
 	notes  []string
 }
 
-// newPredicate checks names, types and constants of a comparison and compiles it. A comparison whose
+// predicate checks names, types and constants of a comparison and compiles it. A comparison whose
 // field is null never holds, whatever the operator.
-func newPredicate(c *syntax.Check) (predicate, error) {
-	left, err := resolve(c.Left)
+func (l lookup) predicate(c *syntax.Check) (predicate, error) {
+	left, err := l.resolve(c.Left)
 	if err != nil {
 		return predicate{}, err
 	}
@@ -33,7 +33,7 @@ func newPredicate(c *syntax.Check) (predicate, error) {
 	}
 	p := predicate{fields: left.fields}
 	if c.Right != nil {
-		right, err := resolve(*c.Right)
+		right, err := l.resolve(*c.Right)
 		if err != nil {
 			return predicate{}, err
 		}

@@ -17,6 +17,7 @@ type Program struct {
 	byNode     map[syntax.Node]ordered
 	hosts      *pipeline.HostNames // nil: names of hosts are not looked up
 	names      map[string]bool     // of hosts
+	lookup     lookup
 }
 
 // step asks one predicate and goes on at another step, or ends.
@@ -35,7 +36,7 @@ const (
 func NewProgram() *Program {
 	return &Program{
 		byText: map[string]int32{}, byCheck: map[*syntax.Check]int32{}, bySteps: map[step]int32{}, byNode: map[syntax.Node]ordered{},
-		names: map[string]bool{},
+		names: map[string]bool{}, lookup: field.Lookup,
 	}
 }
 
@@ -143,7 +144,7 @@ func (p *Program) predicate(check *syntax.Check) (int32, error) {
 	text := check.String()
 	id, ok := p.byText[text]
 	if !ok {
-		pred, err := newPredicate(check)
+		pred, err := p.lookup.predicate(check)
 		if err != nil {
 			return 0, err
 		}

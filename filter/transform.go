@@ -34,8 +34,8 @@ var signatures = map[string]struct {
 }
 
 // transform resolves a transformer's arguments and applies it. Null in, null out.
-func transform(o syntax.Operand) (operand, error) {
-	result, args, err := resolveArgs(o)
+func (l lookup) transform(o syntax.Operand) (operand, error) {
+	result, args, err := l.resolveArgs(o)
 	if err != nil {
 		return operand{}, err
 	}

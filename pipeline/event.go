@@ -51,7 +51,7 @@ type Event struct {
 	Mode  uint32         // mode argument of open, chmod, mkdir
 	Exe   string         // execve: the file name as passed
 	Host  string         // host name
-	Extra map[string]any // structured payload of a JSON event, else nil
+	Extra map[string]any // structured payload of a JSON event, fields of one made for a test, else nil
 }
 
 // Path is one path argument.

@@ -254,7 +254,7 @@ func (b *builder) compile(it *Item, r *Rule, condition, output syntax.Text) (Cod
 	if output, err = b.appendOutput(r, output); err != nil {
 		return ErrCompileOutput, err
 	}
-	if r.Output, err = filter.ParseOutput(output); err != nil {
+	if r.Output, err = program.ParseOutput(output); err != nil {
 		return ErrCompileOutput, err
 	}
 	lintOutput(b.problems, r, output)

@@ -27,6 +27,9 @@ type Config struct {
 	// Sources are the sources of structured events by name, nil where one has no schema. They are a block
 	// of their own in the configuration; json is a source without being named.
 	Sources map[string]*payload.Schema `yaml:"-"`
+
+	// Given compiles the rules for events that are made of their fields, as tests have them: see field.Given.
+	Given bool `yaml:"-"`
 }
 
 // Ways of matching: every rule that holds fires, or only the first one in the order of the files.

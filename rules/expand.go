@@ -179,6 +179,7 @@ func (x *expander) macro(m *macro, ref *syntax.Macro) parsedMacro {
 		p = &parsedMacro{busy: true}
 		x.parsed[m.name] = p
 		p.node, p.checks, p.err = x.expand(m.name, m.condition, func(other *macro) bool { return other.first < m.last })
+		p.node = ownRoot(p.node)
 		p.busy = false
 	}
 	if p.busy {

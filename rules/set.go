@@ -20,6 +20,7 @@ type Set struct {
 	Problems []Problem
 	Program  *filter.Program // the conditions of the rules that run
 	First    bool            // only the first rule that holds fires
+	macros   map[syntax.Node]string
 }
 
 // Rule is one rule, compiled.
@@ -164,13 +165,14 @@ func Parse(cfg Config, sources []Source) (*Set, error) {
 		}
 	}
 	s := &Set{Program: filter.NewProgram(), First: cfg.Matching == MatchFirst}
-	scratch := filter.NewProgram()
+	if cfg.Given {
+		s.Program = filter.NewGivenProgram()
+	}
 	if cfg.ResolveNames {
 		s.Program.ResolveNames(&pipeline.HostNames{})
-		scratch.ResolveNames(s.Program.HostNames())
 	}
 	x := newExpander(c, &c.problems)
-	b := builder{cfg: cfg, problems: &c.problems, expander: x, program: s.Program, scratch: scratch}
+	b := builder{cfg: cfg, problems: &c.problems, expander: x, program: s.Program, scratch: s.Program.Like()}
 	for _, d := range c.rules.inOrder() {
 		if r := b.rule(d); r != nil {
 			s.Rules = append(s.Rules, r)
@@ -181,6 +183,7 @@ func Parse(cfg Config, sources []Source) (*Set, error) {
 	if s.First {
 		reportShadowed(&c.problems, s.Rules)
 	}
+	s.macros = x.names()
 	s.Problems = c.problems.list
 	return s, nil
 }

@@ -3,6 +3,7 @@ package sensor
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -40,6 +41,12 @@ var uringEvents = map[uint8]pipeline.EventType{
 	48: pipeline.EventSendmsg, // SENDMSG_ZC
 	56: pipeline.EventBind,
 	57: pipeline.EventListen,
+}
+
+// UringEvents are the events that io_uring can make too, in order.
+func UringEvents() []pipeline.EventType {
+	types := slices.Sorted(maps.Values(uringEvents))
+	return slices.Compact(types)
 }
 
 // uringTable is uringEvents as far as it is wanted; nil means all.

@@ -17,7 +17,7 @@ const namedTypes = 20
 // unseenEvents says which rules wait for events that the sensor does not report, so that no rule is
 // silently blind.
 func unseenEvents(set *rules.Set) []rules.Problem {
-	seen := append(sensor.Syscalls(), pipeline.EventExecve, pipeline.EventExit)
+	seen := isReported()
 	var problems []rules.Problem
 	for _, r := range set.Rules {
 		if !r.Runs() || r.Source != "syscall" {
@@ -26,7 +26,7 @@ func unseenEvents(set *rules.Set) []rules.Problem {
 		types := r.Code.EventTypes()
 		var unseen []string
 		for _, t := range types {
-			if name := t.String(); !slices.Contains(seen, t) && !slices.Contains(unseen, name) {
+			if name := t.String(); !seen(t) && !slices.Contains(unseen, name) {
 				unseen = append(unseen, name)
 			}
 		}
@@ -34,7 +34,7 @@ func unseenEvents(set *rules.Set) []rules.Problem {
 			continue
 		}
 		verdict := "is partly blind"
-		if !slices.ContainsFunc(types, func(t pipeline.EventType) bool { return slices.Contains(seen, t) }) {
+		if !slices.ContainsFunc(types, seen) {
 			verdict = "cannot fire"
 		}
 		problems = append(problems, rules.Problem{
@@ -43,4 +43,13 @@ func unseenEvents(set *rules.Set) []rules.Problem {
 		})
 	}
 	return problems
+}
+
+// isReported says which events the sensor reports on this architecture.
+func isReported() func(pipeline.EventType) bool {
+	var seen [pipeline.NumEventTypes]bool
+	for _, t := range append(sensor.Syscalls(), pipeline.EventExecve, pipeline.EventExit) {
+		seen[t] = true
+	}
+	return func(t pipeline.EventType) bool { return seen[t] }
 }

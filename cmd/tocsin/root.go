@@ -30,6 +30,10 @@ func newRootCommand() *cobra.Command {
 		newRecordCommand(logger),
 		newReplayCommand(logger),
 		newDoctorCommand(),
+		newTestCommand(),
+		newExplainCommand(logger),
+		newFieldsCommand(),
+		newEventsCommand(),
 		newVersionCommand(),
 	)
 	return root

@@ -23,6 +23,9 @@ var knownKeys = []string{"id", "reason", "owner", "approver", "match", "rules", 
 // Parse reads whitelist files that are in memory. now decides which entries have expired.
 func Parse(sources []rules.Source, set *rules.Set, now time.Time) (*List, []rules.Problem) {
 	p := parser{program: filter.NewProgram(), set: set, now: now, ids: map[string]syntax.Pos{}}
+	if set != nil {
+		p.program = set.Program.Like()
+	}
 	for _, src := range sources {
 		p.file(src)
 	}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tocsin-security/tocsin/configs"
+	"github.com/tocsin-security/tocsin/filter/syntax"
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/rules"
+	"github.com/tocsin-security/tocsin/rules/explain"
+	"github.com/tocsin-security/tocsin/sensor/capture"
+	"github.com/tocsin-security/tocsin/stages/decode"
+	"github.com/tocsin-security/tocsin/stages/enrich"
+)
+
+// explainFlags are the flags of tocsin explain.
+type explainFlags struct {
+	config string
+	rules  []string
+	events string
+	json   bool
+}
+
+// newExplainCommand shows what becomes of a rule.
+func newExplainCommand(logger func() (*slog.Logger, error)) *cobra.Command {
+	var flags explainFlags
+	cmd := &cobra.Command{
+		Use:   "explain RULE",
+		Short: "Show how a rule is evaluated, what it needs and what it costs",
+		Long: "explain shows a rule's condition with its macros put in, in the order in which its parts are asked; the events it\n" +
+			"is asked about and how it is found among the others; the fields it needs; and what it is blind for. With --events\n" +
+			"it runs the rule over a capture (tocsin record) and says how often each part was reached, held, and what it cost.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			log, err := logger()
+			if err != nil {
+				return err
+			}
+			return explainRule(cmd.OutOrStdout(), cmd.ErrOrStderr(), flags, args[0], log)
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			set, err := flags.load()
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveError
+			}
+			return ruleNames(set), cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	configFlag(cmd, &flags.config)
+	cmd.Flags().StringSliceVar(&flags.rules, "rules", nil, "rule files, instead of those of the configuration")
+	cmd.Flags().StringVar(&flags.events, "events", "", "capture to measure the rule on")
+	cmd.Flags().BoolVar(&flags.json, "json", false, "print the explanation as one JSON object")
+	return cmd
+}
+
+// load reads the rules. What is wrong with some of them is among the set's problems.
+func (f explainFlags) load() (*rules.Set, error) {
+	if len(f.rules) > 0 {
+		return loadRuleFiles(f.rules)
+	}
+	cfg, err := configs.Load(f.config)
+	if err != nil {
+		return nil, err
+	}
+	set, _, _, err := cfg.LoadRules()
+	if set == nil {
+		return nil, err
+	}
+	return set, nil
+}
+
+// loadRuleFiles compiles the rule files given on the command line.
+func loadRuleFiles(files []string) (*rules.Set, error) {
+	cfg := rules.DefaultConfig()
+	for _, f := range files {
+		abs, err := filepath.Abs(f)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Files = append(cfg.Files, abs)
+	}
+	return rules.Load(cfg, "")
+}
+
+func ruleNames(set *rules.Set) []string {
+	var names []string
+	for _, r := range set.Rules {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+func explainRule(out, complaints io.Writer, flags explainFlags, name string, log *slog.Logger) error {
+	set, err := flags.load()
+	if err != nil {
+		return err
+	}
+	r := set.Rule(name)
+	if r == nil {
+		if err := set.Err(); err != nil { // the rule may be one of those with an error
+			fmt.Fprintln(complaints, err)
+		}
+		e := &syntax.Error{Msg: fmt.Sprintf("there is no rule %q", name), Hint: syntax.DidYouMean(name, ruleNames(set))}
+		if e.Hint == "" {
+			e.Hint = "tocsin check --verbose lists the rules"
+		}
+		return e
+	}
+	e := explain.Explain(set, r, isReported())
+	if flags.events != "" {
+		if err := measure(set, r, e, flags.events, log); err != nil {
+			return fmt.Errorf("--events: %w", err)
+		}
+	}
+	if flags.json {
+		return printJSON(out, e)
+	}
+	return printExplanation(out, e)
+}
+
+// measure puts the events of a capture to the rule.
+func measure(set *rules.Set, r *rules.Rule, e *explain.Explanation, name string, log *slog.Logger) (err error) {
+	m, err := explain.NewMeter(set, r, e)
+	if err != nil {
+		return err
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close() // only read
+	reader, err := capture.NewReader(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	err = observe(reader, log, m.Observe)
+	if truncated := (*capture.TruncatedError)(nil); errors.As(err, &truncated) {
+		log.Warn("the capture is cut; everything before was measured", "file", name, "err", err)
+		err = nil
+	}
+	return errors.Join(err, m.Finish())
+}
+
+// observe takes a capture through decode and enrich, as replay does: up to the events that rules see.
+func observe(reader *capture.Reader, log *slog.Logger, see func(*pipeline.Event)) error {
+	decoder := decode.New(decode.Config{}, reader.Header.Hostname, reader.Header.BootOffset)
+	enricher := enrich.NewReplay(reader.Header.Hostname, log)
+	var ev pipeline.Event
+	for {
+		kind, payload, err := reader.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case kind == capture.Processes:
+			err = decoder.Restore(payload)
+		case kind == capture.Lookup:
+			err = decoder.Learn(payload)
+		case kind == capture.Finding:
+			err = enricher.Learn(payload)
+		case kind == capture.Sample:
+			// A record that cannot be decoded is no event; replay counts them.
+			if ok, err := decoder.Decode(payload, &ev); err == nil && ok && ev.Type != pipeline.EventConnects {
+				enricher.Process(&ev)
+				see(&ev)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

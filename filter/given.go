@@ -1,0 +1,24 @@
+package filter
+
+import (
+	"github.com/tocsin-security/tocsin/filter/field"
+	"github.com/tocsin-security/tocsin/filter/syntax"
+)
+
+// NewGivenProgram returns an empty Program for events that are made of their fields (field.Given): rules
+// are tested with it. Everything but the reading of fields is as in any other Program.
+func NewGivenProgram() *Program {
+	p := NewProgram()
+	p.lookup = field.LookupGiven
+	return p
+}
+
+// Like is an empty Program that reads fields as p does.
+func (p *Program) Like() *Program {
+	like := NewProgram()
+	like.lookup, like.hosts = p.lookup, p.hosts
+	return like
+}
+
+// ParseOutput compiles text with %fields for the events that p is for. The error is a *syntax.Error.
+func (p *Program) ParseOutput(t syntax.Text) (*Output, error) { return p.lookup.output(t) }

@@ -1,0 +1,180 @@
+package ruletest
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/tocsin-security/tocsin/filter/syntax"
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/rules"
+	"github.com/tocsin-security/tocsin/stages/match"
+	"github.com/tocsin-security/tocsin/stages/whitelist"
+)
+
+// Options say what to run and how.
+type Options struct {
+	Only     *regexp.Regexp // tests whose name it matches; nil: all
+	Coverage bool           // watch what of the rules the tests reach
+
+	// Structured judges an event that is not the kernel's: its type is EventJSON, its payload in Extra under
+	// PayloadKey. nil: tests with such events are skipped.
+	Structured func(set *rules.Set, ev *pipeline.Event, emit func(pipeline.Alert)) error
+}
+
+// PayloadKey is where in Event.Extra the payload of a structured event is.
+const PayloadKey = "event"
+
+// Run runs the tests of a file that was read from the given name. The error says that the file, its rules
+// or its whitelist cannot be used; a test that fails is in the Result.
+func Run(f *File, opts Options) (*Result, error) {
+	s, err := load(f, opts)
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{File: f.Name}
+	for i := range f.Tests {
+		t := &f.Tests[i]
+		if opts.Only != nil && !opts.Only.MatchString(t.Name) {
+			continue
+		}
+		begun := time.Now()
+		one, err := s.run(t)
+		if err != nil {
+			return nil, fmt.Errorf("test %q: %w", t.Name, err)
+		}
+		one.Seconds = time.Since(begun).Seconds()
+		result.Tests = append(result.Tests, one)
+	}
+	if opts.Coverage {
+		result.Coverage = s.coverage.report()
+	}
+	return result, nil
+}
+
+// suite is what the tests of a file share.
+type suite struct {
+	opts      Options
+	set       *rules.Set
+	whitelist *whitelist.List
+	coverage  *coverage // nil: not asked for
+}
+
+func load(f *File, opts Options) (*suite, error) {
+	dir := filepath.Dir(f.Name)
+	cfg := rules.DefaultConfig()
+	cfg.Given, cfg.Files = true, f.RuleFiles
+	if f.Matching != "" {
+		cfg.Matching = f.Matching
+	}
+	set, err := rules.Load(cfg, dir)
+	if err != nil {
+		return nil, err
+	}
+	list, problems, err := whitelist.Load(whitelist.Config{Files: f.Whitelist}, dir, set)
+	if err != nil {
+		return nil, err
+	}
+	if err := rules.Err(append(set.Problems, problems...)); err != nil {
+		return nil, err
+	}
+	s := &suite{opts: opts, set: set, whitelist: list}
+	if opts.Coverage {
+		s.coverage = newCoverage(set)
+	}
+	return s, s.checkNames(f)
+}
+
+// checkNames refuses alerts of rules that are not there.
+func (s *suite) checkNames(f *File) error {
+	var names []string
+	for _, r := range s.set.Rules {
+		names = append(names, r.Name)
+	}
+	var errs []error
+	for _, t := range f.Tests {
+		for _, a := range t.Alerts {
+			if s.set.Rule(a.Rule) == nil {
+				errs = append(errs, &syntax.Error{At: a.RuleAt, Msg: fmt.Sprintf("there is no rule %q", a.Rule),
+					Hint: syntax.DidYouMean(a.Rule, names)})
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// run runs one test, with a Matcher of its own: what one test counts is nothing to the next.
+func (s *suite) run(t *Test) (TestResult, error) {
+	result := TestResult{Name: t.Name, At: t.At.String(), Status: Pass}
+	if result.Skipped = s.skipped(t); result.Skipped != "" {
+		result.Status = Skip
+		return result, nil
+	}
+	matcher, err := match.New(match.Config{Whitelist: s.whitelist}, s.set)
+	if err != nil {
+		return result, err
+	}
+	var came []Alert
+	number := uint64(0)
+	for i := range t.Events {
+		for n := range t.Events[i].Repeat {
+			number++
+			ev := t.Events[i].event(t.Source, n, number)
+			emit := func(a pipeline.Alert) {
+				came = append(came, Alert{Rule: a.Rule, Output: a.Output, Time: Time{a.Time}})
+				s.coverage.fired(a.Rule)
+			}
+			if t.Source != SourceSyscall {
+				if err := s.opts.Structured(s.set, ev, emit); err != nil {
+					return result, err
+				}
+				continue
+			}
+			matcher.Match(ev, emit)
+			if n == 0 {
+				s.coverage.watch(ev)
+			}
+		}
+	}
+	result.Missing, result.Unexpected = compare(t.Alerts, came)
+	for i := range result.Missing {
+		if m := &result.Missing[i]; m.Instead == nil {
+			m.Why = s.why(t, m.Rule)
+		}
+	}
+	if len(result.Missing)+len(result.Unexpected) > 0 {
+		result.Status = Fail
+	}
+	return result, nil
+}
+
+// notEvaluated starts the reason of rules that use what this version does not evaluate.
+const notEvaluated = "not evaluated yet"
+
+// skipped says why a test cannot tell anything, or is "".
+func (s *suite) skipped(t *Test) string {
+	if t.Source != SourceSyscall && s.opts.Structured == nil {
+		return notEvaluated + ": source: " + t.Source
+	}
+	for _, a := range t.Alerts {
+		if r := s.set.Rule(a.Rule); strings.HasPrefix(r.Skipped, notEvaluated) {
+			return fmt.Sprintf("rule %q: %s", r.Name, r.Skipped)
+		}
+	}
+	return ""
+}
+
+// event makes the n-th of the events that e stands for.
+func (e *Event) event(source string, n int, number uint64) *pipeline.Event {
+	ev := &pipeline.Event{
+		Type: e.Type, Source: source, Num: number, Time: e.Time.Add(time.Duration(n) * e.Every).UnixNano(),
+		Proc: e.Fields.Process(), Extra: e.Fields,
+	}
+	if source != SourceSyscall {
+		ev.Type, ev.Extra = pipeline.EventJSON, map[string]any{PayloadKey: e.Payload}
+	}
+	return ev
+}
