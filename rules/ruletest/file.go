@@ -35,7 +35,7 @@ type Event struct {
 
 	Type    pipeline.EventType // of an event of the kernel, which Fields are of
 	Fields  field.Given
-	Payload any // of a structured event
+	Payload map[string]any // of a structured event
 }
 
 // Expected is an alert that has to come.

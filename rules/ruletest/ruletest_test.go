@@ -51,6 +51,19 @@ const ruleText = `
   output: window
   priority: INFO
   window: {by: [proc.pid], within: 1m, count: {over: 2}}
+- rule: Payload window
+  desc: d
+  source: waits
+  condition: event.a == 1
+  output: window
+  priority: INFO
+  window: {by: [event.a], within: 1m, count: {over: 2}}
+- rule: Adult
+  desc: d
+  source: json
+  condition: event.age >= 18
+  output: adult %event.who
+  priority: INFO
 `
 
 const whitelistText = `
@@ -238,11 +251,18 @@ rules_test.yaml: 0 passed, 1 failed, 0 skipped
 `},
 		"what is not evaluated yet is skipped, not passed": {head + `tests:
 - {name: t, events: [{evt.type: open}], alerts: [{rule: Window}]}
-- {name: u, source: json, events: [{event: {a: 1}}], alerts: []}`, `SKIP  t  (rules_test.yaml:3:4)
+- {name: u, source: waits, events: [{event: {a: 1}}], alerts: []}`, `SKIP  t  (rules_test.yaml:3:4)
       rule "Window": not evaluated yet: window
 SKIP  u  (rules_test.yaml:4:4)
-      not evaluated yet: source: json
+      rule "Payload window": not evaluated yet: window
 rules_test.yaml: 0 passed, 0 failed, 2 skipped
+`},
+		"structured events": {head + `tests:
+- {name: t, source: json, events: [{event: {age: 17}}, {repeat: 2, every: 1s, event: {age: 18, who: li}}], alerts: [{rule: Adult, output: "adult li"}, {rule: Adult}]}
+- {name: u, source: json, events: [{event: {age: 17}}], alerts: [{rule: Adult}]}`, `FAIL  u  (rules_test.yaml:4:4)
+    - Adult  (rules_test.yaml:4:67)
+        no event satisfied its condition
+rules_test.yaml: 1 passed, 1 failed, 0 skipped
 `},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -334,7 +354,7 @@ func TestCoverage(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := r.Coverage
-	if c.Rules != 4 || c.Fired != 1 || len(c.NeverFired) != 3 || c.NeverFired[0].Rule != "Any exec" {
+	if c.Rules != 5 || c.Fired != 1 || len(c.NeverFired) != 4 || c.NeverFired[0].Rule != "Any exec" {
 		t.Errorf("rules: %+v", c)
 	}
 	got := map[string]string{}

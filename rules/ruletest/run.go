@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/tocsin-security/tocsin/filter/payload"
 	"github.com/tocsin-security/tocsin/filter/syntax"
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/rules"
@@ -19,14 +22,7 @@ import (
 type Options struct {
 	Only     *regexp.Regexp // tests whose name it matches; nil: all
 	Coverage bool           // watch what of the rules the tests reach
-
-	// Structured judges an event that is not the kernel's: its type is EventJSON, its payload in Extra under
-	// PayloadKey. nil: tests with such events are skipped.
-	Structured func(set *rules.Set, ev *pipeline.Event, emit func(pipeline.Alert)) error
 }
-
-// PayloadKey is where in Event.Extra the payload of a structured event is.
-const PayloadKey = "event"
 
 // Run runs the tests of a file that was read from the given name. The error says that the file, its rules
 // or its whitelist cannot be used; a test that fails is in the Result.
@@ -67,6 +63,12 @@ func load(f *File, opts Options) (*suite, error) {
 	dir := filepath.Dir(f.Name)
 	cfg := rules.DefaultConfig()
 	cfg.Given, cfg.Files = true, f.RuleFiles
+	cfg.Sources = map[string]*payload.Schema{}
+	for _, t := range f.Tests {
+		if t.Source != SourceSyscall {
+			cfg.Sources[t.Source] = nil // known, without a schema
+		}
+	}
 	if f.Matching != "" {
 		cfg.Matching = f.Matching
 	}
@@ -117,22 +119,29 @@ func (s *suite) run(t *Test) (TestResult, error) {
 	if err != nil {
 		return result, err
 	}
+	structured := match.NewPayload(match.Config{Whitelist: s.whitelist}, s.set)
 	var came []Alert
 	number := uint64(0)
 	for i := range t.Events {
 		for n := range t.Events[i].Repeat {
 			number++
-			ev := t.Events[i].event(t.Source, n, number)
+			e := &t.Events[i]
+			at := e.Time.Add(time.Duration(n) * e.Every)
 			emit := func(a pipeline.Alert) {
 				came = append(came, Alert{Rule: a.Rule, Output: a.Output, Time: Time{a.Time}})
 				s.coverage.fired(a.Rule)
 			}
 			if t.Source != SourceSyscall {
-				if err := s.opts.Structured(s.set, ev, emit); err != nil {
+				alerts, err := structured.MatchMap(strconv.FormatUint(number, 10), t.Source, e.Payload, at)
+				if err != nil {
 					return result, err
+				}
+				for _, a := range alerts {
+					emit(a)
 				}
 				continue
 			}
+			ev := e.event(at, number)
 			matcher.Match(ev, emit)
 			if n == 0 {
 				s.coverage.watch(ev)
@@ -156,25 +165,19 @@ const notEvaluated = "not evaluated yet"
 
 // skipped says why a test cannot tell anything, or is "".
 func (s *suite) skipped(t *Test) string {
-	if t.Source != SourceSyscall && s.opts.Structured == nil {
-		return notEvaluated + ": source: " + t.Source
-	}
-	for _, a := range t.Alerts {
-		if r := s.set.Rule(a.Rule); strings.HasPrefix(r.Skipped, notEvaluated) {
+	for _, r := range s.set.Rules {
+		named := slices.ContainsFunc(t.Alerts, func(a Expected) bool { return a.Rule == r.Name })
+		// That no rule of a source fires says nothing while some of them cannot.
+		if (named || t.Source != SourceSyscall && r.Source == t.Source) && strings.HasPrefix(r.Skipped, notEvaluated) {
 			return fmt.Sprintf("rule %q: %s", r.Name, r.Skipped)
 		}
 	}
 	return ""
 }
 
-// event makes the n-th of the events that e stands for.
-func (e *Event) event(source string, n int, number uint64) *pipeline.Event {
-	ev := &pipeline.Event{
-		Type: e.Type, Source: source, Num: number, Time: e.Time.Add(time.Duration(n) * e.Every).UnixNano(),
-		Proc: e.Fields.Process(), Extra: e.Fields,
+// event is the kernel's event of that number.
+func (e *Event) event(at time.Time, number uint64) *pipeline.Event {
+	return &pipeline.Event{
+		Type: e.Type, Source: SourceSyscall, Num: number, Time: at.UnixNano(), Proc: e.Fields.Process(), Extra: e.Fields,
 	}
-	if source != SourceSyscall {
-		ev.Type, ev.Extra = pipeline.EventJSON, map[string]any{PayloadKey: e.Payload}
-	}
-	return ev
 }

@@ -29,7 +29,7 @@ func (s *suite) why(t *Test, name string) *Why {
 	bestHeld := -1
 	for i := range t.Events {
 		e := &t.Events[i]
-		w, held := s.whyNot(r, tree, e.event(t.Source, 0, uint64(i+1)))
+		w, held := s.whyNot(r, tree, e.event(e.Time, uint64(i+1)))
 		if w.Event = e.At.String(); held > bestHeld {
 			best, bestHeld = w, held
 		}
