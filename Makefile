@@ -8,7 +8,7 @@ CLANG   := clang-14
 STRIP   := llvm-strip-14
 
 .DEFAULT_GOAL := help
-.PHONY: help build run setup test unit check generate generate-check lint vuln bench bench-overhead race fmt clean
+.PHONY: help build run setup test unit check generate generate-check lint vuln bench bench-overhead bench-replay race fmt clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -53,6 +53,9 @@ bench: ## benchmarks of the hot and the durable half
 
 bench-overhead: build ## CPU time of four kinds of work without and with the sensor (root, a quiet machine)
 	python3 scripts/overhead/overhead.py $(or $(ROUNDS),5) $(or $(OUT),/dev/null) -- ./bin/tocsin run --data-dir $$(mktemp -d)
+
+bench-replay: build ## what an event costs under 1 to 10,000 rules and those of RULES (root, a quiet machine)
+	scripts/replay/replay.sh ./bin/tocsin $(RULES)
 
 fmt: ## format the Go sources
 	gofmt -w $(GOFILES)
