@@ -196,3 +196,16 @@ func TestTreeOfACondition(t *testing.T) {
 		t.Errorf("the whole: can hold %v, can fail %v, want the second alone", yes, no)
 	}
 }
+
+// What the type of an event decides is not looked up, whatever somebody wrote down.
+func TestTreeDoesNotAskWhatTheTypeDecides(t *testing.T) {
+	p := NewGivenProgram()
+	c := compile(t, p, "fs.change = modify")
+	for of, want := range map[pipeline.EventType]bool{pipeline.EventOpenat: true, pipeline.EventClose: false} {
+		e := NewEvaluator(p)
+		e.Reset(&pipeline.Event{Type: of, Proc: &pipeline.Process{}, Extra: field.Given{"fs.change": "modify"}})
+		if got, byParts := e.Match(c), p.Tree(c).Eval(e.View(), func(*Tree, bool) {}); got != want || byParts != want {
+			t.Errorf("of %s: %v, part by part %v, want %v", of, got, byParts, want)
+		}
+	}
+}

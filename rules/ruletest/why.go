@@ -79,12 +79,12 @@ func (s *suite) held(r *rules.Rule, ev *pipeline.Event) *Why {
 
 // firstFalse walks down to the smallest part that explains why the whole is false.
 func firstFalse(t *filter.Tree, answers map[*filter.Tree]bool) *filter.Tree {
-	for t.Kind == filter.AllTree {
-		for _, k := range t.Kids {
-			if holds, asked := answers[k]; asked && !holds {
-				t = k
-				break
-			}
+	if t.Kind != filter.AllTree {
+		return t
+	}
+	for _, k := range t.Kids {
+		if holds, asked := answers[k]; asked && !holds {
+			return firstFalse(k, answers)
 		}
 	}
 	return t
