@@ -44,7 +44,7 @@ type probe struct {
 const (
 	// A field is read and looked up for every event: with fewer conditions than this behind it, they are
 	// cheaper evaluated.
-	fewConditions = 3
+	fewConditions = 2
 	// Up to here, asking for one substring after the other beats a pass with the automaton.
 	fewSubstrings = 8
 )
