@@ -14,6 +14,8 @@ const (
 	minRingBuffer = 64 << 10
 	// maxRingBuffer keeps a typing error from pinning a machine's memory: the ring is never swapped.
 	maxRingBuffer = 1 << 30
+	// minProcesses is more than an idle machine has: below that the table is full from the start.
+	minProcesses = 1024
 )
 
 // Config is the sensor block of the configuration.
@@ -24,6 +26,10 @@ type Config struct {
 	// at least 64KiB; default 8MiB. Too small loses events in a burst, those of the mildest rules first
 	// (SetShed); too large only pins memory.
 	RingBuffer pipeline.Size `yaml:"ring_buffer"`
+
+	// MaxProcesses bounds the process table; default 262144, of a kilobyte and more each. Of processes that
+	// find no room events are told without their ancestors, and counted (process_table_full).
+	MaxProcesses int `yaml:"max_processes"`
 
 	// Pushdown lets the kernel drop what no rule can match; default true. So far that goes by system
 	// call alone, which costs nothing and is always done: the setting has no effect of its own yet.
@@ -60,7 +66,7 @@ type LossAlertConfig struct {
 // DefaultConfig returns what an empty sensor block means.
 func DefaultConfig() Config {
 	return Config{
-		Enabled: true, RingBuffer: 8 << 20, Pushdown: true, ConnectionMetrics: CountAuto,
+		Enabled: true, RingBuffer: 8 << 20, MaxProcesses: 262144, Pushdown: true, ConnectionMetrics: CountAuto,
 		LossAlert: LossAlertConfig{Every: pipeline.Duration(time.Minute), Events: 1},
 	}
 }
@@ -69,6 +75,8 @@ func DefaultConfig() Config {
 func (c Config) Validate() error {
 	size, page := int64(c.RingBuffer), int64(os.Getpagesize())
 	switch {
+	case c.MaxProcesses < minProcesses:
+		return fmt.Errorf("max_processes: %d is too few: use at least %d, 262144 is the default", c.MaxProcesses, minProcesses)
 	case c.LossAlert.Every != 0 && c.LossAlert.Events == 0 && c.LossAlert.Shortened == 0:
 		return errors.New("loss_alert: neither events nor shortened is set: every: 0s turns it off")
 	case c.ConnectionMetrics != CountAuto && c.ConnectionMetrics != CountAlways && c.ConnectionMetrics != CountNever:

@@ -43,3 +43,16 @@ func TestConnectionMetricsIsOneOfThree(t *testing.T) {
 		}
 	}
 }
+
+func TestLimitsThatMakeNoSenseAreRefused(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		"max_processes: 0 is too few": func(c *Config) { c.MaxProcesses = 0 },
+		"loss_alert: neither":         func(c *Config) { c.LossAlert.Events = 0 },
+	} {
+		cfg := DefaultConfig()
+		change(&cfg)
+		if err := cfg.Validate(); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("Validate() = %v, want %s…", err, want)
+		}
+	}
+}

@@ -42,7 +42,7 @@ func openHot(cfg sensor.Config, want []pipeline.EventType, host string, enricher
 	if err != nil {
 		return nil, fmt.Errorf("read the clocks: %w", err)
 	}
-	h := &hot{decoder: decode.New(decode.Config{}, host, offset), enricher: enricher, log: log, offset: offset,
+	h := &hot{decoder: decode.New(decode.Config{MaxProcesses: cfg.MaxProcesses}, host, offset), enricher: enricher, log: log, offset: offset,
 		connects: connstat.New(enricher.Container)}
 	h.sensor, err = sensor.Open(cfg, want, log)
 	if err != nil {
