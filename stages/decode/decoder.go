@@ -69,6 +69,7 @@ func (d *Decoder) Decode(s pipeline.Sample, ev *pipeline.Event) (ok bool, err er
 	if d.rec.truncated {
 		ev.Flags |= pipeline.FlagTruncated
 	}
+	d.table.forget(h.Time)
 	switch ev.Type {
 	case pipeline.EventClone:
 		if h.Flags&flagThread == 0 { // threads belong to their process's entry

@@ -75,7 +75,6 @@ const unknown = "<NA>"
 // fork enters the child the record is about: a copy of its creator with the child's own numbers.
 func (d *Decoder) fork() {
 	h, t := d.rec.header, view[taskEvent](d.rec.fixed)
-	d.table.forget(h.Time)
 	if e := d.table.byPID[int32(h.Pid)]; e != nil && !e.Exited && e.is(h.Start) {
 		return // the scan of /proc was faster than the event, and knows more than it
 	}
@@ -136,7 +135,6 @@ func (d *Decoder) exec(ev *pipeline.Event) {
 // already told: two threads dying at the same instant can both be the last.
 func (d *Decoder) exit(ev *pipeline.Event) bool {
 	h, x := d.rec.header, view[exitEvent](d.rec.fixed)
-	d.table.forget(h.Time)
 	ev.Args[0] = uint64(uint32(x.Code))
 	e := d.table.byPID[int32(h.Pid)]
 	if e == nil || !e.is(h.Start) {
