@@ -49,7 +49,7 @@ vuln: ## known vulnerabilities, where their database can be reached
 	@scripts/vuln.sh
 
 bench: ## benchmarks of the hot and the durable half
-	go test -run '^$$' -bench . -benchmem ./sensor ./rules ./stages/decode ./stages/match ./stages/window ./pipeline/... ./cmd/tocsin
+	go test -run '^$$' -bench . -benchmem ./sensor ./rules ./stages/... ./pipeline/... ./cmd/tocsin
 
 bench-overhead: build ## CPU time of four kinds of work without and with the sensor (root, a quiet machine)
 	python3 scripts/overhead/overhead.py $(or $(ROUNDS),5) $(or $(OUT),/dev/null) -- ./bin/tocsin run --data-dir $$(mktemp -d)

@@ -15,7 +15,7 @@ import (
 
 	"github.com/tocsin-security/tocsin/pipeline/bus"
 	"github.com/tocsin-security/tocsin/stages/route"
-	"github.com/tocsin-security/tocsin/stages/window"
+	"github.com/tocsin-security/tocsin/store/shared"
 )
 
 // Loaded is a valid configuration and where it came from.
@@ -72,7 +72,7 @@ func (f *file) validate(body ast.Node, c *Config) {
 	f.validateSources(body, c)
 	f.invalid(body, "enrich", c.Enrich.Validate())
 	f.invalid(body, "http", c.HTTP.Validate())
-	f.invalid(body, "store", window.Validate(string(c.Store)))
+	f.invalid(body, "store", shared.Validate(string(c.Store)))
 	if !strings.HasPrefix(string(c.Bus), "http") {
 		f.invalid(body, "bus", bus.Config{URL: string(c.Bus)}.Validate())
 	}

@@ -2,29 +2,63 @@ package pipeline
 
 import "time"
 
-// Hit is one occurrence shown to a window of repeats.
-type Hit struct {
-	Key string        // what occurred: an alert's fingerprint
-	ID  string        // which occurrence: the alert's uuid; the same again is a redelivery, not a repeat
-	At  time.Time     // when it occurred
-	For time.Duration // how long repeats stay quiet from here on; 0: they do not
+// Window says when occurrences of one key amount to an alert. What is not asked for is zero; all that is
+// asked for must hold. docs/windows.md has the meaning of each part; every engine follows it.
+type Window struct {
+	Within   time.Duration `json:"within,omitempty"`   // how far back count, distinct, changed, new and the steps look
+	Count    uint64        `json:"count,omitempty"`    // more occurrences than this
+	Distinct uint64        `json:"distinct,omitempty"` // more values of Observation.Distinct than this
+	Rate     float64       `json:"rate,omitempty"`     // more occurrences a second than this, measured over RateSpan,
+	RateSpan time.Duration `json:"rate_span,omitempty"`
+	RateFor  time.Duration `json:"rate_for,omitempty"` // without a break for so long
+	Changed  time.Duration `json:"changed,omitempty"`  // Observation.Changed differs from the last one, remembered for so long
+	New      time.Duration `json:"new,omitempty"`      // Observation.New was not seen for so long
+	Steps    int           `json:"steps,omitempty"`    // so many steps in order; at most MaxSteps
+	Cooldown time.Duration `json:"cooldown,omitempty"` // no second alert for so long after one
 }
 
-// Seen is a window's answer to a Hit.
-type Seen struct {
-	First     bool      // it opened a quiet time: tell people; false: a repeat, counted for the next message
-	Count     uint64    // occurrences to tell: with First this one and the untold repeats before it, else 0
-	FirstSeen time.Time // of those occurrences
-	LastSeen  time.Time
-	Degraded  bool // the shared window could not be asked; a local one answered
+// MaxSteps bounds a sequence.
+const MaxSteps = 16
+
+// Span is how far back the occurrences themselves matter.
+func (w *Window) Span() time.Duration { return max(w.Within, w.RateSpan) }
+
+// Observation is one occurrence shown to a window. An engine does not keep its strings.
+type Observation struct {
+	Window *Window   `json:"window"`
+	Key    string    `json:"key"` // the rule and what it counts by: what is counted together
+	ID     string    `json:"id"`  // of the occurrence; the same again is a redelivery, not another one; "": never redelivered
+	At     time.Time `json:"at"`  // when it occurred
+	// Arrived is when it reached us: what At is measured against where clocks disagree.
+	Arrived  time.Time `json:"arrived"`
+	Distinct string    `json:"distinct,omitempty"` // "" here and below: the occurrence has no such value, and it counts for nothing
+	Changed  string    `json:"changed,omitempty"`
+	New      string    `json:"new,omitempty"`
+	Steps    uint16    `json:"steps,omitempty"` // bit n is set: it can be step n of the sequence, counted from 0
 }
 
-// Episode names one quiet time: the key and the occurrence that opened it.
-type Episode struct{ Key, ID string }
-
-// Repeats are what an Episode has seen after the occurrence that opened it.
-type Repeats struct {
-	Episode
-	N    uint64
-	Last time.Time // when the latest of them occurred; zero when there are none
+// Judged is a window's answer to an Observation.
+type Judged struct {
+	Fired    bool
+	Degraded bool // the shared store could not be asked; a local window answered
+	Sight
 }
+
+// Sight is what a window holds in view when it fires, the occurrence that made it fire included. Outputs
+// show it as %window.count and so on.
+type Sight struct {
+	Count    uint64      `json:"count"`
+	Distinct uint64      `json:"distinct,omitempty"`
+	Rate     float64     `json:"rate,omitempty"`   // occurrences a second over RateSpan
+	Values   []string    `json:"values,omitempty"` // the latest distinct values, latest last; at most MaxValues, each cut to MaxValue bytes
+	First    time.Time   `json:"first"`            // when the first and the last of the counted occurrences were
+	Last     time.Time   `json:"last"`
+	Previous string      `json:"previous,omitempty"` // the value before the change
+	Steps    []time.Time `json:"steps,omitempty"`    // when the steps were
+}
+
+// What a Sight shows of values at most.
+const (
+	MaxValues = 10
+	MaxValue  = 64
+)

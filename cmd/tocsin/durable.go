@@ -15,17 +15,19 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline/bus"
 	"github.com/tocsin-security/tocsin/pipeline/router"
 	"github.com/tocsin-security/tocsin/stages/dedupe"
+	"github.com/tocsin-security/tocsin/stages/dedupe/repeats"
 	"github.com/tocsin-security/tocsin/stages/match"
 	"github.com/tocsin-security/tocsin/stages/route"
-	"github.com/tocsin-security/tocsin/stages/window"
 	"github.com/tocsin-security/tocsin/store"
+	"github.com/tocsin-security/tocsin/store/shared"
 )
 
 // durable is the durable half: from an alert on the bus to messages that channels took.
 type durable struct {
 	bus     *bus.Bus
 	router  *router.Router
-	window  window.Window
+	shared  *shared.Store // nil: this process counts alone
+	repeats repeats.Engine
 	store   *store.Store
 	grouper *route.Grouper
 	dedupe  atomic.Pointer[dedupe.Dedupe]           // exchanged by a reload
@@ -58,20 +60,44 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	if d.store, err = store.Open(ctx, filepath.Join(p.cfg.DataDir, "tocsin.db")); err != nil {
 		return err
 	}
-	if d.window, err = window.Open(ctx, string(p.cfg.Store), reg, d.log); err != nil {
+	if err = d.openShared(ctx, string(p.cfg.Store), reg); err != nil {
 		return err
 	}
 	if d.router, err = router.New(router.Config{}, d.bus, reg, d.log); err != nil {
 		return err
 	}
-	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.window))
+	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.repeats))
 	d.payload.Store(p.payload)
-	d.grouper = route.NewGrouper(p.tree, d.store, d.window, d.router.PublishNotifications, d.log)
+	d.grouper = route.NewGrouper(p.tree, d.store, d.repeats, d.router.PublishNotifications, d.log)
 	d.router.HandleAlerts(d.handleAlerts)
 	if err := d.router.HandleEvents(d.handleEvent); err != nil {
 		return err
 	}
 	return d.router.SetNotificationHandlers(ctx, p.deliver)
+}
+
+// openShared opens the store that a fleet shares, where one is configured, and what counts in it.
+func (d *durable) openShared(ctx context.Context, url string, reg prometheus.Registerer) (err error) {
+	d.repeats = repeats.NewMemory(0)
+	if !shared.IsEmbedded(url) {
+		if d.shared, err = shared.Open(ctx, url, repeats.Scripts(), d.log); err != nil {
+			return err
+		}
+		d.repeats = repeats.NewShared(d.shared)
+	}
+	err = reg.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tocsin_store_degraded",
+		Help: "1 while the shared store does not answer and a local one stands in.",
+	}, func() float64 {
+		if d.shared != nil && d.shared.Degraded() {
+			return 1
+		}
+		return 0
+	}))
+	if err != nil {
+		return fmt.Errorf("register the store's metrics: %w", err)
+	}
+	return nil
 }
 
 // handleAlerts is what happens to a batch between the bus and the groups. nil acknowledges it.
@@ -112,7 +138,7 @@ func (d *durable) replace(ctx context.Context, p *plan) error {
 	}
 	d.grouper.SetTree(p.tree)
 	d.payload.Store(p.payload)
-	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.window))
+	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.repeats))
 	return nil
 }
 
@@ -127,8 +153,8 @@ func (d *durable) parts() []part {
 // close releases what was opened, in the opposite order.
 func (d *durable) close() error {
 	var errs []error
-	if d.window != nil {
-		errs = append(errs, d.window.Close())
+	if d.shared != nil {
+		errs = append(errs, d.shared.Close())
 	}
 	if d.store != nil {
 		errs = append(errs, d.store.Close())

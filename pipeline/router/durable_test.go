@@ -18,8 +18,8 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline/bus"
 	"github.com/tocsin-security/tocsin/pipeline/router"
 	"github.com/tocsin-security/tocsin/stages/dedupe"
+	"github.com/tocsin-security/tocsin/stages/dedupe/repeats"
 	"github.com/tocsin-security/tocsin/stages/route"
-	"github.com/tocsin-security/tocsin/stages/window"
 	"github.com/tocsin-security/tocsin/store"
 )
 
@@ -90,7 +90,7 @@ func open(o options) (*durable, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := window.NewMemory(0)
+	w := repeats.NewMemory(0)
 	dd := dedupe.New(dedupe.Config{For: duration(o.quiet)}, w)
 	g := route.NewGrouper(tree, st, w, r.PublishNotifications, log)
 	handle := router.AlertsFunc(func(ctx context.Context, alerts []pipeline.Alert) error {

@@ -1,4 +1,4 @@
-package window_test
+package repeats_test
 
 import (
 	"strconv"
@@ -6,11 +6,11 @@ import (
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
-	"github.com/tocsin-security/tocsin/stages/window"
+	"github.com/tocsin-security/tocsin/stages/dedupe/repeats"
 )
 
 // A batch of 256 hits, nine of ten of them repeats. An op is a hit.
-func benchmarkObserve(b *testing.B, w window.Window) {
+func benchmarkObserve(b *testing.B, w repeats.Engine) {
 	now := time.Now()
 	batch := make([]pipeline.Hit, 256)
 	b.ReportAllocs()
@@ -29,4 +29,4 @@ func benchmarkObserve(b *testing.B, w window.Window) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "hits/s")
 }
 
-func BenchmarkMemory(b *testing.B) { benchmarkObserve(b, window.NewMemory(0)) }
+func BenchmarkMemory(b *testing.B) { benchmarkObserve(b, repeats.NewMemory(0)) }

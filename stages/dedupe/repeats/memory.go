@@ -1,11 +1,10 @@
-// Package window remembers what has been told to people and counts what repeats it. A window opens with
+// Package repeats remembers what has been told to people and counts what repeats it. An episode opens with
 // the first occurrence of a key and stays for that occurrence's quiet time; repeats inside it are
-// counted for the next message. There is one in memory, for a single process, and one in Redis, for a
-// fleet that counts as one; both pass the suite in windowtest.
+// counted for the next message. There is a Memory, for a single process, and a Shared, for a fleet that
+// counts as one; both pass the suite in repeatstest.
 //
-// A window never withholds an alert because of its own trouble: when it does not know, the occurrence
-// is a first one.
-package window
+// An alert is never withheld because of trouble here: what is not known is a first occurrence.
+package repeats
 
 import (
 	"context"
@@ -20,7 +19,19 @@ import (
 // occurrence is told again, early.
 const MaxKeys = 1_000_000
 
-// Memory is the window of one process; a restart forgets it. It is safe for concurrent use.
+// Engine is what both do; see Memory for the methods.
+type Engine interface {
+	Observe(ctx context.Context, hits []pipeline.Hit) ([]pipeline.Seen, error)
+	Untold(ctx context.Context, of []pipeline.Episode) ([]pipeline.Repeats, error)
+	Told(ctx context.Context, repeats []pipeline.Repeats) error
+}
+
+var (
+	_ Engine = (*Memory)(nil)
+	_ Engine = (*Shared)(nil)
+)
+
+// Memory is the memory of one process; a restart forgets it. It is safe for concurrent use.
 type Memory struct {
 	max     int
 	evicted atomic.Uint64
@@ -29,7 +40,7 @@ type Memory struct {
 	keys map[string]*episode
 }
 
-// NewMemory makes a window of at most maxKeys keys; 0 means MaxKeys.
+// NewMemory makes a Memory of at most maxKeys keys; 0 means MaxKeys.
 func NewMemory(maxKeys int) *Memory {
 	if maxKeys <= 0 {
 		maxKeys = MaxKeys
@@ -37,7 +48,7 @@ func NewMemory(maxKeys int) *Memory {
 	return &Memory{max: maxKeys, keys: map[string]*episode{}}
 }
 
-// Observe shows occurrences to the window, in order.
+// Observe shows occurrences, in order.
 func (m *Memory) Observe(_ context.Context, hits []pipeline.Hit) ([]pipeline.Seen, error) {
 	seen := make([]pipeline.Seen, len(hits))
 	m.mu.Lock()
@@ -89,12 +100,6 @@ func (m *Memory) Len() int {
 	defer m.mu.Unlock()
 	return len(m.keys)
 }
-
-// Degraded is always false: there is no better window behind this one.
-func (m *Memory) Degraded() bool { return false }
-
-// Close does nothing.
-func (m *Memory) Close() error { return nil }
 
 // makeRoom is called for every new key and looks at two others, so that what has expired goes about as
 // fast as new keys come, without a sweep that stops the world. A map's order of iteration starts at

@@ -1,5 +1,5 @@
-// Package windowtest is the contract of a dedupe window: every engine answers alike.
-package windowtest
+// Package repeatstest is the contract of the memory of repeats: every engine answers alike.
+package repeatstest
 
 import (
 	"fmt"
@@ -11,18 +11,18 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tocsin-security/tocsin/pipeline"
-	"github.com/tocsin-security/tocsin/stages/window"
+	"github.com/tocsin-security/tocsin/stages/dedupe/repeats"
 )
 
-// Run runs the contract; fresh makes an empty window, or empties one.
-func Run(t *testing.T, fresh func(t *testing.T) window.Window) {
-	for name, test := range map[string]func(*testing.T, window.Window){
-		"the first occurrence passes, the next are repeats":        testQuiet,
-		"the alert that opened the window passes when redelivered": testRedelivery,
-		"after the quiet time the next one tells what repeated":    testNextTells,
-		"what a message has told is not told again":                testTold,
-		"telling late or twice changes nothing":                    testToldLate,
-		"a quiet time of zero lets everything pass":                testZero,
+// Run runs the contract; fresh makes an empty engine, or empties one.
+func Run(t *testing.T, fresh func(t *testing.T) repeats.Engine) {
+	for name, test := range map[string]func(*testing.T, repeats.Engine){
+		"the first occurrence passes, the next are repeats":         testQuiet,
+		"the alert that opened the episode passes when redelivered": testRedelivery,
+		"after the quiet time the next one tells what repeated":     testNextTells,
+		"what a message has told is not told again":                 testTold,
+		"telling late or twice changes nothing":                     testToldLate,
+		"a quiet time of zero lets everything pass":                 testZero,
 		"keys do not mix":                           testKeys,
 		"a late occurrence is a repeat":             testLate,
 		"a clock that jumped back does not silence": testClockJump,
@@ -51,7 +51,7 @@ func first(count uint64, from, to time.Duration) pipeline.Seen {
 var repeat = pipeline.Seen{}
 
 // step observes one hit and compares the answer.
-func step(t *testing.T, w window.Window, h pipeline.Hit, want pipeline.Seen) {
+func step(t *testing.T, w repeats.Engine, h pipeline.Hit, want pipeline.Seen) {
 	t.Helper()
 	got, err := w.Observe(t.Context(), []pipeline.Hit{h})
 	if err != nil {
@@ -62,7 +62,7 @@ func step(t *testing.T, w window.Window, h pipeline.Hit, want pipeline.Seen) {
 	}
 }
 
-func untold(t *testing.T, w window.Window, key, id string, n uint64, last time.Duration) pipeline.Repeats {
+func untold(t *testing.T, w repeats.Engine, key, id string, n uint64, last time.Duration) pipeline.Repeats {
 	t.Helper()
 	of := pipeline.Episode{Key: key, ID: id}
 	got, err := w.Untold(t.Context(), []pipeline.Episode{of})
@@ -79,21 +79,21 @@ func untold(t *testing.T, w window.Window, key, id string, n uint64, last time.D
 	return want
 }
 
-func told(t *testing.T, w window.Window, r pipeline.Repeats) {
+func told(t *testing.T, w repeats.Engine, r pipeline.Repeats) {
 	t.Helper()
 	if err := w.Told(t.Context(), []pipeline.Repeats{r}); err != nil {
 		t.Fatalf("Told(%v): %v", r, err)
 	}
 }
 
-func testQuiet(t *testing.T, w window.Window) {
+func testQuiet(t *testing.T, w repeats.Engine) {
 	step(t, w, hit("k", "a", 0), first(1, 0, 0))
 	step(t, w, hit("k", "b", time.Minute), repeat)
 	step(t, w, hit("k", "c", quiet-time.Microsecond), repeat)
 	untold(t, w, "k", "a", 2, quiet-time.Microsecond)
 }
 
-func testRedelivery(t *testing.T, w window.Window) {
+func testRedelivery(t *testing.T, w repeats.Engine) {
 	step(t, w, hit("k", "a", 0), first(1, 0, 0))
 	step(t, w, hit("k", "a", 0), first(1, 0, 0))
 	step(t, w, hit("k", "b", time.Minute), repeat)
@@ -103,7 +103,7 @@ func testRedelivery(t *testing.T, w window.Window) {
 	step(t, w, hit("k", "c", quiet), first(2, time.Minute, quiet))
 }
 
-func testNextTells(t *testing.T, w window.Window) {
+func testNextTells(t *testing.T, w repeats.Engine) {
 	step(t, w, hit("k", "a", 0), first(1, 0, 0))
 	for i := range 36 {
 		step(t, w, hit("k", fmt.Sprint("r", i), time.Duration(i+1)*time.Second), repeat)
@@ -113,7 +113,7 @@ func testNextTells(t *testing.T, w window.Window) {
 	untold(t, w, "k", "a", 0, 0) // its repeats went with b
 }
 
-func testTold(t *testing.T, w window.Window) {
+func testTold(t *testing.T, w repeats.Engine) {
 	step(t, w, hit("k", "a", 0), first(1, 0, 0))
 	step(t, w, hit("k", "b", time.Second), repeat)
 	step(t, w, hit("k", "c", 2*time.Second), repeat)
@@ -123,7 +123,7 @@ func testTold(t *testing.T, w window.Window) {
 	step(t, w, hit("k", "e", quiet), first(2, 3*time.Second, quiet))
 }
 
-func testToldLate(t *testing.T, w window.Window) {
+func testToldLate(t *testing.T, w repeats.Engine) {
 	step(t, w, hit("k", "a", 0), first(1, 0, 0))
 	step(t, w, hit("k", "b", time.Second), repeat)
 	r := untold(t, w, "k", "a", 1, time.Second)
@@ -137,7 +137,7 @@ func testToldLate(t *testing.T, w window.Window) {
 	told(t, w, pipeline.Repeats{Episode: pipeline.Episode{Key: "unknown", ID: "x"}, N: 1, Last: at(0)})
 }
 
-func testZero(t *testing.T, w window.Window) {
+func testZero(t *testing.T, w repeats.Engine) {
 	for i, id := range []string{"a", "b", "c"} {
 		h := hit("k", id, time.Duration(i))
 		h.For, h.At = 0, at(0)
@@ -145,26 +145,26 @@ func testZero(t *testing.T, w window.Window) {
 	}
 }
 
-func testKeys(t *testing.T, w window.Window) {
+func testKeys(t *testing.T, w repeats.Engine) {
 	step(t, w, hit("k", "a", 0), first(1, 0, 0))
 	step(t, w, hit("l", "a", 0), first(1, 0, 0))
 	step(t, w, hit("k", "b", 1), repeat)
 	untold(t, w, "l", "a", 0, 0)
 }
 
-func testLate(t *testing.T, w window.Window) {
+func testLate(t *testing.T, w repeats.Engine) {
 	step(t, w, hit("k", "a", time.Minute), first(1, time.Minute, time.Minute))
 	step(t, w, hit("k", "b", 0), repeat)
 	untold(t, w, "k", "a", 1, time.Minute)
 }
 
-func testClockJump(t *testing.T, w window.Window) {
+func testClockJump(t *testing.T, w repeats.Engine) {
 	step(t, w, hit("k", "future", 0), first(1, 0, 0))
 	step(t, w, hit("k", "now", -time.Hour), first(1, -time.Hour, -time.Hour))
 	step(t, w, hit("k", "next", -time.Hour+time.Minute), repeat)
 }
 
-func testBatch(t *testing.T, w window.Window) {
+func testBatch(t *testing.T, w repeats.Engine) {
 	hits := []pipeline.Hit{
 		hit("k", "a", 0), hit("k", "b", time.Second), hit("l", "c", 0), hit("k", "d", quiet), hit("k", "a2", quiet+1e9),
 	}
@@ -183,7 +183,7 @@ func testBatch(t *testing.T, w window.Window) {
 
 // testReference plays random sequences on few keys and short quiet times against a reference that keeps
 // every occurrence.
-func testReference(t *testing.T, fresh func(t *testing.T) window.Window) {
+func testReference(t *testing.T, fresh func(t *testing.T) repeats.Engine) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w, ref := fresh(t), reference{}
 		now := time.Duration(0)

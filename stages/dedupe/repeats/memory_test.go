@@ -1,4 +1,4 @@
-package window_test
+package repeats_test
 
 import (
 	"fmt"
@@ -7,12 +7,12 @@ import (
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
-	"github.com/tocsin-security/tocsin/stages/window"
-	"github.com/tocsin-security/tocsin/stages/window/windowtest"
+	"github.com/tocsin-security/tocsin/stages/dedupe/repeats"
+	"github.com/tocsin-security/tocsin/stages/dedupe/repeats/repeatstest"
 )
 
 func TestMemory(t *testing.T) {
-	windowtest.Run(t, func(*testing.T) window.Window { return window.NewMemory(0) })
+	repeatstest.Run(t, func(*testing.T) repeats.Engine { return repeats.NewMemory(0) })
 }
 
 func hits(n int, key string, at time.Time) []pipeline.Hit {
@@ -23,7 +23,7 @@ func hits(n int, key string, at time.Time) []pipeline.Hit {
 	return all
 }
 
-func observe(t *testing.T, w window.Window, h []pipeline.Hit) []pipeline.Seen {
+func observe(t *testing.T, w repeats.Engine, h []pipeline.Hit) []pipeline.Seen {
 	t.Helper()
 	seen, err := w.Observe(t.Context(), h)
 	if err != nil {
@@ -33,7 +33,7 @@ func observe(t *testing.T, w window.Window, h []pipeline.Hit) []pipeline.Seen {
 }
 
 func TestMemoryForgetsWhatHasExpired(t *testing.T) {
-	w, now := window.NewMemory(0), time.Now()
+	w, now := repeats.NewMemory(0), time.Now()
 	observe(t, w, hits(1000, "old", now))
 	observe(t, w, hits(2000, "new", now.Add(time.Hour)))
 	if n := w.Len(); n > 2300 {
@@ -45,7 +45,7 @@ func TestMemoryForgetsWhatHasExpired(t *testing.T) {
 }
 
 func TestMemoryIsBounded(t *testing.T) {
-	w := window.NewMemory(100)
+	w := repeats.NewMemory(100)
 	observe(t, w, hits(300, "k", time.Now()))
 	if n := w.Len(); n > 100 {
 		t.Errorf("Len() = %d, want at most 100", n)
@@ -56,7 +56,7 @@ func TestMemoryIsBounded(t *testing.T) {
 }
 
 func TestMemoryCountsUnderConcurrency(t *testing.T) {
-	w, now := window.NewMemory(0), time.Now()
+	w, now := repeats.NewMemory(0), time.Now()
 	var wg sync.WaitGroup
 	for g := range 8 {
 		wg.Go(func() {

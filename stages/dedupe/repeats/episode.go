@@ -1,4 +1,4 @@
-package window
+package repeats
 
 import (
 	"time"
@@ -11,7 +11,7 @@ import (
 const keepUntold = 24 * time.Hour
 
 // episode is what is known of a key: the occurrence that opened its quiet time, and what came after.
-// redis.lua does the same; the contract suite holds the two together.
+// observe.lua does the same; the contract suite holds the two together.
 type episode struct {
 	id    string // the occurrence that opened it
 	open  int64  // when, in µs since the epoch, as everything here

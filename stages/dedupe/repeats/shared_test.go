@@ -1,0 +1,142 @@
+package repeats_test
+
+import (
+	"log/slog"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/stages/dedupe/repeats"
+	"github.com/tocsin-security/tocsin/stages/dedupe/repeats/repeatstest"
+	"github.com/tocsin-security/tocsin/store/shared"
+	"github.com/tocsin-security/tocsin/store/shared/redistest"
+)
+
+func openStore(t *testing.T, url string) *shared.Store {
+	t.Helper()
+	store, err := shared.Open(t.Context(), url, repeats.Scripts(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return store
+}
+
+func openShared(t *testing.T, url string) *repeats.Shared {
+	return repeats.NewShared(openStore(t, url))
+}
+
+func TestShared(t *testing.T) {
+	s := redistest.Start(t)
+	store := openStore(t, s.URL())
+	c := s.Client()
+	repeatstest.Run(t, func(t *testing.T) repeats.Engine {
+		if err := c.FlushDB(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if store.Degraded() {
+			t.Fatal("the store is degraded: the machine stalled for over 100 ms, or redis is gone")
+		}
+		return repeats.NewShared(store)
+	})
+}
+
+// Two processes on one Redis count as one.
+func TestSharedIsShared(t *testing.T) {
+	s := redistest.Start(t)
+	one, two, now := openShared(t, s.URL()), openShared(t, s.URL()), time.Now()
+	h := func(id string) []pipeline.Hit {
+		return []pipeline.Hit{{Key: "k", ID: id, At: now, For: time.Minute}}
+	}
+	if seen := observe(t, one, h("a")); !seen[0].First {
+		t.Errorf("first occurrence: %+v, want First", seen)
+	}
+	if seen := observe(t, two, h("b")); seen[0].First {
+		t.Errorf("repeat at the other process: %+v, want not First", seen)
+	}
+}
+
+func TestSharedKeysAllExpire(t *testing.T) {
+	s := redistest.Start(t)
+	w := openShared(t, s.URL())
+	observe(t, w, hits(3, "k", time.Now()))
+	repeats := hits(2, "k", time.Now())
+	repeats[0].ID = "repeat"
+	observe(t, w, repeats)
+	c := s.Client()
+	keys, err := c.Keys(t.Context(), "*").Result()
+	if err != nil || len(keys) != 3 {
+		t.Fatalf("KEYS = %v, %v, want 3", keys, err)
+	}
+	for _, key := range keys {
+		ttl, err := c.TTL(t.Context(), key).Result()
+		if err != nil || ttl <= 0 || ttl > 25*time.Hour {
+			t.Errorf("TTL %s = %s, %v: want one", key, ttl, err)
+		}
+		if !strings.HasPrefix(key, "tocsin:{k") {
+			t.Errorf("key %s is not hash-tagged by what it is about", key)
+		}
+	}
+}
+
+func TestSharedForgetsItsScripts(t *testing.T) {
+	s := redistest.Start(t)
+	w := openShared(t, s.URL())
+	c := s.Client()
+	if err := c.ScriptFlush(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if seen := observe(t, w, hits(1, "k", time.Now())); !seen[0].First || seen[0].Degraded {
+		t.Errorf("after SCRIPT FLUSH: %+v, want First and not Degraded", seen)
+	}
+}
+
+func TestSharedGoneAndBack(t *testing.T) {
+	for name, trouble := range map[string]struct{ begin, end func(*redistest.Server) }{
+		"killed":  {(*redistest.Server).Stop, (*redistest.Server).Start},
+		"stopped": {func(s *redistest.Server) { s.Signal(syscall.SIGSTOP) }, func(s *redistest.Server) { s.Signal(syscall.SIGCONT) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := redistest.Start(t)
+			store := openStore(t, s.URL())
+			w := repeats.NewShared(store)
+			now := time.Now()
+			observe(t, w, hits(1, "k", now))
+
+			trouble.begin(s)
+			again := hits(1, "k", now)
+			again[0].ID = "during"
+			if seen := observe(t, w, again); !seen[0].First || !seen[0].Degraded {
+				t.Errorf("while redis is away: %+v, want First (in doubt deliver) and Degraded", seen)
+			}
+			again[0].ID = "during too"
+			if seen := observe(t, w, again); seen[0].First {
+				t.Errorf("while redis is away, again: %+v, want the local window to know it", seen)
+			}
+
+			trouble.end(s)
+			redistest.Eventually(t, "the store is back", func() bool { return !store.Degraded() })
+			if seen := observe(t, w, hits(1, "after", now)); !seen[0].First || seen[0].Degraded {
+				t.Errorf("after redis is back: %+v, want First and not Degraded", seen)
+			}
+		})
+	}
+}
+
+func TestSharedThatDoesNotLetUsIn(t *testing.T) {
+	s := redistest.Start(t, "--requirepass", "s3cret")
+	w := openShared(t, "redis://:wrong@"+s.Addr)
+	if seen := observe(t, w, hits(1, "k", time.Now())); !seen[0].First || !seen[0].Degraded {
+		t.Errorf("with a wrong password: %+v, want First and Degraded", seen)
+	}
+	w = openShared(t, "redis://:s3cret@"+s.Addr)
+	if seen := observe(t, w, hits(1, "k", time.Now())); !seen[0].First || seen[0].Degraded {
+		t.Errorf("with the right password: %+v, want First and not Degraded", seen)
+	}
+}
