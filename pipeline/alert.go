@@ -85,6 +85,9 @@ type Alert struct {
 
 	Lossy bool `json:"lossy,omitempty"` // the kernel lost events around Time: what belongs to this may be missing
 
+	Window   *Sight    `json:"window,omitempty"`   // what the rule's window held in view when it fired
+	Unjudged *Unjudged `json:"unjudged,omitempty"` // not an alert yet: the store's window has to be asked
+
 	// QuietFor is how long repeats of this fingerprint stay quiet; 0 means the configured default.
 	QuietFor time.Duration `json:"quiet_for,omitempty"`
 

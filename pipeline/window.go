@@ -62,3 +62,17 @@ const (
 	MaxValues = 10
 	MaxValue  = 64
 )
+
+// Unjudged is what an alert waits for whose window is the store's: the router asks, and finishes the alert
+// or drops it.
+type Unjudged struct {
+	Observation Observation  `json:"observation"`
+	Output      []OutputPart `json:"output"` // of which the alert's output will be made
+}
+
+// OutputPart is text, or what a window shows there.
+type OutputPart struct {
+	Text  string `json:"text,omitempty"`
+	Sight string `json:"sight,omitempty"` // window.count and so on
+	Width int    `json:"width,omitempty"` // of the value, padded as other fields are
+}

@@ -47,6 +47,7 @@ type Rule struct {
 	Code    *filter.Condition
 	Output  *filter.Output
 	Extra   []Extra // fields that the configuration adds
+	Window  *Window // nil: every occurrence is an alert
 }
 
 // Runs reports whether the rule takes part in matching.

@@ -1,0 +1,47 @@
+package rules
+
+import (
+	"github.com/tocsin-security/tocsin/filter"
+	"github.com/tocsin-security/tocsin/filter/field"
+	"github.com/tocsin-security/tocsin/filter/payload"
+	"github.com/tocsin-security/tocsin/filter/syntax"
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// Window is the window key of a rule, compiled. Of the fields those of Payload are set for structured
+// events, the others for the kernel's.
+type Window struct {
+	pipeline.Window
+	At syntax.Pos
+
+	By                     []field.Ref // what is counted together; empty: all occurrences of the rule
+	Distinct, Changed, New *field.Ref  // nil: not asked for
+	Payload                *PayloadWindow
+
+	// Local says that a key lives on one node, so that its memory can count alone.
+	Local  bool
+	Steps  []Step
+	Output []WindowPart // in place of Rule.Output
+}
+
+// PayloadWindow is the fields of a window over structured events.
+type PayloadWindow struct {
+	By                     []payload.Path
+	Distinct, Changed, New *payload.Path
+}
+
+// Step is one step of a sequence.
+type Step struct {
+	Name    string
+	Node    syntax.Node        // the rule's condition and the step's own
+	Code    *filter.Condition  // of a rule for the kernel's events
+	Payload *payload.Condition // of one for structured events
+}
+
+// WindowPart is a piece of an output: text with fields, or what the window shows there.
+type WindowPart struct {
+	Output  *filter.Output
+	Payload *payload.Output
+	Sight   string // window.count and so on; "" for the other two
+	Width   int
+}
