@@ -76,12 +76,17 @@ func (r *ring) submit(request sqe, skip bool) (int32, error) {
 
 // send submits a request and does not wait for its end.
 func (r *ring) send(request sqe) error {
+	r.queue(request)
+	return r.enter(1, 0)
+}
+
+// queue puts a request where the kernel finds it when it is told to submit.
+func (r *ring) queue(request sqe) {
 	tail := *r.word(r.params.sq.tail)
 	index := tail & *r.word(r.params.sq.mask)
 	*(*sqe)(unsafe.Pointer(&r.sqes[index*64])) = request
 	*r.word(r.params.sq.array + index*4) = index
 	atomic.StoreUint32(r.word(r.params.sq.tail), tail+1)
-	return r.enter(1, 0)
 }
 
 // result waits for the end of a request and returns what it ended with. A signal ends a wait early, also
