@@ -90,7 +90,7 @@ func open(o options) (*durable, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := repeats.NewMemory(0)
+	w := repeats.OpenMemory(ctx, 0, st.Repeats(), log)
 	dd := dedupe.New(dedupe.Config{For: duration(o.quiet)}, w)
 	g := route.NewGrouper(tree, st, w, r.PublishNotifications, log)
 	handle := router.AlertsFunc(func(ctx context.Context, alerts []pipeline.Alert) error {
