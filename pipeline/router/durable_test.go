@@ -29,6 +29,7 @@ type durable struct {
 	bus     *bus.Bus
 	store   *store.Store
 	grouper *route.Grouper
+	repeats *repeats.Memory
 	reg     *prometheus.Registry
 	stop    func() error // waits until all is stopped and closed
 }
@@ -113,8 +114,9 @@ func open(o options) (*durable, error) {
 	var group errgroup.Group
 	group.Go(func() error { return r.Run(run) })
 	group.Go(func() error { return g.Run(run) })
+	group.Go(func() error { return dedupe.NewCloser(w, g.Add, log).Run(run) })
 	<-r.Running()
-	return &durable{Router: r, bus: b, store: st, grouper: g, reg: reg, stop: func() error {
+	return &durable{Router: r, bus: b, store: st, grouper: g, repeats: w, reg: reg, stop: func() error {
 		cancel()
 		return errors.Join(group.Wait(), b.Close(), st.Close())
 	}}, nil
