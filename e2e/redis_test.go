@@ -95,5 +95,15 @@ func TestRedisGoneDeliversAnyway(t *testing.T) {
 	if !strings.Contains(p.stderr.String(), "level=WARN") {
 		t.Error("the log has no warning that Redis is gone")
 	}
+	eventually(t, "people are told that the store is away", func() error {
+		for _, post := range sink.received() {
+			for _, a := range post.Alerts {
+				if a.Labels["rule"] == "Shared store away" {
+					return nil
+				}
+			}
+		}
+		return fmt.Errorf("delivered %v", objects(sink.received()))
+	})
 	p.stop(t)
 }

@@ -85,7 +85,12 @@ func (d *durable) openShared(ctx context.Context, url string, reg prometheus.Reg
 		}
 		d.repeats = repeats.NewShared(d.shared)
 	}
-	err = reg.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	return d.registerStore(reg)
+}
+
+// registerStore makes metrics of the shared store; where there is none only that none is away.
+func (d *durable) registerStore(reg prometheus.Registerer) error {
+	metrics := []prometheus.Collector{prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tocsin_store_degraded",
 		Help: "1 while the shared store does not answer and a local one stands in.",
 	}, func() float64 {
@@ -93,9 +98,14 @@ func (d *durable) openShared(ctx context.Context, url string, reg prometheus.Reg
 			return 1
 		}
 		return 0
-	}))
-	if err != nil {
-		return fmt.Errorf("register the store's metrics: %w", err)
+	})}
+	if d.shared != nil {
+		metrics = append(metrics, d.shared.Metrics()...)
+	}
+	for _, m := range metrics {
+		if err := reg.Register(m); err != nil {
+			return fmt.Errorf("register the store's metrics: %w", err)
+		}
 	}
 	return nil
 }
