@@ -28,7 +28,7 @@ func (a *address) options() (*redis.UniversalOptions, error) {
 		Username: a.user, Password: a.password,
 		SentinelUsername: a.sentinelUser, SentinelPassword: a.sentinelPassword,
 		Protocol: 2, IdentitySuffix: "tocsin",
-		DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second, ContextTimeoutEnabled: true,
+		DialTimeout: time.Second, ReadTimeout: max(time.Second, a.budget), WriteTimeout: max(time.Second, a.budget), ContextTimeoutEnabled: true,
 		MaxRetries: -1, DialerRetries: 1, // a stand-in is quicker, and a script run again counts twice
 		// Redirections of a cluster are followed, without a pause: the budget is short.
 		MaxRedirects: 3, MinRetryBackoff: time.Millisecond, MaxRetryBackoff: 8 * time.Millisecond,

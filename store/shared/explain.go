@@ -43,16 +43,16 @@ var said = []struct{ reply, sentence string }{
 	{"redis: all sentinels specified in configuration are unreachable", "no Sentinel answers or knows the master: check their addresses and the master's name"},
 }
 
-// explain says in a sentence why a store is away, and what to do where that is known. secure: it is asked
-// with TLS.
-func explain(err error, secure bool) string {
+// explain says in a sentence why a store is away, and what to do where that is known.
+func (s *Store) explain(err error) string {
+	secure, budget := s.opts.TLSConfig != nil, s.budget.String()
 	var odd *unfit
 	if errors.As(err, &odd) {
 		return odd.Error()
 	}
-	for _, s := range said {
-		if strings.Contains(err.Error(), s.reply) {
-			return s.sentence
+	for _, reply := range said {
+		if strings.Contains(err.Error(), reply.reply) {
+			return reply.sentence
 		}
 	}
 	if sentence := explainTLS(err); sentence != "" {
@@ -67,9 +67,9 @@ func explain(err error, secure bool) string {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 		return "a file of the store's URL cannot be read"
 	case isTimeout(err) && secure:
-		return "redis does not answer in time: it hangs, is overloaded, is too far away for " + budget.String() + ", or does not speak TLS (redis://)"
+		return "redis does not answer in time: it hangs, is overloaded, is too far away for " + budget + ", or does not speak TLS (redis://)"
 	case isTimeout(err):
-		return "redis does not answer in time: it hangs, is overloaded, or is too far away for " + budget.String()
+		return "redis does not answer in time: it hangs, is overloaded, or is too far away for " + budget
 	case errors.As(err, &op) && op.Op == "dial":
 		return "redis cannot be reached: is it running, and is the address right?"
 	case errors.As(err, &reply):

@@ -14,7 +14,7 @@ func (s *Store) degrade(err error) {
 	if s.last.N > 0 && now.Sub(s.last.Ended) >= steady {
 		s.wait = minProbe
 	}
-	s.last = Outage{N: s.outages.Add(1), Begun: now, Reason: explain(err, s.opts.TLSConfig != nil)}
+	s.last = Outage{N: s.outages.Add(1), Begun: now, Reason: s.explain(err)}
 	s.log.Warn("the shared store is away; local windows take over and repeats may be told twice",
 		"reason", s.last.Reason, "err", err, "store", s.opts.Addrs)
 	s.away.Store(true)
@@ -54,7 +54,7 @@ func (s *Store) stillAway(err error) {
 		return
 	}
 	s.last.Looks++
-	if reason := explain(err, s.opts.TLSConfig != nil); reason != s.last.Reason {
+	if reason := s.explain(err); reason != s.last.Reason {
 		s.last.Reason = reason
 		s.log.Warn("the shared store is still away", "reason", reason, "err", err, "store", s.opts.Addrs)
 		return

@@ -44,7 +44,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	for i, tag := range tags {
 		calls[i] = Call{Keys: []string{"tocsin:{" + tag + "}:probe"}, Args: []any{1}}
 	}
-	ctx, cancel = context.WithTimeout(ctx, budget)
+	ctx, cancel = context.WithTimeout(ctx, s.budget)
 	defer cancel()
 	if _, err := run(ctx, client, probeScript, calls); err != nil {
 		return fmt.Errorf("try a write: %w", err)

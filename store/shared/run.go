@@ -9,9 +9,6 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// budget is how long the store may take for a batch.
-const budget = 100 * time.Millisecond
-
 // maxBatch is how many calls are sent before their replies are waited for: what a slow Redis has to do for
 // us at most when we give it up, and what it can do well within the budget.
 const maxBatch = 256
@@ -55,7 +52,7 @@ func (s *Store) ask(ctx context.Context, talk func(context.Context, redis.Univer
 	if client == nil || s.away.Load() {
 		return nil, ErrAway
 	}
-	limited, cancel := context.WithTimeout(ctx, budget)
+	limited, cancel := context.WithTimeout(ctx, s.budget)
 	defer cancel()
 	begun := time.Now()
 	replies, err := talk(limited, *client)

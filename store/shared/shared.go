@@ -42,6 +42,7 @@ type Outage struct {
 type Store struct {
 	opts    *redis.UniversalOptions
 	client  atomic.Pointer[redis.UniversalClient] // nil: not known yet what is there
+	budget  time.Duration
 	scripts []*Script
 	log     *slog.Logger
 	took    prometheus.Histogram
@@ -66,10 +67,10 @@ func Open(ctx context.Context, rawURL string, scripts []*Script, log *slog.Logge
 		return nil, err
 	}
 	silence()
-	s := &Store{scripts: scripts, log: log, wait: minProbe, took: prometheus.NewHistogram(prometheus.HistogramOpts{
+	s := &Store{budget: addr.budget, scripts: scripts, log: log, wait: minProbe, took: prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name:    "tocsin_store_request_seconds",
 		Help:    "How long the shared store took for a batch.",
-		Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .075, .1},
+		Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .075, .1, .25, 1},
 	})}
 	if s.opts, err = addr.options(); err != nil {
 		return nil, fmt.Errorf("store: %w", err)

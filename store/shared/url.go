@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Embedded names the store of a single process, which this package has nothing to do with.
@@ -44,14 +45,19 @@ type address struct {
 	sentinelUser         string
 	sentinelPassword     string
 	sentinelPasswordFile string
+	timeout              string
+	budget               time.Duration // timeout, read
 }
+
+// defaultBudget is how long the store may take for a batch: an alert waits so long at most when it is away.
+const defaultBudget = 100 * time.Millisecond
 
 // keys are the query's keys, and where their values go.
 func (a *address) keys() map[string]*string {
 	return map[string]*string{
 		"password_file": &a.passwordFile, "ca_file": &a.caFile, "cert_file": &a.certFile, "key_file": &a.keyFile,
 		"server_name": &a.serverName, "sentinel_user": &a.sentinelUser, "sentinel_password": &a.sentinelPassword,
-		"sentinel_password_file": &a.sentinelPasswordFile,
+		"sentinel_password_file": &a.sentinelPasswordFile, "timeout": &a.timeout,
 	}
 }
 
@@ -155,6 +161,12 @@ func (a *address) parseQuery(query string) error {
 			return fmt.Errorf("store: unknown key %q: known are %s", key, strings.Join(names, ", "))
 		}
 		*to = v[0]
+	}
+	a.budget = defaultBudget
+	if a.timeout != "" {
+		if a.budget, err = time.ParseDuration(a.timeout); err != nil || a.budget < time.Millisecond || a.budget > time.Minute {
+			return errors.New("store: timeout is how long a batch may take: 1ms to 1m, 100ms is the default")
+		}
 	}
 	switch {
 	case a.password != "" && a.passwordFile != "", a.sentinelPassword != "" && a.sentinelPasswordFile != "":

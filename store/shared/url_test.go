@@ -26,6 +26,7 @@ func TestOpenRefuses(t *testing.T) {
 		"TLS's files without TLS":           {"redis://u:s3cret@host?ca_file=f", "rediss://"},
 		"Sentinels without a master":        {"redis+sentinel://u:s3cret@host", "which master"},
 		"a Sentinel's user without any":     {"redis://u:s3cret@host?sentinel_user=x", "redis+sentinel"},
+		"a timeout that is none":            {"redis://u:s3cret@host?timeout=soon", "timeout"},
 		"a CA that is not there":            {"rediss://u:s3cret@host?ca_file=/nonexistent", "ca_file"},
 		"a password file that is not there": {"redis://u@host?password_file=/nonexistent", "password"},
 		"a key file that is not there":      {"rediss://host?cert_file=/nonexistent&key_file=/nonexistent", "cert_file"},
@@ -49,7 +50,7 @@ func TestValidateAccepts(t *testing.T) {
 		"", "embedded", "redis://host", "redis://host:6380/3", "redis://user:p%40ss%2F@host:6379/0", "redis://:pass@a:1,b:2,c",
 		"rediss://host?ca_file=ca.pem&server_name=redis.example.org", "redis://[::1]:6379,[::2]",
 		"redis+sentinel://user:pass@h1,h2:26380/mymaster/2?sentinel_user=s&sentinel_password=p",
-		"rediss+sentinel://h1/mymaster?cert_file=c&key_file=k&password_file=p",
+		"redis://host?timeout=250ms", "rediss+sentinel://h1/mymaster?cert_file=c&key_file=k&password_file=p",
 	} {
 		if err := shared.Validate(url); err != nil {
 			t.Errorf("Validate(%q): %v", url, err)
