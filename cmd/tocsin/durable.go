@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +19,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/dedupe/repeats"
 	"github.com/tocsin-security/tocsin/stages/match"
 	"github.com/tocsin-security/tocsin/stages/route"
+	"github.com/tocsin-security/tocsin/stages/window"
 	"github.com/tocsin-security/tocsin/store"
 	"github.com/tocsin-security/tocsin/store/shared"
 )
@@ -80,7 +82,8 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 func (d *durable) openShared(ctx context.Context, url string, reg prometheus.Registerer) (err error) {
 	d.repeats = repeats.NewMemory(0)
 	if !shared.IsEmbedded(url) {
-		if d.shared, err = shared.Open(ctx, url, repeats.Scripts(), d.log); err != nil {
+		scripts := slices.Concat(repeats.Scripts(), window.Scripts())
+		if d.shared, err = shared.Open(ctx, url, scripts, d.log); err != nil {
 			return err
 		}
 		d.repeats = repeats.NewShared(d.shared)

@@ -61,7 +61,7 @@ func (s *shard) endEstimate(x *extra) {
 	if x.estimate != 0 {
 		s.estimates[x.estimate-1] = nil
 		x.estimate = 0
-		s.bytes -= estimateBytes
+		s.refund(estimateBytes)
 	}
 }
 

@@ -96,7 +96,7 @@ func (s *shard) endLine(k *key) {
 		k.line = *s.lines.at(k.other)
 		s.lines.put(k.other)
 		k.other = 0
-		s.bytes -= lineBytes
+		s.refund(lineBytes)
 	}
 	k.lines--
 }
@@ -116,7 +116,7 @@ func (s *shard) clearLine(l *line) {
 	}
 	s.extras.put(l.extra)
 	l.extra = 0
-	s.bytes -= extraBytes
+	s.refund(extraBytes)
 }
 
 func abs(v int64) int64 { return max(v, -v) }

@@ -9,10 +9,9 @@ import (
 
 const (
 	maxShards = 8 // so many goroutines rarely wait for each other
-	// A shard has room for so much, or there are fewer: bounds hold for each, and the least recently touched
-	// key of a shard with few is a poor choice.
-	leastShardKeys  = 4096
-	leastShardBytes = 8 << 20
+	// There is a shard for so many keys, or for one: what has to go goes from the shard that needs the room,
+	// and of few keys the least recently touched may have been touched a moment ago.
+	leastShardKeys = 4096
 )
 
 // Memory is the engine of one process; a restart forgets it. It is safe for concurrent use.
@@ -22,6 +21,7 @@ const (
 // that happens to any two once in forty million runs, among the values of a key far less.
 type Memory struct {
 	seed   maphash.Seed
+	room   room
 	shards []*shard
 }
 
@@ -30,12 +30,12 @@ var _ Engine = (*Memory)(nil)
 // NewMemory makes a Memory; cfg is valid.
 func NewMemory(cfg Config) *Memory {
 	n := 1
-	for n < maxShards && cfg.MaxKeys/(2*n) >= leastShardKeys && int(cfg.MaxBytes)/(2*n) >= leastShardBytes {
+	for n < maxShards && cfg.MaxKeys/(2*n) >= leastShardKeys {
 		n *= 2
 	}
 	m := &Memory{seed: maphash.MakeSeed(), shards: make([]*shard, n)}
 	for i := range m.shards {
-		m.shards[i] = newShard(cfg, cfg.MaxKeys/n, int(cfg.MaxBytes)/n)
+		m.shards[i] = newShard(cfg, &m.room)
 	}
 	return m
 }
@@ -72,30 +72,10 @@ func (m *Memory) hash(text string) uint64 {
 }
 
 // Keys is how many keys are remembered, some of which may have expired.
-func (m *Memory) Keys() int {
-	n := 0
-	m.each(func(s *shard) { n += len(s.index) })
-	return n
-}
+func (m *Memory) Keys() int { return int(m.room.keys.Load()) }
 
 // Bytes is what they take.
-func (m *Memory) Bytes() int {
-	n := 0
-	m.each(func(s *shard) { n += s.bytes })
-	return n
-}
+func (m *Memory) Bytes() int64 { return m.room.bytes.Load() }
 
 // Evicted is how many keys were forgotten for want of room.
-func (m *Memory) Evicted() uint64 {
-	var n uint64
-	m.each(func(s *shard) { n += s.evicted })
-	return n
-}
-
-func (m *Memory) each(f func(*shard)) {
-	for _, s := range m.shards {
-		s.mu.Lock()
-		f(s)
-		s.mu.Unlock()
-	}
-}
+func (m *Memory) Evicted() uint64 { return m.room.evicted.Load() }

@@ -2,6 +2,7 @@ package window
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 )
@@ -13,8 +14,7 @@ type shard struct {
 
 	cfg      Config
 	lateness int64 // as all times here in µs
-	maxKeys  int
-	maxBytes int
+	room     *room
 
 	index  map[uint64]uint32 // hash of a key to its number
 	keys   slab[key]
@@ -23,11 +23,9 @@ type shard struct {
 	pasts  slab[past]
 	arena  arena
 
-	bytes          int    // what the keys take
 	newest, oldest uint32 // ends of the list of keys by their latest touch
 	current        uint32 // is being judged: not evicted
 	hand           uint32 // the key that was looked at last for having expired
-	evicted        uint64
 
 	estimates []*estimate // nil: free
 
@@ -56,11 +54,14 @@ const (
 	pastBytes  = int(unsafe.Sizeof(past{}))
 )
 
-func newShard(cfg Config, maxKeys, maxBytes int) *shard {
-	return &shard{
-		cfg: cfg, lateness: time.Duration(cfg.Lateness).Microseconds(), maxKeys: maxKeys, maxBytes: maxBytes,
-		index: map[uint64]uint32{},
-	}
+// room is what all shards together take.
+type room struct {
+	keys, bytes atomic.Int64
+	evicted     atomic.Uint64
+}
+
+func newShard(cfg Config, r *room) *shard {
+	return &shard{cfg: cfg, lateness: time.Duration(cfg.Lateness).Microseconds(), room: r, index: map[uint64]uint32{}}
 }
 
 // keyOf finds the key of an occurrence, or makes it.
@@ -79,7 +80,7 @@ func (s *shard) keyOf(this *occurrence) *key {
 	}
 	s.current = 0
 	s.sweep(this.arrived)
-	if len(s.index) >= s.maxKeys {
+	if s.room.keys.Add(1) > int64(s.cfg.MaxKeys) {
 		s.evict()
 	}
 	s.charge(keyBytes)
@@ -112,10 +113,16 @@ func (s *shard) sweep(now int64) {
 
 // charge counts what is about to be taken, and makes room for it.
 func (s *shard) charge(bytes int) {
-	for s.bytes+bytes > s.maxBytes && s.evict() {
+	for s.room.bytes.Add(int64(bytes)) > int64(s.cfg.MaxBytes) {
+		s.refund(bytes)
+		if !s.evict() {
+			s.room.bytes.Add(int64(bytes))
+			return // nobody else is here: the other shards will
+		}
 	}
-	s.bytes += bytes
 }
+
+func (s *shard) refund(bytes int) { s.room.bytes.Add(-int64(bytes)) }
 
 // evict forgets the key that was touched least recently, except the one that is being judged.
 func (s *shard) evict() bool {
@@ -126,7 +133,7 @@ func (s *shard) evict() bool {
 	if n == 0 {
 		return false
 	}
-	s.evicted++
+	s.room.evicted.Add(1)
 	s.forget(n)
 	return true
 }
@@ -137,7 +144,8 @@ func (s *shard) forget(n uint32) {
 	s.unlink(n, k)
 	delete(s.index, k.hash)
 	s.keys.put(n)
-	s.bytes -= keyBytes
+	s.room.keys.Add(-1)
+	s.refund(keyBytes)
 }
 
 // clear forgets all that is known of a key.
@@ -153,7 +161,7 @@ func (s *shard) clear(k *key) {
 		}
 		s.pasts.put(k.past)
 		k.past = 0
-		s.bytes -= pastBytes
+		s.refund(pastBytes)
 	}
 }
 
@@ -196,5 +204,5 @@ func (s *shard) alloc(order uint8) uint32 {
 
 func (s *shard) release(ref uint32, order uint8) {
 	s.arena.release(ref, order)
-	s.bytes -= pairBytes << order
+	s.refund(pairBytes << order)
 }
