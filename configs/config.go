@@ -15,6 +15,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/render"
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/stages/whitelist"
+	"github.com/tocsin-security/tocsin/stages/window"
 )
 
 // Config is a whole configuration file. Each block belongs to the package that uses it.
@@ -25,9 +26,11 @@ type Config struct {
 	Sources   Sources          `yaml:"sources"`
 	Whitelist whitelist.Config `yaml:"whitelist"`
 	Enrich    enrich.Config    `yaml:"enrich"`
+	Windows   window.Config    `yaml:"windows"`
 	Dedupe    dedupe.Config    `yaml:"dedupe"`
-	Bus       pipeline.Secret  `yaml:"bus"`   // a URL, which may hold a password; or embedded
-	Store     pipeline.Secret  `yaml:"store"` // likewise
+	Bus       pipeline.Secret  `yaml:"bus"`        // a URL, which may hold a password; or embedded
+	Store     pipeline.Secret  `yaml:"store"`      // likewise
+	StoreFile string           `yaml:"store_file"` // holds the URL, in place of store
 	HTTP      api.Config       `yaml:"http"`
 	Render    render.Config    `yaml:"render"`
 
@@ -62,6 +65,7 @@ func Defaults() Config {
 		Sensor:  sensor.DefaultConfig(),
 		Rules:   rules.DefaultConfig(),
 		Enrich:  enrich.DefaultConfig(),
+		Windows: window.DefaultConfig(),
 		Bus:     "embedded",
 		Store:   "embedded",
 		HTTP:    api.DefaultConfig(),

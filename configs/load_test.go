@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/stages/window"
 )
 
 // minimal is a valid configuration; cases add to it from line 3 on.
@@ -51,6 +53,8 @@ func TestMistakesAreReportedWithPlaceAndHint(t *testing.T) {
 		"an unknown store":                   {minimal + "store: mysql://x\n", []string{"t.yaml:3:8", "mysql"}},
 		"an unknown time zone":               {minimal + "render: {time_zone: Mars/Base}\n", []string{"t.yaml:3:21", "Mars/Base"}},
 		"an open listener":                   {minimal + "http: {listen: ':8686'}\n", []string{"t.yaml:3:16", "allow_anonymous"}},
+		"a store in two places":              {minimal + "store: redis://a\nstore_file: url\n", []string{"t.yaml:4:13", "only one"}},
+		"a store's file that is not there":   {minimal + "store_file: nowhere\n", []string{"t.yaml:3:13", "nowhere"}},
 		"an unset variable":                  {minimal + "store: redis://${TOCSIN_TEST_UNSET}\n", []string{"t.yaml:3:8", "TOCSIN_TEST_UNSET is not set"}},
 		"a robot without its address":        {"route: {receiver: r}\nreceivers:\n  - name: r\n    dingtalk_configs: [{secret: x}]\n", []string{"t.yaml:4:", "url"}},
 		"a bad priority":                     {minimal + "rules: {priority: enormous}\n", []string{"t.yaml:3:19", "emergency"}},
@@ -65,6 +69,10 @@ func TestMistakesAreReportedWithPlaceAndHint(t *testing.T) {
 		"an unknown type in a schema":        {minimal + "sources:\n  login:\n    schema:\n      user: {age: itn}\n", []string{"t.yaml:6:19: ", `user.age: unknown type "itn": did you mean "int"?`}},
 		"a source of the kernel":             {minimal + "sources: {syscall: {}}\n", []string{"t.yaml:3:", "the kernel's events"}},
 		"a source with an odd name":          {minimal + "sources: {Log in: {}}\n", []string{"t.yaml:3:", `source "Log in"`}},
+		"windows without keys":               {minimal + "windows:\n  lateness: 5s\n  max_keys: 0\n", []string{"t.yaml:5:13: max_keys: 0", "1000000"}},
+		"windows in no memory":               {minimal + "windows: {max_bytes: 8MiB}\n", []string{"t.yaml:3:22: max_bytes", "16MiB"}},
+		"windows that keep next to nothing":  {minimal + "windows: {exact: 8}\n", []string{"t.yaml:3:18: exact: 8", "1024"}},
+		"windows without lateness":           {minimal + "windows: {lateness: 0}\n", []string{"t.yaml:3:21: lateness", "30s"}},
 		"disabling neither rule nor tag":     {minimal + "rules: {disable: [{}]}\n", []string{"t.yaml:3:", "rule or tag"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -86,7 +94,7 @@ func TestDefaultsStayWhereAFileSaysNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !l.Sensor.Enabled || l.Sensor.RingBuffer != 1<<20 || l.HTTP.Listen != "127.0.0.1:8686" || l.Bus != "embedded" || l.Rules.Priority != pipeline.Debug {
+	if !l.Sensor.Enabled || l.Sensor.RingBuffer != 1<<20 || l.HTTP.Listen != "127.0.0.1:8686" || l.Bus != "embedded" || l.Rules.Priority != pipeline.Debug || l.Windows != window.DefaultConfig() {
 		t.Errorf("loaded %+v", l.Config)
 	}
 }
@@ -115,6 +123,21 @@ func TestRelativePathsStartFromTheFile(t *testing.T) {
 	}
 	if want := filepath.Join(l.Dir, "tokens"); l.HTTP.Auth.TokensFile != want {
 		t.Errorf("tokens_file = %q, want %q", l.HTTP.Auth.TokensFile, want)
+	}
+}
+
+func TestStoreInAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "store_url")
+	if err := os.WriteFile(file, []byte("rediss://host?ca_file=ca.pem\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := load(t, minimal+"store_file: "+file+"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := url.QueryUnescape(string(l.Store))
+	if want := "rediss://host?ca_file=" + filepath.Join(l.Dir, "ca.pem"); err != nil || got != want {
+		t.Errorf("store = %q, %v, want %q", got, err, want)
 	}
 }
 

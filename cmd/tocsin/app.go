@@ -151,10 +151,10 @@ func (a *app) openServer(p *plan) (*api.Server, error) {
 func (a *app) run(ctx context.Context) error {
 	p := a.active.Load()
 	var parts []part
+	emit := func(ctx context.Context) func(pipeline.Alert) error {
+		return func(alert pipeline.Alert) error { return a.batcher.Add(context.WithoutCancel(ctx), alert) }
+	}
 	if a.hot != nil {
-		emit := func(ctx context.Context) func(pipeline.Alert) error {
-			return func(alert pipeline.Alert) error { return a.batcher.Add(context.WithoutCancel(ctx), alert) }
-		}
 		parts = append(parts,
 			part{name: "sensor", run: func(ctx context.Context) error { return a.hot.run(ctx, emit(ctx)) }},
 			part{name: "losses", run: func(ctx context.Context) error {
@@ -163,6 +163,11 @@ func (a *app) run(ctx context.Context) error {
 			part{name: "enrich", run: a.enricher.Run},
 			part{name: "resolve", run: a.resolver.Run},
 			part{name: "connects", run: a.hot.followConnects})
+	}
+	if a.durable != nil && a.durable.shared != nil {
+		parts = append(parts, part{name: "store", run: func(ctx context.Context) error {
+			return storeWatch{p.host, a.durable.shared.LastOutage, emit(ctx)}.run(ctx)
+		}})
 	}
 	parts = append(parts,
 		part{name: "http", run: a.server.Run},

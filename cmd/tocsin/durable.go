@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +19,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/dedupe/repeats"
 	"github.com/tocsin-security/tocsin/stages/match"
 	"github.com/tocsin-security/tocsin/stages/route"
+	"github.com/tocsin-security/tocsin/stages/window"
 	"github.com/tocsin-security/tocsin/store"
 	"github.com/tocsin-security/tocsin/store/shared"
 )
@@ -84,12 +86,18 @@ func (d *durable) openShared(ctx context.Context, url string, reg prometheus.Reg
 		return err
 	}
 	if !shared.IsEmbedded(url) {
-		if d.shared, err = shared.Open(ctx, url, repeats.Scripts(), d.log); err != nil {
+		scripts := slices.Concat(repeats.Scripts(), window.Scripts())
+		if d.shared, err = shared.Open(ctx, url, scripts, d.log); err != nil {
 			return err
 		}
 		d.repeats = repeats.NewShared(d.shared)
 	}
-	err = reg.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	return d.registerStore(reg)
+}
+
+// registerStore makes metrics of the shared store; where there is none only that none is away.
+func (d *durable) registerStore(reg prometheus.Registerer) error {
+	metrics := []prometheus.Collector{prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tocsin_store_degraded",
 		Help: "1 while the shared store does not answer and a local one stands in.",
 	}, func() float64 {
@@ -97,9 +105,14 @@ func (d *durable) openShared(ctx context.Context, url string, reg prometheus.Reg
 			return 1
 		}
 		return 0
-	}))
-	if err != nil {
-		return fmt.Errorf("register the store's metrics: %w", err)
+	})}
+	if d.shared != nil {
+		metrics = append(metrics, d.shared.Metrics()...)
+	}
+	for _, m := range metrics {
+		if err := reg.Register(m); err != nil {
+			return fmt.Errorf("register the store's metrics: %w", err)
+		}
 	}
 	return nil
 }
