@@ -28,6 +28,7 @@ type durable struct {
 	router  *router.Router
 	shared  *shared.Store // nil: this process counts alone
 	repeats repeats.Engine
+	closer  *dedupe.Closer
 	store   *store.Store
 	grouper *route.Grouper
 	dedupe  atomic.Pointer[dedupe.Dedupe]           // exchanged by a reload
@@ -69,6 +70,7 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.repeats))
 	d.payload.Store(p.payload)
 	d.grouper = route.NewGrouper(p.tree, d.store, d.repeats, d.router.PublishNotifications, d.log)
+	d.closer = dedupe.NewCloser(d.repeats, d.pass, d.log)
 	d.router.HandleAlerts(d.handleAlerts)
 	if err := d.router.HandleEvents(d.handleEvent); err != nil {
 		return err
@@ -78,7 +80,9 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 
 // openShared opens the store that a fleet shares, where one is configured, and what counts in it.
 func (d *durable) openShared(ctx context.Context, url string, reg prometheus.Registerer) (err error) {
-	d.repeats = repeats.NewMemory(0)
+	if d.repeats, err = d.openRepeats(ctx, url, reg); err != nil {
+		return err
+	}
 	if !shared.IsEmbedded(url) {
 		if d.shared, err = shared.Open(ctx, url, repeats.Scripts(), d.log); err != nil {
 			return err
@@ -107,13 +111,7 @@ func (d *durable) handleAlerts(ctx context.Context, alerts []pipeline.Alert) err
 		return fmt.Errorf("look for repeats: %w", err)
 	}
 	d.log.Debug("alerts handled", "passed", len(pass), "repeats", repeats)
-	if err := d.grouper.Add(ctx, pass); err != nil {
-		return fmt.Errorf("route: %w", err)
-	}
-	if d.show != nil && len(pass) > 0 {
-		d.show(ctx, pass)
-	}
-	return nil
+	return d.pass(ctx, pass)
 }
 
 // handleEvent asks the rules about a structured event, and publishes what they say before nil
@@ -145,6 +143,7 @@ func (d *durable) replace(ctx context.Context, p *plan) error {
 // parts are the long-lived pieces, producers first.
 func (d *durable) parts() []part {
 	return []part{
+		{name: "summaries", run: d.closer.Run},
 		{name: "groups", run: d.grouper.Run},
 		{name: "router", run: d.router.Run, grace: routerGrace},
 	}

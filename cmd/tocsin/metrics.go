@@ -34,6 +34,7 @@ var (
 	deduped      = desc("dedupe_alerts_total", "Alerts by what dedupe did with them: passed, repeat.", "outcome")
 	connects     = desc("tcp_connects_total", "TCP connects that succeeded or went on in the background.", containerLabels...)
 	connectErrs  = desc("tcp_connect_errors_total", "TCP connects that failed, at once or later, by error.", append(containerLabels, "errno")...)
+	escalated    = desc("dedupe_escalated_total", "Alerts that passed since they have repeated so often.")
 	degradedSeen = desc("dedupe_degraded_total", "Alerts judged by a stand-in window because the store was away.")
 )
 
@@ -54,6 +55,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		s := d.dedupe.Load().Stats()
 		count(deduped, s.Passed, "passed")
 		count(deduped, s.Repeats, "repeat")
+		count(escalated, s.Escalated)
 		count(degradedSeen, s.Degraded)
 		for _, r := range d.payload.Load().Stats() {
 			count(ruleFired, r.Fired, r.Rule)

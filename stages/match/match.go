@@ -72,8 +72,8 @@ func New(cfg Config, set *rules.Set) (*Matcher, error) {
 			continue
 		}
 		added := &rule{Rule: r, identity: identity, object: object}
-		if len(r.DedupeBy) > 0 {
-			added.identity, added.object = r.DedupeBy, false
+		if len(r.DedupeBy) > 0 || r.DedupeObject {
+			added.identity, added.object = r.DedupeBy, r.DedupeObject
 		}
 		m.rules = append(m.rules, added)
 		conditions = append(conditions, r.Code)

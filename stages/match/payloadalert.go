@@ -26,6 +26,8 @@ func payloadAlert(r *rules.Rule, id string, e payload.Event, at time.Time) pipel
 		Tags:         append([]string{}, r.Tags...),
 		OutputFields: pipeline.Fields{},
 		QuietFor:     r.DedupeFor,
+		Escalate:     r.DedupeEscalate,
+		Summary:      r.DedupeSummary,
 	}
 	identity := map[string]string{}
 	if len(r.Payload.DedupeBy) == 0 {
