@@ -88,28 +88,45 @@ type replayed struct {
 	alerts int
 }
 
-// newReplay makes a hot half without a sensor, whose host is the one of the capture.
+// newReplay makes a hot half for the rules of p.
 func newReplay(p *plan, header capture.Header, log *slog.Logger) (*replayed, error) {
 	matcher, err := p.newMatcher(header.Hostname)
 	if err != nil {
 		return nil, err
 	}
-	r := &replayed{hot: &hot{
-		decoder:  decode.New(decode.Config{}, header.Hostname, header.BootOffset),
-		enricher: enrich.NewReplay(header.Hostname, log),
-		log:      log,
-	}}
+	r := &replayed{hot: newReplayHot(header, log)}
 	r.hot.matcher.Store(matcher)
 	// The scheduler's events are always reported, counted connects as the sensor is configured.
 	for _, t := range append(wanted(matcher), pipeline.EventExecve, pipeline.EventClone, pipeline.EventExit, pipeline.EventConnects) {
 		r.wanted[t] = true
 	}
-	r.hot.connects = connstat.New(r.hot.enricher.Container)
 	return r, nil
+}
+
+// newReplayHot makes a hot half without a sensor, whose host is the one of the capture.
+func newReplayHot(header capture.Header, log *slog.Logger) *hot {
+	h := &hot{
+		decoder:  decode.New(decode.Config{}, header.Hostname, header.BootOffset),
+		enricher: enrich.NewReplay(header.Hostname, log),
+		log:      log,
+	}
+	h.connects = connstat.New(h.enricher.Container)
+	return h
 }
 
 // run goes through the capture.
 func (r *replayed) run(ctx context.Context, reader *capture.Reader) error {
+	return r.hot.walk(ctx, reader, func(s pipeline.Sample) error {
+		if !r.wants(s) {
+			return nil
+		}
+		return r.hot.handle(s, r.emit)
+	})
+}
+
+// walk goes through a capture: what was learned of the machine is learned again where it was used, and every
+// record is handed to take.
+func (h *hot) walk(ctx context.Context, reader *capture.Reader, take func(pipeline.Sample) error) error {
 	for ctx.Err() == nil {
 		kind, payload, err := reader.Next()
 		switch {
@@ -118,13 +135,13 @@ func (r *replayed) run(ctx context.Context, reader *capture.Reader) error {
 		case err != nil:
 			return err
 		case kind == capture.Processes:
-			err = r.hot.decoder.Restore(payload)
+			err = h.decoder.Restore(payload)
 		case kind == capture.Lookup:
-			err = r.hot.decoder.Learn(payload)
+			err = h.decoder.Learn(payload)
 		case kind == capture.Finding:
-			err = r.hot.enricher.Learn(payload)
-		case kind == capture.Sample && r.wants(payload):
-			err = r.hot.handle(payload, r.emit)
+			err = h.enricher.Learn(payload)
+		case kind == capture.Sample:
+			err = take(payload)
 		}
 		if err != nil {
 			return err
