@@ -55,6 +55,7 @@ func onlyWithRestart(running, next *plan) error {
 		{"http", running.cfg.HTTP, next.cfg.HTTP},
 		{"sensor", running.cfg.Sensor, next.cfg.Sensor},
 		{"enrich", running.cfg.Enrich, next.cfg.Enrich},
+		{"windows", running.cfg.Windows, next.cfg.Windows},
 	} {
 		if !reflect.DeepEqual(s.old, s.new) {
 			errs = append(errs, fmt.Errorf("%s: a change of %s needs a restart", next.cfg.Name, s.key))
