@@ -71,6 +71,7 @@ var foreignEdges = map[string][]string{
 	"github.com/containerd/":                          {"stages/enrich"},
 	"github.com/go-chi/chi":                           {"api"},
 	"github.com/expr-lang/expr":                       {"filter/payload"},
+	"github.com/axiomhq/hyperloglog":                  {"stages/window"},
 	"github.com/spf13/cobra":                          {"cmd/tocsin"},
 }
 

@@ -37,6 +37,10 @@ type Engine interface {
 // Panes is into how many parts a span is cut above Config.Exact: a count is at most one part too old.
 const Panes = 64
 
+// ArrivalSlack is how much earlier than others an occurrence may have arrived that is shown after them, one
+// that is delivered again above all: keys are kept so long after they have expired.
+const ArrivalSlack = time.Minute
+
 // Bounds of Config.
 const (
 	minExact, maxExact = 32, 16384

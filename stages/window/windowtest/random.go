@@ -101,7 +101,7 @@ func (s *stream) draw(rt *rapid.T) pipeline.Observation {
 	case 4, 5, 6:
 		if len(s.shown) > 0 {
 			again := rapid.SampledFrom(s.shown).Draw(rt, "again")
-			if rapid.Bool().Draw(rt, "arrives again") {
+			if s.now.Sub(again.Arrived) > window.ArrivalSlack || rapid.Bool().Draw(rt, "arrives again") {
 				again.Arrived = s.now
 			}
 			return again
