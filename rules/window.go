@@ -30,7 +30,7 @@ type PayloadWindow struct {
 	Distinct, Changed, New *payload.Path
 }
 
-// Step is one step of a sequence.
+// Step is one step of a sequence. Whenever one holds, so does the rule's Code, or the Condition of its Payload.
 type Step struct {
 	Name    string
 	Node    syntax.Node        // the rule's condition and the step's own
