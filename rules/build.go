@@ -226,7 +226,7 @@ func (b *builder) compile(it *Item, r *Rule, condition, output syntax.Text) (Cod
 	var steps []windowStep
 	var err error
 	if k, ok := it.Get("window"); ok {
-		if steps, err = b.readWindow(k, r); err != nil {
+		if steps, err = b.readWindow(it, k, r); err != nil {
 			return ErrYAMLValidate, err
 		}
 	}

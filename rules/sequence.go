@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tocsin-security/tocsin/filter"
@@ -104,7 +105,8 @@ func (b *builder) text(r *Rule, s windowStep) (syntax.Text, error) {
 	case !ok && b.expander.partial:
 		return syntax.Text{}, nil
 	case !ok:
-		return syntax.Text{}, semantic(at, syntax.DidYouMean(name, b.expander.collected.rules.names), "there is no rule %q", name)
+		others := slices.DeleteFunc(slices.Clone(b.expander.collected.rules.names), func(other string) bool { return other == r.Name })
+		return syntax.Text{}, semantic(at, syntax.DidYouMean(name, others), "there is no rule %q", name)
 	case name == r.Name:
 		return syntax.Text{}, semantic(at, "", "a step cannot be the rule itself")
 	case d.isSequence():
@@ -135,6 +137,27 @@ func (d *definition) sequence() (Key, bool) {
 		return Key{}, false
 	}
 	return item.Get("sequence")
+}
+
+// stepWords are the words of the steps' own conditions. What is wrong with the steps is said elsewhere.
+func (d *definition) stepWords() []string {
+	k, ok := d.sequence()
+	if !ok || !k.IsList() {
+		return nil
+	}
+	entries, _ := k.Entries() // it is a list
+	var words []string
+	for _, entry := range entries {
+		if !entry.isMapping() {
+			continue
+		}
+		if item, err := entry.item(); err == nil {
+			if condition, err := required(item, "condition"); err == nil {
+				words = append(words, syntax.Words(condition.String())...)
+			}
+		}
+	}
+	return words
 }
 
 func (d *definition) source() string {

@@ -46,7 +46,7 @@ type windowReader struct {
 }
 
 // readWindow reads the window key. What its steps ask is compiled later, with the rule's condition.
-func (b *builder) readWindow(k Key, r *Rule) ([]windowStep, error) {
+func (b *builder) readWindow(it *Item, k Key, r *Rule) ([]windowStep, error) {
 	x := &windowReader{b: b, r: r, w: &Window{At: k.At}, structured: r.Source != sourceSyscall}
 	if x.structured {
 		x.w.Payload = &PayloadWindow{}
@@ -73,7 +73,7 @@ func (b *builder) readWindow(k Key, r *Rule) ([]windowStep, error) {
 		return nil, err
 	}
 	r.Window = x.w
-	x.identity()
+	x.identity(it)
 	x.lint(given)
 	return x.steps, nil
 }
@@ -128,12 +128,16 @@ func (x *windowReader) complete(k Key, given map[string]Key) error {
 }
 
 // identity makes alerts the same that are counted by the same, unless the rule says otherwise.
-func (x *windowReader) identity() {
-	switch r := x.r; {
-	case x.structured && r.payload().DedupeBy == nil:
-		r.payload().DedupeBy = append([]payload.Path{}, x.w.Payload.By...)
-	case !x.structured && r.DedupeBy == nil:
-		r.DedupeBy = append([]field.Ref{}, x.w.By...)
+func (x *windowReader) identity(it *Item) {
+	if k, ok := it.Get("dedupe"); ok {
+		if keys, err := k.Keys(); err == nil && slices.ContainsFunc(keys, func(k Key) bool { return k.Name == "by" }) {
+			return
+		}
+	}
+	if x.structured {
+		x.r.payload().DedupeBy = append([]payload.Path{}, x.w.Payload.By...)
+	} else {
+		x.r.DedupeBy = append([]field.Ref{}, x.w.By...)
 	}
 }
 

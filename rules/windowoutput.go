@@ -55,12 +55,9 @@ func windowPieces(t syntax.Text) []outputPiece {
 		for ; from < len(s) && s[from] >= '0' && s[from] <= '9'; from++ {
 			p.width = min(p.width*10+int(s[from]-'0'), maxPad)
 		}
-		if !strings.HasPrefix(s[from:], windowPrefix) {
+		end := from + windowName(s[from:])
+		if end == from {
 			continue
-		}
-		end := from + len(windowPrefix)
-		for end < len(s) && isWord(s[end]) {
-			end++
 		}
 		if text < i {
 			pieces = append(pieces, outputPiece{text: t.Slice(text, i)})
@@ -73,6 +70,26 @@ func windowPieces(t syntax.Text) []outputPiece {
 		pieces = append(pieces, outputPiece{text: t.Slice(text, len(s))})
 	}
 	return pieces
+}
+
+// windowName is how much of s names a field of the window, rightly or not; 0: it names something else.
+func windowName(s string) int {
+	class := strings.TrimSuffix(windowPrefix, ".")
+	if !strings.HasPrefix(s, class) {
+		return 0
+	}
+	n := len(class)
+	if n == len(s) || s[n] != '.' {
+		if n < len(s) && isWord(s[n]) {
+			return 0
+		}
+		return n
+	}
+	n++
+	for n < len(s) && isWord(s[n]) {
+		n++
+	}
+	return n
 }
 
 func isWord(c byte) bool {

@@ -207,6 +207,8 @@ func (r *checkReport) printText(out io.Writer, verbose bool) error {
 		for i := range r.Rules {
 			if v := &r.Rules[i]; verbose || v.State == explain.PartlyBlind || v.State == explain.CannotFire {
 				writeVerdict(&b, v, true)
+			} else if v.Counted != "" && v.State == explain.CanFire {
+				fmt.Fprintf(&b, "window: %s  (%s) is %s\n", v.Rule, v.At, v.Counted)
 			}
 		}
 		fmt.Fprintf(&b, "rules: %d can fire, %d partly blind, %d cannot fire, %d do not run\n", r.Counts[explain.CanFire],
