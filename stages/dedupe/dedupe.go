@@ -111,7 +111,7 @@ func decide(alerts []pipeline.Alert, seen []pipeline.Seen) []pipeline.Alert {
 			continue
 		}
 		a := alerts[i]
-		a.Count, a.FirstSeen, a.LastSeen, a.Degraded = s.Count, s.FirstSeen, s.LastSeen, s.Degraded
+		a.Count, a.FirstSeen, a.LastSeen, a.Degraded = s.Count, s.FirstSeen, s.LastSeen, s.Degraded || a.Degraded
 		pass = append(pass, a)
 	}
 	return pass
