@@ -105,9 +105,12 @@ func TestAWindowOfTheStore(t *testing.T) {
 		if err := got.Unjudged.Validate(); err != nil {
 			t.Errorf("%s: %v", sentence, err)
 		}
-		other := alerts(load(t, Config{Windows: windows, Host: "node-2"}, false, text(windowRules)), ev)
-		if key := other[len(other)-1].Unjudged.Observation.Key; key != o.Key {
-			t.Errorf("%s: key on another node = %q, want %q", sentence, key, o.Key)
+		ev.Host = "node-2"
+		there := alerts(load(t, Config{Windows: windows}, false, text(windowRules)), ev)
+		ev.Host = "node-1"
+		other := there[len(there)-1]
+		if other.Unjudged.Observation.Key != o.Key || other.Fingerprint != got.Fingerprint || other.Hostname == got.Hostname {
+			t.Errorf("%s: on another node %s, of key %q, want %s of %q", sentence, other.Fingerprint, other.Unjudged.Observation.Key, got.Fingerprint, o.Key)
 		}
 		body, err := json.Marshal(got)
 		var back pipeline.Alert
