@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,7 +60,8 @@ func TestOutputsOfWindows(t *testing.T) {
 
 func TestOutputsOfWindowsHaveTheirFields(t *testing.T) {
 	file := strings.Replace(rule("r", open, "window: {by: [fd.name], within: 1m, count: {over: 1}}"),
-		"output: o", "output: '%proc.name %window.count %proc.name %fd.name %container.info'", 1)
+		"output: o", "output: '%proc.name %window.count %proc.name %fd.name %container.info'", 1) +
+		strings.Replace(rule("blind", open, "window: {by: [fd.name], within: 1m, count: {over: 1}}"), "output: o", "output: '%window.count %proc.vmsize'", 1)
 	cfg := DefaultConfig()
 	cfg.AppendOutput = []AppendOutput{{ExtraOutput: "at %evt.num"}}
 	s, err := Parse(cfg, []Source{{Name: "a.yaml", Data: []byte(file)}})
@@ -75,6 +77,9 @@ func TestOutputsOfWindowsHaveTheirFields(t *testing.T) {
 	}
 	if got := serious(s); !strings.Contains(got, "a.yaml:3:57: warning: LOAD_DEPRECATED_ITEM: r: %container.info") {
 		t.Errorf("problems: %s", got)
+	}
+	if !slices.ContainsFunc(s.Problems, func(p Problem) bool { return p.Code == Blind && p.Line == 9 && p.Col == 26 }) {
+		t.Errorf("a field that is always null is not told: %v", s.Problems)
 	}
 	var v field.View
 	v.Reset(&pipeline.Event{Type: pipeline.EventOpen, Num: 7, Proc: &pipeline.Process{Known: true, Comm: "cat"}})
