@@ -28,8 +28,9 @@ type Config struct {
 	Enrich    enrich.Config    `yaml:"enrich"`
 	Windows   window.Config    `yaml:"windows"`
 	Dedupe    dedupe.Config    `yaml:"dedupe"`
-	Bus       pipeline.Secret  `yaml:"bus"`   // a URL, which may hold a password; or embedded
-	Store     pipeline.Secret  `yaml:"store"` // likewise
+	Bus       pipeline.Secret  `yaml:"bus"`        // a URL, which may hold a password; or embedded
+	Store     pipeline.Secret  `yaml:"store"`      // likewise
+	StoreFile string           `yaml:"store_file"` // holds the URL, in place of store
 	HTTP      api.Config       `yaml:"http"`
 	Render    render.Config    `yaml:"render"`
 

@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/bus"
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/store/shared"
@@ -50,6 +51,7 @@ func parse(name string, data []byte, dir string, embedded fs.FS) (*Loaded, error
 	l := &Loaded{Config: Defaults(), Name: name, Dir: dir, FS: embedded}
 	f := &file{name: name, dir: dir}
 	body := f.decode(data, &l.Config)
+	f.readStore(body, &l.Config)
 	if len(f.problems) == 0 {
 		f.validate(body, &l.Config)
 	}
@@ -60,6 +62,27 @@ func parse(name string, data []byte, dir string, embedded fs.FS) (*Loaded, error
 		l.DataDir = filepath.Join(dir, l.DataDir)
 	}
 	return l, nil
+}
+
+// readStore takes the store's URL from its file, where it is in one, and makes the paths in it start from the
+// configuration's folder.
+func (f *file) readStore(body ast.Node, c *Config) {
+	if len(f.problems) > 0 {
+		return
+	}
+	if c.StoreFile != "" {
+		if !shared.IsEmbedded(string(c.Store)) {
+			f.invalid(body, "store_file", errors.New("store and store_file: set only one of them"))
+			return
+		}
+		url, err := os.ReadFile(c.StoreFile)
+		if err != nil {
+			f.invalid(body, "store_file", fmt.Errorf("read the store's URL: %w", err))
+			return
+		}
+		c.Store = pipeline.Secret(strings.TrimSpace(string(url)))
+	}
+	c.Store = pipeline.Secret(shared.Locate(string(c.Store), f.dir))
 }
 
 // validate asks every block, and then what only the whole can know: whether names match.

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,6 +53,8 @@ func TestMistakesAreReportedWithPlaceAndHint(t *testing.T) {
 		"an unknown store":                   {minimal + "store: mysql://x\n", []string{"t.yaml:3:8", "mysql"}},
 		"an unknown time zone":               {minimal + "render: {time_zone: Mars/Base}\n", []string{"t.yaml:3:21", "Mars/Base"}},
 		"an open listener":                   {minimal + "http: {listen: ':8686'}\n", []string{"t.yaml:3:16", "allow_anonymous"}},
+		"a store in two places":              {minimal + "store: redis://a\nstore_file: url\n", []string{"t.yaml:4:13", "only one"}},
+		"a store's file that is not there":   {minimal + "store_file: nowhere\n", []string{"t.yaml:3:13", "nowhere"}},
 		"an unset variable":                  {minimal + "store: redis://${TOCSIN_TEST_UNSET}\n", []string{"t.yaml:3:8", "TOCSIN_TEST_UNSET is not set"}},
 		"a robot without its address":        {"route: {receiver: r}\nreceivers:\n  - name: r\n    dingtalk_configs: [{secret: x}]\n", []string{"t.yaml:4:", "url"}},
 		"a bad priority":                     {minimal + "rules: {priority: enormous}\n", []string{"t.yaml:3:19", "emergency"}},
@@ -116,6 +119,21 @@ func TestRelativePathsStartFromTheFile(t *testing.T) {
 	}
 	if want := filepath.Join(l.Dir, "tokens"); l.HTTP.Auth.TokensFile != want {
 		t.Errorf("tokens_file = %q, want %q", l.HTTP.Auth.TokensFile, want)
+	}
+}
+
+func TestStoreInAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "store_url")
+	if err := os.WriteFile(file, []byte("rediss://host?ca_file=ca.pem\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := load(t, minimal+"store_file: "+file+"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := url.QueryUnescape(string(l.Store))
+	if want := "rediss://host?ca_file=" + filepath.Join(l.Dir, "ca.pem"); err != nil || got != want {
+		t.Errorf("store = %q, %v, want %q", got, err, want)
 	}
 }
 

@@ -54,12 +54,7 @@ func TestAWindowFiresAtItsThreshold(t *testing.T) {
 	p := start(t, l.dir, "run", l.config("0s", webhookReceiver(sink)))
 	opens(t, secret, 5)
 	p.observed(t, "By process", 5)
-	eventually(t, "the store's window was asked", func() error {
-		if n := p.metric(t, "tocsin_window_alerts_total", "dropped"); n != 5 {
-			return fmt.Errorf("%v times", n)
-		}
-		return nil
-	})
+	p.asked(t, 5)
 	if n := p.metric(t, "tocsin_rule_alerts_total"); n != 0 || len(sink.received()) != 0 {
 		t.Fatalf("%v alerts of five opens, want none", n)
 	}
@@ -77,12 +72,7 @@ func TestAWindowFiresAtItsThreshold(t *testing.T) {
 	opens(t, secret, 20)
 	p.observed(t, "By process", 21)
 	p.observed(t, "By file", 21)
-	eventually(t, "the store's window was asked about all", func() error {
-		if n := p.metric(t, "tocsin_window_alerts_total"); n != 26 {
-			return fmt.Errorf("%v times", n)
-		}
-		return nil
-	})
+	p.asked(t, 26)
 	for _, rule := range []string{"By process", "By file"} {
 		if n := p.metric(t, "tocsin_rule_alerts_total", rule); n != 1 {
 			t.Errorf("%s has fired %v times, want once: the rest is in its cooldown", rule, n)
@@ -151,39 +141,73 @@ const bruteForce = `
   priority: CRITICAL
 `
 
+// failLogins posts failed logins of a user.
+func failLogins(t *testing.T, p *process, user string, times int) {
+	t.Helper()
+	event := fmt.Sprintf(`{"type":"login","ok":false,"user":{"name":%q}}`, user)
+	postEvents(t, p, "", "["+strings.Repeat(event+",", times-1)+event+"]", http.StatusAccepted)
+}
+
+// asked waits until the windows of the store were asked about so many occurrences.
+func (p *process) asked(t *testing.T, want float64) {
+	t.Helper()
+	eventually(t, "the windows were asked", func() error {
+		if got := p.metric(t, "tocsin_window_alerts_total"); got != want {
+			return fmt.Errorf("about %v alerts, want %v", got, want)
+		}
+		return nil
+	})
+}
+
 // Posted events are counted in the durable half: the eleventh fires, and neither the tenth nor one of another
 // user.
 func TestAWindowOverPostedEvents(t *testing.T) {
 	l, sink := newLayout(t, bruteForce), newWebhookSink(t)
 	p := start(t, l.dir, "router", l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}"))
-	failed := func(user string, times int) {
-		t.Helper()
-		event := fmt.Sprintf(`{"type":"login","ok":false,"user":{"name":%q}}`, user)
-		postEvents(t, p, "", "["+strings.Repeat(event+",", times-1)+event+"]", http.StatusAccepted)
-	}
-	asked := func(n float64) {
-		t.Helper()
-		eventually(t, "the windows were asked", func() error {
-			if got := p.metric(t, "tocsin_window_alerts_total"); got != n {
-				return fmt.Errorf("about %v alerts, want %v", got, n)
-			}
-			return nil
-		})
-	}
-	failed("li", 10)
-	failed("wu", 1)
-	asked(11)
+	failLogins(t, p, "li", 10)
+	failLogins(t, p, "wu", 1)
+	p.asked(t, 11)
 	if n := p.metric(t, "tocsin_rule_alerts_total"); n != 0 {
 		t.Fatalf("%v alerts of ten failures, want none", n)
 	}
-	failed("li", 1)
+	failLogins(t, p, "li", 1)
 	want := []string{"brute force (user=li failures=11)"}
 	if got := outputs(sink.waitFor(t, 1)); !slices.Equal(got, want) {
 		t.Errorf("messages %q, want %q", got, want)
 	}
-	failed("li", 5)
-	asked(17)
+	failLogins(t, p, "li", 5)
+	p.asked(t, 17)
 	if n, got := p.metric(t, "tocsin_rule_alerts_total", "Brute force"), outputs(sink.received()); n != 1 || !slices.Equal(got, want) {
 		t.Errorf("%v alerts, messages %q: want nothing more in the cooldown", n, got)
+	}
+}
+
+// Routers on one Redis count as one. When it is away each counts for itself, and nothing is lost.
+func TestWindowsOfAFleet(t *testing.T) {
+	redis, sink := startRedis(t), newWebhookSink(t)
+	router := func() *process {
+		l := newLayout(t, bruteForce)
+		return start(t, l.dir, "router", l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}", "store: redis://"+redis.addr))
+	}
+	a, b := router(), router()
+	failLogins(t, a, "li", 6)
+	a.asked(t, 6)
+	failLogins(t, b, "li", 4)
+	b.asked(t, 4)
+	failLogins(t, a, "li", 1)
+	want := []string{"brute force (user=li failures=11)"}
+	if got := outputs(sink.waitFor(t, 1)); !slices.Equal(got, want) {
+		t.Errorf("messages %q, want %q: the eleventh, whichever router has it", got, want)
+	}
+	redis.stop()
+	failLogins(t, b, "wu", 11)
+	eventually(t, "a router fires without the store", func() error {
+		if got := outputs(sink.received()); !slices.Contains(got, "brute force (user=wu failures=11)") {
+			return fmt.Errorf("messages %q", got)
+		}
+		return nil
+	})
+	if n := b.metric(t, "tocsin_window_degraded_total"); n != 1 {
+		t.Errorf("tocsin_window_degraded_total = %v, want 1: a stand-in has judged", n)
 	}
 }

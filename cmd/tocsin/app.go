@@ -164,6 +164,11 @@ func (a *app) run(ctx context.Context) error {
 			part{name: "resolve", run: a.resolver.Run},
 			part{name: "connects", run: a.hot.followConnects})
 	}
+	if a.durable != nil && a.durable.shared != nil {
+		parts = append(parts, part{name: "store", run: func(ctx context.Context) error {
+			return storeWatch{p.host, a.durable.shared.LastOutage, emit(ctx)}.run(ctx)
+		}})
+	}
 	parts = append(parts,
 		part{name: "http", run: a.server.Run},
 		part{name: "windows", run: (&windowWatch{host: p.host, evicted: a.evictedKeys, emit: emit(ctx)}).run},

@@ -30,7 +30,7 @@ type durable struct {
 	shared  *shared.Store // nil: this process counts alone
 	repeats repeats.Engine
 	windows *window.Stage
-	counts  *window.Memory // of windows, while no shared store does it
+	counts  *window.Memory // of windows; nil: the shared store has them
 	store   *store.Store
 	grouper *route.Grouper
 	dedupe  atomic.Pointer[dedupe.Dedupe]           // exchanged by a reload
@@ -82,15 +82,22 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 // openShared opens the store that a fleet shares, where one is configured, and what counts in it.
 func (d *durable) openShared(ctx context.Context, url string, windows window.Config, reg prometheus.Registerer) (err error) {
 	d.repeats = repeats.NewMemory(0)
-	d.counts = window.NewMemory(windows)
-	d.windows = window.NewStage(d.counts) // with a shared store: its engine
-	if !shared.IsEmbedded(url) {
-		if d.shared, err = shared.Open(ctx, url, repeats.Scripts(), d.log); err != nil {
+	if shared.IsEmbedded(url) {
+		d.counts = window.NewMemory(windows)
+		d.windows = window.NewStage(d.counts)
+	} else {
+		if d.shared, err = shared.Open(ctx, url, append(repeats.Scripts(), window.Scripts()...), d.log); err != nil {
 			return err
 		}
 		d.repeats = repeats.NewShared(d.shared)
+		d.windows = window.NewStage(window.NewShared(d.shared, windows))
 	}
-	err = reg.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	return d.registerStore(reg)
+}
+
+// registerStore makes metrics of the shared store; where there is none only that none is away.
+func (d *durable) registerStore(reg prometheus.Registerer) error {
+	metrics := []prometheus.Collector{prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tocsin_store_degraded",
 		Help: "1 while the shared store does not answer and a local one stands in.",
 	}, func() float64 {
@@ -98,9 +105,14 @@ func (d *durable) openShared(ctx context.Context, url string, windows window.Con
 			return 1
 		}
 		return 0
-	}))
-	if err != nil {
-		return fmt.Errorf("register the store's metrics: %w", err)
+	})}
+	if d.shared != nil {
+		metrics = append(metrics, d.shared.Metrics()...)
+	}
+	for _, m := range metrics {
+		if err := reg.Register(m); err != nil {
+			return fmt.Errorf("register the store's metrics: %w", err)
+		}
 	}
 	return nil
 }

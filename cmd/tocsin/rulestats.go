@@ -47,7 +47,7 @@ func (a *app) memories() map[string]*window.Memory {
 	if a.hot != nil {
 		all["node"] = a.active.Load().windows
 	}
-	if a.durable != nil {
+	if a.durable != nil && a.durable.counts != nil {
 		all["store"] = a.durable.counts
 	}
 	return all

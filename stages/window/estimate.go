@@ -42,6 +42,11 @@ func (s *shard) beginEstimate(x *extra, within int64) {
 	for _, p := range s.pairs(&x.values) {
 		e.add(p, 0)
 	}
+	s.keepEstimate(x, e)
+}
+
+// keepEstimate makes e the estimate of x.
+func (s *shard) keepEstimate(x *extra, e *estimate) {
 	for i := range s.estimates {
 		if s.estimates[i] == nil {
 			s.estimates[i], x.estimate = e, uint32(i+1)

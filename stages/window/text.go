@@ -17,10 +17,15 @@ func (s *shard) keepText(x *extra, hash uint64, text string) {
 		return
 	}
 	text = Shown(text)
-	need := textHead + len(text)
-	if int(x.textsEnd)+need > s.textRoom(x) {
+	if int(x.textsEnd)+textHead+len(text) > s.textRoom(x) {
 		s.sortOutTexts(x, latest)
 	}
+	s.putText(x, hash, text)
+}
+
+// putText adds a text to the block.
+func (s *shard) putText(x *extra, hash uint64, text string) {
+	need := textHead + len(text)
 	if int(x.textsEnd)+need > s.textRoom(x) {
 		s.growTexts(x, need)
 	}

@@ -1,25 +1,23 @@
-// Package shared is the store that a fleet shares: Redis. It connects, runs scripts in batches, and knows
-// whether the store answers. What is kept there is the business of the packages that bring the scripts.
+// Package shared is the store that a fleet shares: Redis, alone, behind Sentinels or as a cluster. It
+// connects, runs scripts in batches, and knows whether the store answers. What is kept there is the
+// business of the packages that bring the scripts.
 //
 // A store that does not answer in time is treated as gone: an alert held back is worse than an alert told
-// twice. Who asks it stands in for it from then on, until Outage says that it is back.
+// twice. Who asks it stands in for it from then on, until Outage says that it is back. Back is a store that
+// takes a write in time, not one that merely answers.
 package shared
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 )
-
-// budget is how long the store may take for a batch.
-const budget = 100 * time.Millisecond
 
 // Probing of a store that is gone: from, doubling up to.
 const (
@@ -27,57 +25,56 @@ const (
 	maxProbe = 10 * time.Second
 )
 
-// Embedded names the store of a single process, which this package has nothing to do with.
-const Embedded = "embedded"
+// steady is how long a store has to stay for the next probing to begin in haste again: one that comes and
+// goes is asked less and less often.
+const steady = time.Minute
 
-// IsEmbedded reports whether a store's URL names no shared store.
-func IsEmbedded(rawURL string) bool { return rawURL == "" || rawURL == Embedded }
-
-// Validate says whether a store's URL makes sense, without opening it.
-func Validate(rawURL string) error {
-	if IsEmbedded(rawURL) {
-		return nil
-	}
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		return errors.New("store: not a URL") // err holds the URL, and that may hold a password
-	}
-	if u.Scheme != "redis" && u.Scheme != "rediss" {
-		return fmt.Errorf("store: unknown engine %q: use embedded, redis://host:6379 or rediss://host:6379", u.Scheme)
-	}
-	return nil
+// Outage is a time in which the store did not answer.
+type Outage struct {
+	N      uint64 // the number of this outage; 0: there was none yet
+	Begun  time.Time
+	Ended  time.Time // zero: it goes on
+	Reason string    // a sentence: why, and what to do where that is known
+	Looks  int       // how often it was looked for in vain
 }
 
 // Store is a shared store. It is safe for concurrent use.
 type Store struct {
-	client  *redis.Client
+	opts    *redis.UniversalOptions
+	client  atomic.Pointer[redis.UniversalClient] // nil: not known yet what is there
+	budget  time.Duration
 	scripts []*Script
 	log     *slog.Logger
+	took    prometheus.Histogram
 
-	degraded atomic.Bool
-	outages  atomic.Uint64
-	probing  sync.WaitGroup
-	closing  context.Context
-	close    context.CancelFunc
-	mu       sync.Mutex // guards the change to degraded
+	away    atomic.Bool
+	outages atomic.Uint64
+	probing sync.WaitGroup
+	closing context.Context
+	close   context.CancelFunc
+
+	mu   sync.Mutex // guards the change to away, and what follows
+	last Outage
+	wait time.Duration // before the next probe
 }
 
-// Open opens redis://[user:password@]host:port/db, or rediss:// for TLS, and loads the scripts. Only a URL
-// that makes no sense is an error: a store that is away is waited for, degraded.
+// Open opens a store (docs/store.md has the forms of its URL), and loads the scripts. Only a URL that makes
+// no sense, or a file it names that cannot be read, is an error: a store that is away, or does not let us
+// in, is waited for, degraded.
 func Open(ctx context.Context, rawURL string, scripts []*Script, log *slog.Logger) (*Store, error) {
-	if err := Validate(rawURL); err != nil {
+	addr, err := parseURL(rawURL)
+	if err != nil {
 		return nil, err
 	}
-	opts, err := redis.ParseURL(rawURL)
-	if err != nil {
-		return nil, fmt.Errorf("store: %w", withoutURL(err))
-	}
 	silence()
-	opts.ContextTimeoutEnabled = true
-	opts.DialTimeout, opts.ReadTimeout, opts.WriteTimeout = time.Second, time.Second, time.Second
-	opts.MaxRetries = -1 // a stand-in is quicker, and a retried script counts twice
-	opts.DialerRetries = 1
-	s := &Store{client: redis.NewClient(opts), scripts: scripts, log: log}
+	s := &Store{budget: addr.budget, scripts: scripts, log: log, wait: minProbe, took: prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "tocsin_store_request_seconds",
+		Help:    "How long the shared store took for a batch.",
+		Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .075, .1, .25, 1},
+	})}
+	if s.opts, err = addr.options(); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
 	s.closing, s.close = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.prepare(ctx); err != nil {
 		s.degrade(err)
@@ -85,78 +82,49 @@ func Open(ctx context.Context, rawURL string, scripts []*Script, log *slog.Logge
 	return s, nil
 }
 
-// silence ends go-redis's habit of writing to stderr by itself; what it has to say reaches us as errors.
-var silence = sync.OnceFunc(func() { redis.SetLogger(mute{}) })
-
-type mute struct{}
-
-func (mute) Printf(context.Context, string, ...any) {}
-
-// withoutURL keeps the password of a URL that cannot be parsed out of the message.
-func withoutURL(err error) error {
-	if u := (*url.Error)(nil); errors.As(err, &u) {
-		return u.Err
-	}
-	return err
-}
-
-// prepare checks that the store answers and lets us in, and loads the scripts.
-func (s *Store) prepare(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	for _, script := range s.scripts {
-		if err := script.script.Load(ctx, s.client).Err(); err != nil {
-			return fmt.Errorf("load a script into redis at %s: %w", s.client.Options().Addr, err)
-		}
-	}
-	return nil
+// Metrics are the store's own, to be registered.
+func (s *Store) Metrics() []prometheus.Collector {
+	return []prometheus.Collector{s.took, prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "tocsin_store_outages_total",
+		Help: "Times the shared store went away.",
+	}, func() float64 { return float64(s.outages.Load()) })}
 }
 
 // Outage tells whether the store is away, and how many times it has gone so far: whoever stands in for it
 // begins anew when the number has changed.
-func (s *Store) Outage() (n uint64, away bool) { return s.outages.Load(), s.degraded.Load() }
+func (s *Store) Outage() (n uint64, away bool) { return s.outages.Load(), s.away.Load() }
+
+// LastOutage is the latest outage, which may go on.
+func (s *Store) LastOutage() Outage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
 
 // Degraded reports whether the store is away.
-func (s *Store) Degraded() bool { return s.degraded.Load() }
+func (s *Store) Degraded() bool { return s.away.Load() }
+
+// Cluster reports whether the store is a cluster, where the keys of one call have to share a hash tag.
+// Elsewhere they need not.
+func (s *Store) Cluster() bool {
+	client := s.client.Load()
+	if client == nil {
+		return false
+	}
+	_, ok := (*client).(*redis.ClusterClient)
+	return ok
+}
 
 // Close stops probing and disconnects.
 func (s *Store) Close() error {
 	s.close()
 	s.probing.Wait()
-	if err := s.client.Close(); err != nil {
+	client := s.client.Load()
+	if client == nil {
+		return nil
+	}
+	if err := (*client).Close(); err != nil {
 		return fmt.Errorf("disconnect from redis: %w", err)
 	}
 	return nil
-}
-
-// degrade notes that the store is away and starts looking for it; the second of several callers finds that
-// done.
-func (s *Store) degrade(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.degraded.Load() || s.closing.Err() != nil {
-		return
-	}
-	s.log.Warn("redis does not answer; local windows take over and repeats may be told twice", "err", err)
-	s.outages.Add(1)
-	s.degraded.Store(true)
-	s.probing.Go(s.probe)
-}
-
-// probe returns when the store is back, or on Close.
-func (s *Store) probe() {
-	for wait := minProbe; ; wait = min(2*wait, maxProbe) {
-		select {
-		case <-s.closing.Done():
-			return
-		case <-time.After(wait):
-		}
-		if err := s.prepare(s.closing); err != nil {
-			s.log.Debug("redis is still away", "err", err)
-			continue
-		}
-		s.degraded.Store(false)
-		s.log.Info("redis answers again")
-		return
-	}
 }
