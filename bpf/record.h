@@ -59,10 +59,28 @@ struct {
 	__type(value, __u64);
 } losses SEC(".maps");
 
-/* Set by user space when it is about to wait for the first record after a quiet while, cleared when it
- * is woken. Waking costs more than all the rest of a record, so while user space reads on its own
- * accord nobody does. It is no lock: a record sent in the instant before the flag is set waits until
- * the next one, or until user space looks by itself (sensor/run.go). */
+/* Set by user space when it is about to wait for the first record after a quiet while, cleared by who wakes
+ * it. Waking costs more than all the rest of a record, so while user space reads on its own accord nobody
+ * does.
+ *
+ * No record is left to a reader that sleeps:
+ *
+ *	send                                    user space (sensor/run.go)
+ *	  1. publishes the record, without a wake  1. sets reader_waits
+ *	  2. a full barrier                        2. a full barrier
+ *	  3. reads reader_waits; if it is set:     3. looks at the ring; if it is empty:
+ *	  4. clears it, sends an empty record      4. sleeps
+ *	     with a wake
+ *
+ * Of two that each write, pass a barrier and read what the other wrote, one at least sees the other: either
+ * the record is seen at 3 on the right, or reader_waits at 3 on the left. The barrier on the left is the
+ * exchange by which bpf_ringbuf_output commits a record. Who clears reader_waits sends a record with a wake
+ * after it, so that another who finds it cleared may rely on that: if it came after 1 on the right, so does
+ * the wake. An empty record, and not nothing: the reader has to set reader_waits again before it sleeps
+ * again. That record costs, so send also asks before, and most often the record itself wakes.
+ *
+ * Where sending fails reader_waits is set again. What was published meanwhile by others waits until the
+ * next record, or until user space looks by itself. */
 volatile __u32 reader_waits;
 
 /* What matters least is left out first when the ring fills up, before anything is recorded of it: that
@@ -228,10 +246,18 @@ static __always_inline void finish(struct scratch *s)
 	header->flags |= s->flags;
 }
 
+/* wake sends an empty record to a reader that began to wait while a record was being sent. */
+static __always_inline void wake(struct scratch *s)
+{
+	reader_waits = 0;
+	if (bpf_ringbuf_output(&events, s->data, 0, BPF_RB_FORCE_WAKEUP))
+		reader_waits = 1;
+}
+
 /* send completes the header and hands the record to user space. */
 static __always_inline void send(struct scratch *s)
 {
-	__u64 len = s->len, wake = BPF_RB_NO_WAKEUP;
+	__u64 len = s->len, flags = BPF_RB_NO_WAKEUP;
 
 	barrier_var(len);
 	if (len < sizeof(struct event_header) || len > sizeof(s->data))
@@ -239,10 +265,15 @@ static __always_inline void send(struct scratch *s)
 	finish(s);
 	if (reader_waits) {
 		reader_waits = 0;
-		wake = BPF_RB_FORCE_WAKEUP;
+		flags = BPF_RB_FORCE_WAKEUP;
 	}
-	if (bpf_ringbuf_output(&events, s->data, len, wake))
+	if (bpf_ringbuf_output(&events, s->data, len, flags)) {
 		lose_event(LOSS_RING_FULL);
+		if (flags == BPF_RB_FORCE_WAKEUP)
+			reader_waits = 1;
+	} else if (reader_waits) {
+		wake(s);
+	}
 	s->unlooked += len;
 	if (s->unlooked >= look_after) {
 		s->unlooked = 0;

@@ -10,12 +10,14 @@
  *	syscall.h   system calls at their exit
  *	process.h   fork, exec, exit
  *	connect.h   counts of TCP connects
- *	uring.h     what io_uring does instead of a system call
+ *	uring.h     what io_uring does instead of a system call: its beginning
+ *	uring_end.h and its end
  */
 #include "process.h"
 #include "connect.h"
 #include "syscall.h"
 #include "uring.h"
+#include "uring_end.h"
 
 char license_text[] SEC("license") = "Dual BSD/GPL";
 

@@ -281,36 +281,39 @@ type SensorTaskInfo struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	SensorMapConnecting        = "connecting"
-	SensorMapConnects          = "connects"
-	SensorMapEvents            = "events"
-	SensorMapLosses            = "losses"
-	SensorMapScratches         = "scratches"
-	SensorMapSyscallSpecs      = "syscall_specs"
-	SensorMapUringFds          = "uring_fds"
-	SensorMapWaiting           = "waiting"
-	SensorProgInetSockSetState = "inet_sock_set_state"
-	SensorProgIoUringComplete  = "io_uring_complete"
-	SensorProgIoUringSubmit    = "io_uring_submit"
-	SensorProgSchedProcessExec = "sched_process_exec"
-	SensorProgSchedProcessExit = "sched_process_exit"
-	SensorProgSchedProcessFork = "sched_process_fork"
-	SensorProgSysExit          = "sys_exit"
-	SensorVarConnectsOnly      = "connects_only"
-	SensorVarCountedEvent      = "counted_event"
-	SensorVarCrowded           = "crowded"
-	SensorVarLastLoss          = "last_loss"
-	SensorVarLookAfter         = "look_after"
-	SensorVarReaderWaits       = "reader_waits"
-	SensorVarSelfTgid          = "self_tgid"
-	SensorVarShedClasses       = "shed_classes"
-	SensorVarShedEarlyFrom     = "shed_early_from"
-	SensorVarShedLastFrom      = "shed_last_from"
-	SensorVarShedLateFrom      = "shed_late_from"
-	SensorVarUringEvents       = "uring_events"
-	SensorVarUringHooks        = "uring_hooks"
-	SensorVarWanted            = "wanted"
-	SensorVarWire              = "wire"
+	SensorMapConnecting          = "connecting"
+	SensorMapConnects            = "connects"
+	SensorMapEvents              = "events"
+	SensorMapLosses              = "losses"
+	SensorMapPending             = "pending"
+	SensorMapScratches           = "scratches"
+	SensorMapSyscallSpecs        = "syscall_specs"
+	SensorMapUringFds            = "uring_fds"
+	SensorMapWaiting             = "waiting"
+	SensorProgInetSockSetState   = "inet_sock_set_state"
+	SensorProgIoUringComplete    = "io_uring_complete"
+	SensorProgIoUringCqeOverflow = "io_uring_cqe_overflow"
+	SensorProgIoUringFailLink    = "io_uring_fail_link"
+	SensorProgIoUringSubmit      = "io_uring_submit"
+	SensorProgSchedProcessExec   = "sched_process_exec"
+	SensorProgSchedProcessExit   = "sched_process_exit"
+	SensorProgSchedProcessFork   = "sched_process_fork"
+	SensorProgSysExit            = "sys_exit"
+	SensorVarConnectsOnly        = "connects_only"
+	SensorVarCountedEvent        = "counted_event"
+	SensorVarCrowded             = "crowded"
+	SensorVarLastLoss            = "last_loss"
+	SensorVarLookAfter           = "look_after"
+	SensorVarReaderWaits         = "reader_waits"
+	SensorVarSelfTgid            = "self_tgid"
+	SensorVarShedClasses         = "shed_classes"
+	SensorVarShedEarlyFrom       = "shed_early_from"
+	SensorVarShedLastFrom        = "shed_last_from"
+	SensorVarShedLateFrom        = "shed_late_from"
+	SensorVarUringEvents         = "uring_events"
+	SensorVarUringHooks          = "uring_hooks"
+	SensorVarWanted              = "wanted"
+	SensorVarWire                = "wire"
 )
 
 // LoadSensor returns the embedded CollectionSpec for Sensor.
@@ -355,13 +358,15 @@ type SensorSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SensorProgramSpecs struct {
-	InetSockSetState *ebpf.ProgramSpec `ebpf:"inet_sock_set_state"`
-	IoUringComplete  *ebpf.ProgramSpec `ebpf:"io_uring_complete"`
-	IoUringSubmit    *ebpf.ProgramSpec `ebpf:"io_uring_submit"`
-	SchedProcessExec *ebpf.ProgramSpec `ebpf:"sched_process_exec"`
-	SchedProcessExit *ebpf.ProgramSpec `ebpf:"sched_process_exit"`
-	SchedProcessFork *ebpf.ProgramSpec `ebpf:"sched_process_fork"`
-	SysExit          *ebpf.ProgramSpec `ebpf:"sys_exit"`
+	InetSockSetState   *ebpf.ProgramSpec `ebpf:"inet_sock_set_state"`
+	IoUringComplete    *ebpf.ProgramSpec `ebpf:"io_uring_complete"`
+	IoUringCqeOverflow *ebpf.ProgramSpec `ebpf:"io_uring_cqe_overflow"`
+	IoUringFailLink    *ebpf.ProgramSpec `ebpf:"io_uring_fail_link"`
+	IoUringSubmit      *ebpf.ProgramSpec `ebpf:"io_uring_submit"`
+	SchedProcessExec   *ebpf.ProgramSpec `ebpf:"sched_process_exec"`
+	SchedProcessExit   *ebpf.ProgramSpec `ebpf:"sched_process_exit"`
+	SchedProcessFork   *ebpf.ProgramSpec `ebpf:"sched_process_fork"`
+	SysExit            *ebpf.ProgramSpec `ebpf:"sys_exit"`
 }
 
 // SensorMapSpecs contains maps before they are loaded into the kernel.
@@ -372,6 +377,7 @@ type SensorMapSpecs struct {
 	Connects     *ebpf.MapSpec `ebpf:"connects"`
 	Events       *ebpf.MapSpec `ebpf:"events"`
 	Losses       *ebpf.MapSpec `ebpf:"losses"`
+	Pending      *ebpf.MapSpec `ebpf:"pending"`
 	Scratches    *ebpf.MapSpec `ebpf:"scratches"`
 	SyscallSpecs *ebpf.MapSpec `ebpf:"syscall_specs"`
 	UringFds     *ebpf.MapSpec `ebpf:"uring_fds"`
@@ -423,6 +429,7 @@ type SensorMaps struct {
 	Connects     *ebpf.Map `ebpf:"connects"`
 	Events       *ebpf.Map `ebpf:"events"`
 	Losses       *ebpf.Map `ebpf:"losses"`
+	Pending      *ebpf.Map `ebpf:"pending"`
 	Scratches    *ebpf.Map `ebpf:"scratches"`
 	SyscallSpecs *ebpf.Map `ebpf:"syscall_specs"`
 	UringFds     *ebpf.Map `ebpf:"uring_fds"`
@@ -435,6 +442,7 @@ func (m *SensorMaps) Close() error {
 		m.Connects,
 		m.Events,
 		m.Losses,
+		m.Pending,
 		m.Scratches,
 		m.SyscallSpecs,
 		m.UringFds,
@@ -467,19 +475,23 @@ type SensorVariables struct {
 //
 // It can be passed to LoadSensorObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SensorPrograms struct {
-	InetSockSetState *ebpf.Program `ebpf:"inet_sock_set_state"`
-	IoUringComplete  *ebpf.Program `ebpf:"io_uring_complete"`
-	IoUringSubmit    *ebpf.Program `ebpf:"io_uring_submit"`
-	SchedProcessExec *ebpf.Program `ebpf:"sched_process_exec"`
-	SchedProcessExit *ebpf.Program `ebpf:"sched_process_exit"`
-	SchedProcessFork *ebpf.Program `ebpf:"sched_process_fork"`
-	SysExit          *ebpf.Program `ebpf:"sys_exit"`
+	InetSockSetState   *ebpf.Program `ebpf:"inet_sock_set_state"`
+	IoUringComplete    *ebpf.Program `ebpf:"io_uring_complete"`
+	IoUringCqeOverflow *ebpf.Program `ebpf:"io_uring_cqe_overflow"`
+	IoUringFailLink    *ebpf.Program `ebpf:"io_uring_fail_link"`
+	IoUringSubmit      *ebpf.Program `ebpf:"io_uring_submit"`
+	SchedProcessExec   *ebpf.Program `ebpf:"sched_process_exec"`
+	SchedProcessExit   *ebpf.Program `ebpf:"sched_process_exit"`
+	SchedProcessFork   *ebpf.Program `ebpf:"sched_process_fork"`
+	SysExit            *ebpf.Program `ebpf:"sys_exit"`
 }
 
 func (p *SensorPrograms) Close() error {
 	return _SensorClose(
 		p.InetSockSetState,
 		p.IoUringComplete,
+		p.IoUringCqeOverflow,
+		p.IoUringFailLink,
 		p.IoUringSubmit,
 		p.SchedProcessExec,
 		p.SchedProcessExit,

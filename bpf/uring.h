@@ -6,7 +6,7 @@
  * first, a request is prepared: names are in the kernel's memory, out of the caller's reach. At the
  * second there is the result, but the names are gone. So a request with names becomes a record at
  * submission, which waits in a map for its result; any other becomes one at completion. Minimum kernel
- * 6.0; user space says in uring_hooks which hooks there are.
+ * 6.0; user space says in uring_hooks which hooks there are. How requests end is in uring_end.h.
  *
  * It does not see: requests of a multishot accept or receive but the last, the address of
  * IORING_OP_SEND, extended attributes, and results that the caller asked to skip (EVENT_NO_RESULT).
@@ -18,6 +18,7 @@
 #include "passed.h"
 #include "socket.h"
 #include "task.h"
+#include "uring_pending.h"
 #include "uring_types.h"
 #include "user.h"
 
@@ -29,6 +30,8 @@
 const volatile __u32 uring_hooks;
 #define URING_KNOWN 1        /* the tracepoints and structs are there */
 #define URING_RESULT_ARG 2   /* io_uring_complete has the result as an argument, not in a struct io_uring_cqe */
+#define URING_OVERFLOW 4     /* io_uring_cqe_overflow is there */
+#define URING_FAIL_LINK 8    /* io_uring_fail_link is there, with the request as its second argument */
 
 /* The event each operation is reported as (pipeline.EventType); 0: not wanted. */
 volatile __u16 uring_events[URING_OPS];
@@ -216,6 +219,20 @@ static __always_inline bool has_names(__u8 opcode)
 	return opcode == IORING_OP_OPENAT || opcode == IORING_OP_OPENAT2 || (opcode >= IORING_OP_RENAMEAT && opcode <= IORING_OP_LINKAT);
 }
 
+/* request_number makes a number of a request's address: record.h. */
+static __always_inline __u64 request_number(struct io_kiocb *req)
+{
+	struct scratch *s = current_scratch();
+
+	return s ? number_of(s, req) : 0;
+}
+
+/* receives says whether a request waits for what others do. */
+static __always_inline bool receives(__u8 opcode)
+{
+	return opcode == IORING_OP_ACCEPT || opcode == IORING_OP_RECV || opcode == IORING_OP_RECVMSG;
+}
+
 /* put_transfer fills in a send or receive: moved bytes of it. */
 static __always_inline void put_transfer(struct syscall_event *event, struct io_sr_msg *cmd, bool message)
 {
@@ -284,9 +301,9 @@ SEC("tp_btf/io_uring_submit_req")
 int io_uring_submit(__u64 *ctx)
 {
 	struct io_kiocb *req = (void *)ctx[0];
-	__u64 key = (__u64)req;
+	__u64 key = request_number(req);
 	struct scratch *s;
-	bool skipped, names;
+	bool skipped, names, noted;
 	__u64 flags;
 	__u16 type;
 	int fd;
@@ -302,7 +319,8 @@ int io_uring_submit(__u64 *ctx)
 	fd = flags & REQ_F_FIXED_FILE ? -1 : BPF_CORE_READ(req, cqe.fd);
 	if (!names)
 		bpf_map_update_elem(&uring_fds, &key, &fd, BPF_ANY);
-	if (!names && !skipped)
+	noted = !skipped && note_pending(key);
+	if (!names && (noted || (!skipped && receives(BPF_CORE_READ(req, opcode)))))
 		return 0;
 	if (shed(type))
 		return 0;
@@ -313,86 +331,12 @@ int io_uring_submit(__u64 *ctx)
 		put_names(s, req);
 	else
 		put_socket_call((struct syscall_event *)s->data, req, fd, false);
-	if (!skipped && s->len <= WAITING_SIZE) {
+	if (noted && s->len <= WAITING_SIZE) {
 		finish(s);
 		if (!bpf_map_update_elem(&waiting, &key, s->data, BPF_ANY))
 			return 0;
 	}
 	s->flags |= EVENT_NO_RESULT;
-	send(s);
-	return 0;
-}
-
-/* resume takes up the record of a request with names where submission left it. */
-static __always_inline struct scratch *resume(__u64 key)
-{
-	void *record = bpf_map_lookup_elem(&waiting, &key);
-	struct scratch *s = current_scratch();
-	struct event_header *header;
-
-	if (!record || !s)
-		return NULL;
-	bpf_probe_read_kernel(s->data, WAITING_SIZE, record);
-	bpf_map_delete_elem(&waiting, &key);
-	header = (struct event_header *)s->data;
-	s->len = header->size;
-	s->chunks = header->chunks;
-	s->flags = 0;
-	header->time = bpf_ktime_get_boot_ns();
-	header->cpu = bpf_get_smp_processor_id();
-	return s;
-}
-
-SEC("tp_btf/io_uring_complete")
-int io_uring_complete(__u64 *ctx)
-{
-	struct io_kiocb *req = (void *)ctx[1];
-	__u64 key = (__u64)req;
-	struct syscall_event *event;
-	struct scratch *s;
-	int *fd;
-	__s32 result;
-	__u8 opcode;
-	__u16 type;
-
-	if (!(uring_hooks & URING_KNOWN) || !req)
-		return 0;
-	type = uring_event(req);
-	if (!type)
-		return 0;
-	if (uring_hooks & URING_RESULT_ARG)
-		result = ctx[3];
-	else
-		result = BPF_CORE_READ((struct io_uring_cqe *)ctx[2], res);
-	opcode = BPF_CORE_READ(req, opcode);
-	if (has_names(opcode)) {
-		s = resume(key);
-		if (!s)
-			return 0;
-		event = (struct syscall_event *)s->data;
-		event->ret = result;
-		if (result >= 0 && (opcode == IORING_OP_OPENAT || opcode == IORING_OP_OPENAT2) &&
-		    !BPF_CORE_READ((struct io_open *)uring_command(req), file_slot))
-			put_file(result, CHUNK_OF_RESULT);
-		send(s);
-		return 0;
-	}
-	if (result < 0 && (opcode == IORING_OP_RECV || opcode == IORING_OP_RECVMSG))
-		return 0; /* as with the system calls: sensor/syscalls.go */
-	if (counted_event && type == counted_event) {
-		count_connect((__u64)BPF_CORE_READ(req, cmd.file), result);
-		if (connects_only)
-			return 0;
-	}
-	if (shed(type))
-		return 0;
-	s = begin_uring(type);
-	if (!s)
-		return 0;
-	event = (struct syscall_event *)s->data;
-	event->ret = result;
-	fd = bpf_map_lookup_elem(&uring_fds, &key);
-	put_socket_call(event, req, fd ? *fd : -1, true);
 	send(s);
 	return 0;
 }

@@ -43,14 +43,19 @@ struct io_cmd_data {
 };
 
 struct io_cqe {
+	__u64 user_data;
+	__s32 res;
 	__s32 fd;
 };
+
+struct io_ring_ctx;
 
 struct io_kiocb {
 	struct io_cmd_data cmd; /* since 6.0 */
 	__u8 opcode;
 	__u64 flags;
 	struct io_cqe cqe;
+	struct io_ring_ctx *ctx;
 };
 
 struct io_uring_cqe {

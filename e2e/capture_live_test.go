@@ -24,11 +24,13 @@ const captureRules = `
   condition: evt.type in (open, openat, openat2) and (fd.name = /etc/shadow and container.id != host or fd.name endswith .tocsin-marked)
   output: opened (file=%fd.name user=%user.name group=%group.name login=%user.loginname container=%container.name image=%container.image.repository team=%container.label.team cwd=%proc.cwd env=%proc.env[MARK] parents=%proc.pname %proc.aname[2] args=%proc.pcmdline start=%proc.pid.ts since=%proc.duration num=%evt.num)
   priority: WARNING
+  dedupe: {by: [proc.pid, fd.name]}
 - rule: Marked program
   desc: the container's program started
   condition: evt.type = execve and proc.cmdline contains tocsin-marked
   output: started (exe=%proc.exepath user=%user.name container=%container.name parent=%proc.pname)
   priority: NOTICE
+  dedupe: {by: [proc.pid, fd.name]}
 `
 
 // A capture replays to what was alerted live, on a machine that has nothing of the one it was made on.
@@ -46,7 +48,7 @@ func TestReplayElsewhereGivesWhatLiveGave(t *testing.T) {
 	const id = "tocsin-capture-test"
 	remove := r.run(t, c, id)
 	l := newLayout(t, captureRules)
-	extra := []string{"dedupe: {by: [proc.pid, object]}", fmt.Sprintf("enrich: {containers: {sockets: %s}}", r.socket)}
+	extra := []string{fmt.Sprintf("enrich: {containers: {sockets: %s}}", r.socket)}
 	config := l.config("0s", "stdout_configs: [{format: json}]", extra...)
 	tap, beside := filepath.Join(l.dir, "tap.tocsin"), filepath.Join(l.dir, "beside.tocsin")
 

@@ -92,10 +92,21 @@ type Alert struct {
 	QuietFor time.Duration `json:"quiet_for,omitempty"`
 	Cooldown time.Duration `json:"cooldown,omitempty"` // of the rule's window: repeats stay quiet for at least so long
 
+	// Escalate and Summary are the rule's own settings of dedupe; nil means the configured default.
+	Escalate *uint64 `json:"escalate,omitempty"`
+	Summary  *bool   `json:"summary,omitempty"`
+
 	// The rest is filled in by dedupe and grouping, on the way to a message.
 
 	Count     uint64    `json:"count,omitempty"`     // occurrences this message stands for, this one included
 	FirstSeen time.Time `json:"first_seen,omitzero"` // of those occurrences
 	LastSeen  time.Time `json:"last_seen,omitzero"`
 	Degraded  bool      `json:"degraded,omitempty"` // the window could not be asked: may be a repeat
+
+	// An alert that passes because of those before it stands for all of its quiet time, and has one of these.
+	Escalated bool `json:"escalated,omitempty"` // it goes on and on: this occurrence makes Count a power of the factor
+	Closing   bool `json:"closing,omitempty"`   // no occurrence of its own: the quiet time is over, and this sums it up
+
+	// Episode is the alert that opened the quiet time that Escalated or Closing are about; else empty.
+	Episode string `json:"episode,omitempty"`
 }

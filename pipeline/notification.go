@@ -12,7 +12,7 @@ type Notification struct {
 	Integration string            `json:"integration"` // kind and identity, e.g. wecom-1f3a9c2b; see Integration
 	GroupKey    string            `json:"group_key"`
 	GroupLabels map[string]string `json:"group_labels"`
-	Reason      string            `json:"reason"` // "first notification", "new alerts added"
+	Reason      string            `json:"reason"` // "first notification", "new alerts added", "summary" of quiet times that are over
 	Alerts      []Alert           `json:"alerts"`
 	CreatedAt   time.Time         `json:"created_at"`
 }
@@ -27,7 +27,7 @@ type Message struct {
 	HTML     string // mail only
 	Payload  []byte // webhook only: the JSON body
 	Alerts   []Alert
-	Worst    Priority // most severe of Alerts
+	Worst    Priority // most severe of Alerts; of summaries only when there is nothing else
 }
 
 // Notifier delivers messages over one channel. It is safe for concurrent use.

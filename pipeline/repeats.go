@@ -8,12 +8,18 @@ type Hit struct {
 	ID  string        // which occurrence: the alert's uuid; the same again is a redelivery, not a repeat
 	At  time.Time     // when it occurred
 	For time.Duration // how long repeats stay quiet from here on; 0: they do not
+
+	Arrived  time.Time // when it reached us; zero: when it occurred
+	Escalate uint64    // repeats pass again when the count is a power of this; under 2: never
+	Alert    *Alert    // what to sum the quiet time up with when it is over; nil: nobody wants that
 }
 
 // Seen is a window's answer to a Hit.
 type Seen struct {
 	First     bool      // it opened a quiet time: tell people; false: a repeat, counted for the next message
-	Count     uint64    // occurrences to tell: with First this one and the untold repeats before it, else 0
+	Escalated bool      // a repeat that is to be told: Count is a power of the factor
+	Episode   string    // with Escalated: the occurrence that opened the quiet time
+	Count     uint64    // with First: this one and the untold repeats before it; with Escalated: all of the quiet time; else 0
 	FirstSeen time.Time // of those occurrences
 	LastSeen  time.Time
 	Degraded  bool // the shared window could not be asked; a local one answered
@@ -27,4 +33,11 @@ type Repeats struct {
 	Episode
 	N    uint64
 	Last time.Time // when the latest of them occurred; zero when there are none
+}
+
+// Ending is an Episode that is over and has repeats that no message has told.
+type Ending struct {
+	Repeats
+	Opened time.Time // when the occurrence that opened it was
+	Alert  Alert     // that occurrence
 }

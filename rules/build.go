@@ -180,7 +180,9 @@ func (b *builder) dedupe(k Key, r *Rule) error {
 				return syntax.Errorf(t.Pos(0), "dedupe.for: %v", err)
 			}
 		default:
-			return &syntax.Error{At: entry.At, Msg: fmt.Sprintf("dedupe: unknown key %q", entry.Name), Hint: "the keys are by and for"}
+			if err := b.dedupeKey(entry, r); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -191,10 +193,15 @@ func (b *builder) identity(name syntax.Text, r *Rule) error {
 	if b.cfg.structured(r.Source) {
 		return b.payloadIdentity(name, r)
 	}
+	if name.String() == Object {
+		r.DedupeObject = true
+		return nil
+	}
 	f, err := filter.ParseField(name)
 	if err != nil {
 		return err
 	}
+	b.checkIdentity(r, f, name.Pos(0))
 	r.DedupeBy = append(r.DedupeBy, f)
 	return nil
 }

@@ -133,6 +133,12 @@ a.yaml:2:81: warning: LOAD_COMPILE_CONDITION: r: the regular expression ".*x.*" 
 		"LINT_SHADOWED not by more": {files: rule("a", open+" and proc.name = x") + rule("b", open), change: first, want: ""},
 		"LINT_IGNORED_KEY":          {files: rule("r", open) + "- rule: r\n  tags: [a]\n  enabled: false\n  override: {tags: append, enabled: replace}\n", want: ""},
 		"LINT_IGNORED_KEY, append":  {files: rule("r", open) + "- rule: r\n  tags: [a]\n  enabled: false\n  append: true\n", want: "a.yaml:9:3: warning: LOAD_DEPRECATED_ITEM: r: append is deprecated (write override: {condition: append})\na.yaml:8:3: warning: LINT_IGNORED_KEY: r: enabled has no effect beside append: true (write override: {enabled: replace})"},
+		"NO_IDENTITY": {files: rule("r", open, "dedupe: {by: [container.id, proc.pid]}") + rule("s", open, "dedupe: {by: [evt.rawtime, fd.cport, object]}"),
+			want: "a.yaml:6:31: warning: NO_IDENTITY: r: dedupe.by: proc.pid is an id of a process or thread (" + identityHint + ")\n" +
+				"a.yaml:12:17: warning: NO_IDENTITY: s: dedupe.by: evt.rawtime is a time (" + identityHint + ")\n" +
+				"a.yaml:12:30: warning: NO_IDENTITY: s: dedupe.by: fd.cport is a port that the kernel picks (" + identityHint + ")"},
+		"an escalation to every repeat": {files: rule("r", open, "dedupe: {escalate: 1}"), want: `a.yaml:6:22: error: LOAD_ERR_YAML_VALIDATE: r: dedupe.escalate: "1" is no factor (10 lets the 10th, 100th, 1000th occurrence pass, 0 none; 1 would let all of them)`},
+		"a summary that is no switch":   {files: rule("r", open, "dedupe: {summary: maybe}"), want: `a.yaml:6:21: error: LOAD_ERR_YAML_VALIDATE: r: dedupe.summary: "maybe" is neither true nor false`},
 		"LINT_NO_SUCH_RULE": {files: rule("Read", open, "tags: [file]"), change: func(c *Config) {
 			c.Disable = []Pattern{{Rule: "Raed"}}
 			c.Select = []Switch{{Enable: &Pattern{Tag: "flie"}}}

@@ -75,6 +75,7 @@ const (
 	LintRedefined  Code = "LINT_REDEFINED"    // a name of another file defined again without override
 	LintShadowed   Code = "LINT_SHADOWED"     // the rule never fires: an earlier one does whenever it could
 	LintIgnoredKey Code = "LINT_IGNORED_KEY"  // a key beside append: true that does nothing
+	NoIdentity     Code = "NO_IDENTITY"       // dedupe.by names what is another with every occurrence
 	LintWindow     Code = "LINT_WINDOW"       // a window that hardly does what was meant
 	LintNoSuchRule Code = "LINT_NO_SUCH_RULE" // the configuration switches a rule or tag that is not there
 )

@@ -164,7 +164,7 @@ func TestABlindSpotIsReportedOnce(t *testing.T) {
 
 func TestOurKeys(t *testing.T) {
 	s := parse(t, rule("r", "evt.type = open", "tags: [b, a, b]", "labels: {team: sec}", "annotations: {x: y}", "runbook: https://r",
-		"desc_zh: 说明", "dedupe: {by: [container.id, 'proc.aname[1]'], for: 1d}"))
+		"desc_zh: 说明", "dedupe: {by: [container.id, 'proc.aname[1]', object], for: 1d, escalate: 0, summary: false}"))
 	if s.Err() != nil {
 		t.Fatal(s.Err())
 	}
@@ -175,8 +175,9 @@ func TestOurKeys(t *testing.T) {
 	if r.Labels["team"] != "sec" || r.Annotations["x"] != "y" || r.Runbook != "https://r" || r.DescZH != "说明" {
 		t.Errorf("labels %v, annotations %v, runbook %q, desc_zh %q", r.Labels, r.Annotations, r.Runbook, r.DescZH)
 	}
-	if len(r.DedupeBy) != 2 || r.DedupeBy[1].Text != "proc.aname[1]" || r.DedupeFor != 24*time.Hour {
-		t.Errorf("DedupeBy %v, DedupeFor %v", r.DedupeBy, r.DedupeFor)
+	if len(r.DedupeBy) != 2 || r.DedupeBy[1].Text != "proc.aname[1]" || !r.DedupeObject || r.DedupeFor != 24*time.Hour ||
+		r.DedupeEscalate == nil || *r.DedupeEscalate != 0 || r.DedupeSummary == nil || *r.DedupeSummary {
+		t.Errorf("DedupeBy %v, object %v, DedupeFor %v, escalate %v, summary %v", r.DedupeBy, r.DedupeObject, r.DedupeFor, r.DedupeEscalate, r.DedupeSummary)
 	}
 }
 

@@ -37,9 +37,14 @@ type Rule struct {
 	DedupeBy    []field.Ref   // what makes two alerts the same; nil: the default; empty: nothing more than the rule
 	Payload     *Payload      // of a rule for structured events, whose DedupeBy, Condition and Code are not set; else nil
 	DedupeFor   time.Duration // how long repeats stay quiet; 0: the default
-	Condition   syntax.Node   // macros inserted; of a sequence, that some step holds
-	OutputText  string
-	At          syntax.Pos
+
+	DedupeObject   bool    // the file or the remote address is one of DedupeBy
+	DedupeEscalate *uint64 // repeats pass when so many; nil: the default
+	DedupeSummary  *bool   // what nobody was told of is summed up; nil: the default
+
+	Condition  syntax.Node // macros inserted; of a sequence, that some step holds
+	OutputText string
+	At         syntax.Pos
 
 	// Skipped says why the rule does not run: disabled, too mild, of an unknown source. Empty: it runs,
 	// and Code and Output, or those of Payload, are set. An Output lacks what a window shows.

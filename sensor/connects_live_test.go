@@ -1,6 +1,7 @@
 package sensor
 
 import (
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -8,16 +9,31 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// counted is how many connects ended with errno, in all groups.
-func counted(t *testing.T, s *Sensor, errno unix.Errno) (n uint64) {
+// counted is how many connects of a cgroup ended with errno.
+func counted(t *testing.T, s *Sensor, group uint64, errno unix.Errno) (n uint64) {
+	t.Helper()
+	for _, c := range countsOf(t, s, group) {
+		if c.Errno == uint32(errno) {
+			n += c.Count
+		}
+	}
+	return n
+}
+
+func countsOf(t *testing.T, s *Sensor, group uint64) []pipeline.Connects {
 	t.Helper()
 	counts, err := s.Connects()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range counts {
-		if c.Errno == uint32(errno) {
-			n += c.Count
+	return slices.DeleteFunc(counts, func(c pipeline.Connects) bool { return c.Group != group })
+}
+
+// announcements are how often the records say of a cgroup that its connects are counted from now on.
+func announcements(records []record, group uint64) (n int) {
+	for _, r := range records {
+		if r.is(pipeline.EventConnects) && r.call.Args[0] == group {
+			n++
 		}
 	}
 	return n
@@ -37,18 +53,18 @@ func TestConnectsAreCountedWithoutEvents(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			l := watchWith(t, counting(CountAlways), c.want)
-			before := counted(t, l.Sensor, c.errno)
-			reported := 0
-			for _, r := range l.act(c.act, t.TempDir()) {
-				if pipeline.EventType(r.Type) == pipeline.EventConnect {
-					reported++
-				}
-			}
-			if n := counted(t, l.Sensor, c.errno) - before; n == 0 {
+			enter, group := ownCgroup(t)
+			records := l.act(c.act, t.TempDir(), enter)
+			if counted(t, l.Sensor, group, c.errno) == 0 {
 				t.Error("nothing was counted")
 			}
-			if wanted := c.want[0] == pipeline.EventConnect; wanted != (reported > 0) {
-				t.Errorf("%d connects reported, wanted: %v", reported, wanted)
+			reported := slices.ContainsFunc(records, func(r record) bool { return r.is(pipeline.EventConnect) })
+			if wanted := c.want[0] == pipeline.EventConnect; wanted != reported {
+				t.Errorf("connects are reported: %v, wanted: %v", reported, wanted)
+			}
+			// One for each kind of end: its row in the map is new.
+			if n, want := announcements(records, group), len(countsOf(t, l.Sensor, group)); n != want {
+				t.Errorf("announced %d times, want %d", n, want)
 			}
 		})
 	}
@@ -56,45 +72,36 @@ func TestConnectsAreCountedWithoutEvents(t *testing.T) {
 
 func TestForgottenConnectsAreAnnouncedAnew(t *testing.T) {
 	l := watchWith(t, counting(CountAlways), []pipeline.EventType{pipeline.EventSocket})
-	// Another process of the group can come first after a count was forgotten: then it is the one announced.
-	const tries, want = 100, 2
-	times := 0
-	for range tries {
-		counts, err := l.Connects()
-		if err != nil {
+	enter, group := ownCgroup(t)
+	for round := range 2 {
+		if n := announcements(l.act("sockets", t.TempDir(), enter), group); n != 1 {
+			t.Errorf("round %d: announced %d times, want once", round, n)
+		}
+		if n := announcements(l.act("sockets", t.TempDir(), enter), group); n != 0 {
+			t.Errorf("round %d: announced %d times although it was before, want never", round, n)
+		}
+		if err := l.ForgetConnects(countsOf(t, l.Sensor, group)); err != nil {
 			t.Fatal(err)
 		}
-		if err := l.ForgetConnects(counts); err != nil {
-			t.Fatal(err)
-		}
-		announced := 0
-		for _, r := range l.act("sockets", t.TempDir()) {
-			if pipeline.EventType(r.Type) == pipeline.EventConnects {
-				announced++
-			}
-		}
-		if announced > 1 {
-			t.Fatalf("announced %d times, want once", announced)
-		}
-		if times += announced; times == want {
-			return
+		if counts := countsOf(t, l.Sensor, group); len(counts) != 0 {
+			t.Errorf("round %d: counts %v, want none after they were forgotten", round, counts)
 		}
 	}
-	t.Errorf("announced %d times in %d tries that forgot the counts before, want %d", times, tries, want)
 }
 
 // By itself counting follows the rules: it costs nothing where none asks for connects.
 func TestCountingFollowsTheRules(t *testing.T) {
 	l := watchWith(t, counting(CountAuto), []pipeline.EventType{pipeline.EventSocket})
-	l.act("sockets", t.TempDir())
-	if n := counted(t, l.Sensor, 0); n != 0 || l.connectEnds != nil {
+	enter, group := ownCgroup(t)
+	l.act("sockets", t.TempDir(), enter)
+	if n := counted(t, l.Sensor, group, 0); n != 0 || l.connectEnds != nil {
 		t.Errorf("%d connects are counted, want none while nobody asks for them", n)
 	}
 	if err := l.SetWanted([]pipeline.EventType{pipeline.EventConnect}); err != nil {
 		t.Fatal(err)
 	}
-	l.act("sockets", t.TempDir())
-	if counted(t, l.Sensor, 0) == 0 {
+	l.act("sockets", t.TempDir(), enter)
+	if counted(t, l.Sensor, group, 0) == 0 {
 		t.Error("no connect is counted, want some now that they are asked for")
 	}
 }

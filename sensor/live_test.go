@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) {
 }
 
 // acts are what the helper process can do; tests add theirs here by their own file's map.
-var acts = merge(syscallActs, callActs, newCallActs, socketActs, passedActs, uringActs, processActs, archActs)
+var acts = merge(syscallActs, callActs, newCallActs, socketActs, passedActs, uringActs, uringLossActs, processActs, archActs)
 
 func merge(maps ...map[string]func() error) map[string]func() error {
 	all := make(map[string]func() error)
@@ -136,8 +137,8 @@ func bootTime(t testing.TB) uint64 {
 	return uint64(now.Nano())
 }
 
-// until waits for the exit record of a process and returns all records of it, in order. Those before
-// since are of another process that had its number.
+// until waits for the exit record of a process and returns all records of it up to now, in order. Those
+// before since are of another process that had its number.
 func (l *live) until(pid int, since uint64) []record {
 	l.t.Helper()
 	late := false
@@ -157,7 +158,7 @@ func (l *live) until(pid int, since uint64) []record {
 				own = append(own, walk(l.t, s.raw))
 			}
 		}
-		if len(own) > 0 && own[len(own)-1].is(pipeline.EventExit) {
+		if slices.ContainsFunc(own, func(r record) bool { return r.is(pipeline.EventExit) }) {
 			return own
 		}
 		if late {

@@ -42,6 +42,8 @@ var hookPrograms = []struct {
 	{bpf.SensorProgSchedProcessExit, "the end of processes", true},
 	{bpf.SensorProgIoUringSubmit, "files opened, renamed and removed through io_uring", false},
 	{bpf.SensorProgIoUringComplete, "results of what io_uring does, and its sockets", false},
+	{bpf.SensorProgIoUringCqeOverflow, "what io_uring does for a caller that does not read its results", false},
+	{bpf.SensorProgIoUringFailLink, "io_uring requests that others before them stopped", false},
 	{bpf.SensorProgInetSockSetState, "metrics only: the errors of connects that end in the background", false},
 }
 

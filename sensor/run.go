@@ -22,9 +22,10 @@ const (
 	// CPU while there are events.
 	nap = 500 * time.Microsecond
 
-	// longestWait bounds what happens when the request to be woken and an event cross (reader_waits in
-	// bpf/record.h): that event is then seen this late. Shorter wakes an idle machine more often.
-	longestWait = 100 * time.Millisecond
+	// longestWait is how long the reader sleeps when nobody wakes it. No event waits that long, unless the
+	// kernel could not send the record that was to wake us (reader_waits in bpf/record.h). Shorter wakes an
+	// idle machine more often.
+	longestWait = 5 * time.Second
 )
 
 // past is a deadline that makes the reader return at once when the ring is empty.
@@ -60,6 +61,9 @@ func (s *Sensor) Run(ctx context.Context, handle func(pipeline.Sample) error) er
 		default:
 			return fmt.Errorf("read the sensor's ring buffer: %w", err)
 		}
+		if len(record.RawSample) == 0 {
+			continue // it was sent to wake us
+		}
 		if err := handle(record.RawSample); err != nil {
 			return err
 		}
@@ -75,6 +79,8 @@ type pace struct {
 	sensor *Sensor
 	fresh  bool // records came since the ring was last found empty
 	waits  bool // the deadline is in the future: the reader blocks
+
+	barrier atomic.Uint32 // changing it orders what comes before and after, for other CPUs too
 }
 
 // got notes that a record was read.
@@ -99,6 +105,7 @@ func (p *pace) empty() error {
 	if err := p.sensor.objects.ReaderWaits.Set(uint32(1)); err != nil {
 		return fmt.Errorf("ask the sensor to wake its reader: %w", err)
 	}
+	p.barrier.Add(1) // or the ring could be looked at before others see the request
 	p.waits = p.sensor.reader.AvailableBytes() == 0
 	deadline := past
 	if p.waits {

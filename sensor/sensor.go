@@ -146,10 +146,7 @@ func (s *Sensor) start(want []pipeline.EventType) error {
 	}
 	o := &s.objects
 	programs := []*ebpf.Program{o.SchedProcessExit, o.SchedProcessFork, o.SchedProcessExec, o.SysExit}
-	if s.uring.submit != "" {
-		programs = append(programs, o.IoUringComplete, o.IoUringSubmit)
-	}
-	for _, program := range programs {
+	for _, program := range append(programs, s.uring.attachable(&o.SensorPrograms)...) {
 		l, err := link.AttachTracing(link.TracingOptions{Program: program})
 		if err != nil {
 			return fmt.Errorf("attach the sensor's program %s: %w", program, err)

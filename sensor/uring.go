@@ -17,6 +17,8 @@ import (
 const (
 	uringKnown     = 1 << 0 // the tracepoints and structs are there
 	uringResultArg = 1 << 1 // io_uring_complete has the result as an argument
+	uringOverflow  = 1 << 2 // io_uring_cqe_overflow is there
+	uringFailLink  = 1 << 3 // io_uring_fail_link is there
 )
 
 // uringEvents is the event that each io_uring operation (IORING_OP_*) is reported as. What a system
@@ -84,9 +86,28 @@ func findUring(kernel *btf.Spec) (uring, error) {
 		if len(complete) > 3 { // context, request, user data, result, …
 			u.hooks |= uringResultArg
 		}
-		return u, nil
+		ends, err := findUringEnds(kernel)
+		u.hooks |= ends
+		return u, err
 	}
 	return uring{}, nil
+}
+
+// findUringEnds looks for the tracepoints of requests that end without being completed.
+func findUringEnds(kernel *btf.Spec) (hooks uint32, err error) {
+	_, err = tracepoint(kernel, "io_uring_cqe_overflow")
+	if err == nil {
+		hooks |= uringOverflow
+	} else if !errors.Is(err, btf.ErrNotFound) {
+		return 0, err
+	}
+	args, err := tracepoint(kernel, "io_uring_fail_link")
+	if err == nil && len(args) == 2 && isRequest(args[1].Type) {
+		hooks |= uringFailLink
+	} else if err != nil && !errors.Is(err, btf.ErrNotFound) {
+		return 0, err
+	}
+	return hooks, nil
 }
 
 // tracepoint returns the arguments of a BTF tracepoint, without the first, which is the kernel's own.
@@ -129,17 +150,45 @@ func hasMember(s btf.Type, name string) bool {
 	})
 }
 
+// uringPrograms are the programs that watch io_uring and what each needs of the kernel. The one that sees
+// requests begin is attached last: no end is missed.
+var uringPrograms = []struct {
+	name string
+	hook uint32
+}{
+	{bpf.SensorProgIoUringComplete, uringKnown},
+	{bpf.SensorProgIoUringCqeOverflow, uringOverflow},
+	{bpf.SensorProgIoUringFailLink, uringFailLink},
+	{bpf.SensorProgIoUringSubmit, uringKnown},
+}
+
 // prepare fits the programs to the kernel. Programs that have nothing to hang on are loaded empty and not
 // attached.
 func (u uring) prepare(spec *ebpf.CollectionSpec) error {
-	submit, complete := spec.Programs[bpf.SensorProgIoUringSubmit], spec.Programs[bpf.SensorProgIoUringComplete]
-	if u.submit != "" {
-		submit.AttachTo = u.submit
-	} else {
-		submit.AttachTo, complete.AttachTo = "sched_process_exec", "sched_process_exec"
+	spec.Programs[bpf.SensorProgIoUringSubmit].AttachTo = u.submit
+	for _, p := range uringPrograms {
+		if u.hooks&p.hook == 0 {
+			spec.Programs[p.name].AttachTo = "sched_process_exec"
+		}
 	}
 	if err := spec.Variables[bpf.SensorVarUringHooks].Set(u.hooks); err != nil {
 		return fmt.Errorf("tell the sensor about io_uring: %w", err)
 	}
 	return nil
+}
+
+// attachable are those programs that have something to hang on, in order.
+func (u uring) attachable(o *bpf.SensorPrograms) (programs []*ebpf.Program) {
+	loaded := map[string]*ebpf.Program{
+		bpf.SensorProgIoUringComplete:    o.IoUringComplete,
+		bpf.SensorProgIoUringCqeOverflow: o.IoUringCqeOverflow,
+		bpf.SensorProgIoUringFailLink:    o.IoUringFailLink,
+		bpf.SensorProgIoUringSubmit:      o.IoUringSubmit,
+	}
+	for _, p := range uringPrograms {
+		if u.hooks&p.hook != 0 {
+			programs = append(programs, loaded[p.name])
+		}
+	}
+	return programs
 }

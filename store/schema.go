@@ -26,6 +26,12 @@ var migrations = []string{
 		alerts    BLOB NOT NULL
 	);
 	CREATE INDEX pending_group ON pending (group_key, id);`,
+	// 2: the journal of repeats, whose rows are package repeats' own. A number is never given twice: a row
+	// refers to others by it.
+	`CREATE TABLE repeats (
+		number INTEGER PRIMARY KEY AUTOINCREMENT,
+		row    BLOB NOT NULL
+	);`,
 }
 
 // migrate brings the file to this build's schema.

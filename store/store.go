@@ -1,6 +1,6 @@
 // Package store is the embedded state: one SQLite file in the data folder. It keeps what a kill may not
-// lose and the bus does not hold: groups and the alerts that wait in them. It decides nothing; the
-// stages declare what they need of it.
+// lose and the bus does not hold: groups and the alerts that wait in them, and the journal of repeats. It
+// decides nothing; the stages declare what they need of it.
 //
 // Every method is one transaction. Transactions are in the file's write-ahead log when they return, so
 // that kill -9 loses none; the log is synced to the device at checkpoints only, so that a power cut can
@@ -23,9 +23,10 @@ import (
 // Store is an open database. It is safe for concurrent use; there is one connection, since SQLite has
 // one writer anyway and all that happens here writes.
 type Store struct {
-	path   string
-	db     *sql.DB
-	groups groupStatements
+	path    string
+	db      *sql.DB
+	groups  groupStatements
+	repeats repeatsStatements
 }
 
 // Open opens the file at path, making it and its folder (0700) if needed.
@@ -56,7 +57,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	if err := s.groups.prepare(ctx, db); err != nil {
+	if err := errors.Join(s.groups.prepare(ctx, db), s.repeats.prepare(ctx, db)); err != nil {
 		return nil, errors.Join(s.explain("prepare statements", err), db.Close())
 	}
 	return s, nil

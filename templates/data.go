@@ -21,6 +21,8 @@ import (
 //	last_seen   RFC 3339, likewise
 //	degraded    "true": the window could not be asked, so this may be a repeat
 //	enrichment  "partial": the container's metadata was not there in time
+//	escalated   "true": a repeat, told since there are so many; count is of all since the first
+//	closing     "true": no occurrence of its own, but the sum of a quiet time that is over
 //	lossy       "true": kernel events were lost around the alert's time
 type Data = template.Data
 
@@ -50,11 +52,17 @@ func NewData(n pipeline.Notification, o Options) *Data {
 	return d
 }
 
-// Sorted returns a copy of alerts, most severe first, then newest first: when a message must be cut,
-// what matters least goes.
+// Sorted returns a copy of alerts, most severe first, then newest first, summaries last: when a message must
+// be cut, what matters least goes.
 func Sorted(alerts []pipeline.Alert) []pipeline.Alert {
 	sorted := slices.Clone(alerts)
 	slices.SortStableFunc(sorted, func(a, b pipeline.Alert) int {
+		if a.Closing != b.Closing {
+			if a.Closing {
+				return 1
+			}
+			return -1
+		}
 		if a.Priority != b.Priority {
 			return int(a.Priority) - int(b.Priority)
 		}
@@ -78,6 +86,12 @@ func alertData(a pipeline.Alert, escape func(string) string) template.Alert {
 	}
 	if a.Degraded {
 		set("degraded", "true")
+	}
+	if a.Escalated {
+		set("escalated", "true")
+	}
+	if a.Closing {
+		set("closing", "true")
 	}
 	if a.Count > 1 {
 		set("count", strconv.FormatUint(a.Count, 10))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,6 +32,7 @@ type durable struct {
 	repeats repeats.Engine
 	windows *window.Stage
 	counts  *window.Memory // of windows; nil: the shared store has them
+	closer  *dedupe.Closer
 	store   *store.Store
 	grouper *route.Grouper
 	dedupe  atomic.Pointer[dedupe.Dedupe]           // exchanged by a reload
@@ -72,6 +74,7 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.repeats))
 	d.payload.Store(p.payload)
 	d.grouper = route.NewGrouper(p.tree, d.store, d.repeats, d.router.PublishNotifications, d.log)
+	d.closer = dedupe.NewCloser(d.repeats, d.pass, d.log)
 	d.router.HandleAlerts(d.handleAlerts)
 	if err := d.router.HandleEvents(d.handleEvent); err != nil {
 		return err
@@ -81,12 +84,15 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 
 // openShared opens the store that a fleet shares, where one is configured, and what counts in it.
 func (d *durable) openShared(ctx context.Context, url string, windows window.Config, reg prometheus.Registerer) (err error) {
-	d.repeats = repeats.NewMemory(0)
+	if d.repeats, err = d.openRepeats(ctx, url, reg); err != nil {
+		return err
+	}
 	if shared.IsEmbedded(url) {
 		d.counts = window.NewMemory(windows)
 		d.windows = window.NewStage(d.counts)
 	} else {
-		if d.shared, err = shared.Open(ctx, url, append(repeats.Scripts(), window.Scripts()...), d.log); err != nil {
+		scripts := slices.Concat(repeats.Scripts(), window.Scripts())
+		if d.shared, err = shared.Open(ctx, url, scripts, d.log); err != nil {
 			return err
 		}
 		d.repeats = repeats.NewShared(d.shared)
@@ -128,13 +134,7 @@ func (d *durable) handleAlerts(ctx context.Context, alerts []pipeline.Alert) err
 		return fmt.Errorf("look for repeats: %w", err)
 	}
 	d.log.Debug("alerts handled", "passed", len(pass), "repeats", repeats, "unfired", len(alerts)-len(fired))
-	if err := d.grouper.Add(ctx, pass); err != nil {
-		return fmt.Errorf("route: %w", err)
-	}
-	if d.show != nil && len(pass) > 0 {
-		d.show(ctx, pass)
-	}
-	return nil
+	return d.pass(ctx, pass)
 }
 
 // handleEvent asks the rules about a structured event, and publishes what they say before nil
@@ -166,6 +166,7 @@ func (d *durable) replace(ctx context.Context, p *plan) error {
 // parts are the long-lived pieces, producers first.
 func (d *durable) parts() []part {
 	return []part{
+		{name: "summaries", run: d.closer.Run},
 		{name: "groups", run: d.grouper.Run},
 		{name: "router", run: d.router.Run, grace: routerGrace},
 	}

@@ -40,6 +40,7 @@ var (
 	windowStands = desc("window_degraded_total", "Alerts whose window a stand-in judged because the store was away.")
 	connects     = desc("tcp_connects_total", "TCP connects that succeeded or went on in the background.", containerLabels...)
 	connectErrs  = desc("tcp_connect_errors_total", "TCP connects that failed, at once or later, by error.", append(containerLabels, "errno")...)
+	escalated    = desc("dedupe_escalated_total", "Alerts that passed since they have repeated so often.")
 	degradedSeen = desc("dedupe_degraded_total", "Alerts judged by a stand-in window because the store was away.")
 )
 
@@ -60,6 +61,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		s := d.dedupe.Load().Stats()
 		count(deduped, s.Passed, "passed")
 		count(deduped, s.Repeats, "repeat")
+		count(escalated, s.Escalated)
 		count(degradedSeen, s.Degraded)
 		w := d.windows.Stats()
 		count(windowed, w.Fired, "fired")

@@ -29,12 +29,19 @@ func AppendLine(dst []byte, a pipeline.Alert, color bool) []byte {
 	}
 	paint(dim, a.Time.Local().Format("15:04:05"))
 	dst = append(dst, ' ')
-	paint(colorOf(a.Priority), padded(strings.ToUpper(a.Priority.String())))
+	hue, grave := colorOf(a.Priority), strings.ToUpper(a.Priority.String())
+	if a.Closing { // no alarm of its own
+		hue, grave = dim, "SUMMARY"
+	}
+	paint(hue, padded(grave))
 	dst = append(dst, ' ')
-	paint(colorOf(a.Priority), printable(a.Rule))
+	paint(hue, printable(a.Rule))
 	if a.Count > 1 {
 		dst = append(dst, " ×"...)
 		dst = strconv.AppendUint(dst, a.Count, 10)
+	}
+	if a.Escalated {
+		dst = append(dst, " escalating"...)
 	}
 	if where := place(a.Labels, a.Hostname); where != "" {
 		dst = append(dst, ' ')

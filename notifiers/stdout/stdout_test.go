@@ -56,6 +56,8 @@ func TestJSONLines(t *testing.T) {
 func TestAppendLine(t *testing.T) {
 	repeated := alert()
 	repeated.Count = 37
+	escalated, closing := repeated, repeated
+	escalated.Escalated, closing.Closing = true, true
 	pod := alert()
 	pod.Labels = map[string]string{"k8s_pod_name": "api-7c9", "k8s_ns_name": "payments", "container_id": "x"}
 	host := alert()
@@ -70,6 +72,8 @@ func TestAppendLine(t *testing.T) {
 		want  string
 	}{
 		"a container":                  {alert(), false, "03:04:05 CRITICAL  Shadow file read node-1/api  shadow read <影子> 🔴"},
+		"repeats that are many":        {escalated, false, "03:04:05 CRITICAL  Shadow file read ×37 escalating node-1/api  shadow read <影子> 🔴"},
+		"a summary":                    {closing, false, "03:04:05 SUMMARY   Shadow file read ×37 node-1/api  shadow read <影子> 🔴"},
 		"repeats":                      {repeated, false, "03:04:05 CRITICAL  Shadow file read ×37 node-1/api  shadow read <影子> 🔴"},
 		"a pod":                        {pod, false, "03:04:05 CRITICAL  Shadow file read payments/api-7c9  shadow read <影子> 🔴"},
 		"the host":                     {host, false, "03:04:05 NOTICE    Shadow file read node-1  shadow read <影子> 🔴"},

@@ -150,24 +150,15 @@ func (c *running) kill(t *testing.T) {
 	_ = c.cmd.Wait() // it says that it was killed
 }
 
-// TestKill kills the durable half at random points, with kill -9, while alerts flow; what was durable
-// must arrive.
-func TestKill(t *testing.T) {
-	kills := 8
-	if testing.Short() {
-		kills = 2
-	}
-	sink := &counter{seen: map[string]int{}}
-	srv := httptest.NewServer(sink)
-	defer srv.Close()
-	dir := t.TempDir()
-	var durable []string
+// feedAndKill kills the durable half so many times, while batches flow in, and reports what was durable.
+func feedAndKill(t *testing.T, dir, sink string, kills int, next func() []pipeline.Alert, durable func(pipeline.Alert)) {
+	t.Helper()
 	for range kills {
-		c := startChild(t, dir, srv.URL)
+		c := startChild(t, dir, sink)
 		die := time.After(time.Duration(100+rand.IntN(600)) * time.Millisecond)
 	feeding:
 		for {
-			batch := alertsOf(1 + rand.IntN(20))
+			batch := next()
 			line, err := json.Marshal(batch)
 			if err != nil {
 				t.Fatal(err)
@@ -181,7 +172,7 @@ func TestKill(t *testing.T) {
 					t.Fatal("the child ended by itself")
 				}
 				for _, a := range batch {
-					durable = append(durable, a.ID)
+					durable(a)
 				}
 			case <-die:
 				break feeding
@@ -189,6 +180,22 @@ func TestKill(t *testing.T) {
 		}
 		c.kill(t)
 	}
+}
+
+// TestKill kills the durable half at random points, with kill -9, while alerts flow; what was durable
+// must arrive.
+func TestKill(t *testing.T) {
+	kills := 8
+	if testing.Short() {
+		kills = 2
+	}
+	sink := &counter{seen: map[string]int{}}
+	srv := httptest.NewServer(sink)
+	defer srv.Close()
+	dir := t.TempDir()
+	var durable []string
+	feedAndKill(t, dir, srv.URL, kills, func() []pipeline.Alert { return alertsOf(1 + rand.IntN(20)) },
+		func(a pipeline.Alert) { durable = append(durable, a.ID) })
 	c := startChild(t, dir, srv.URL)
 	defer c.kill(t)
 	deadline := time.Now().Add(30 * time.Second)

@@ -29,6 +29,7 @@ type durable struct {
 	bus     *bus.Bus
 	store   *store.Store
 	grouper *route.Grouper
+	repeats *repeats.Memory
 	reg     *prometheus.Registry
 	stop    func() error // waits until all is stopped and closed
 }
@@ -90,7 +91,7 @@ func open(o options) (*durable, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := repeats.NewMemory(0)
+	w := repeats.OpenMemory(ctx, 0, st.Repeats(), log)
 	dd := dedupe.New(dedupe.Config{For: duration(o.quiet)}, w)
 	g := route.NewGrouper(tree, st, w, r.PublishNotifications, log)
 	handle := router.AlertsFunc(func(ctx context.Context, alerts []pipeline.Alert) error {
@@ -113,8 +114,9 @@ func open(o options) (*durable, error) {
 	var group errgroup.Group
 	group.Go(func() error { return r.Run(run) })
 	group.Go(func() error { return g.Run(run) })
+	group.Go(func() error { return dedupe.NewCloser(w, g.Add, log).Run(run) })
 	<-r.Running()
-	return &durable{Router: r, bus: b, store: st, grouper: g, reg: reg, stop: func() error {
+	return &durable{Router: r, bus: b, store: st, grouper: g, repeats: w, reg: reg, stop: func() error {
 		cancel()
 		return errors.Join(group.Wait(), b.Close(), st.Close())
 	}}, nil

@@ -1,11 +1,13 @@
 // Package dedupe lets the first occurrence of an alert through and keeps its repeats quiet for a while.
 // Identity is the alert's fingerprint, which its rule decides. A longer quiet time repeats less and
 // tells later that something goes on. Repeats are not dropped but counted, in the window, and the next
-// message shows the count. What the window cannot answer passes.
+// message shows the count: that of the next occurrence, of a repeat that passes because they are so many,
+// or of the Closer's summary when nothing more occurs. What the window cannot answer passes.
 package dedupe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -16,6 +18,9 @@ import (
 
 // DefaultFor is the quiet time when neither the configuration nor the rule names one.
 const DefaultFor = 10 * time.Minute
+
+// DefaultEscalate is the factor when neither names one: the 10th, 100th, 1000th occurrence passes.
+const DefaultEscalate = 10
 
 // Window remembers occurrences and counts repeats; it is safe for concurrent use. Its answers are in
 // the order of the hits.
@@ -30,18 +35,33 @@ type Config struct {
 	For *pipeline.Duration `yaml:"for"`
 	// By replaces the default identity fields of rules that name none; match reads it.
 	By []string `yaml:"by"`
+	// Escalate lets a repeat pass when the occurrences of its quiet time are a power of it; default 10, 0 never.
+	Escalate *uint64 `yaml:"escalate"`
+	// Summary sums a quiet time up when it is over and had repeats that nobody was told of; default true.
+	Summary *bool `yaml:"summary"`
+}
+
+// Validate says what is wrong, each error with the path of the setting.
+func (c Config) Validate() error {
+	if c.Escalate != nil && *c.Escalate == 1 {
+		return errors.New("escalate: 1 would let every repeat pass: use for: 0s for that, 0 for never, or a factor of 2 or more")
+	}
+	return nil
 }
 
 // Stats count what Dedupe has seen: received = passed + repeats.
 type Stats struct {
 	Received, Passed, Repeats uint64
+	Escalated                 uint64 // of Passed: repeats that are so many
 	Degraded                  uint64 // of Received: answered by a stand-in window
 }
 
 // Dedupe is safe for concurrent use.
 type Dedupe struct {
-	quiet  time.Duration
-	window Window
+	quiet    time.Duration
+	escalate uint64
+	summary  bool
+	window   Window
 
 	mu    sync.Mutex
 	stats Stats
@@ -57,9 +77,15 @@ type outcome struct {
 
 // New makes a Dedupe on w.
 func New(cfg Config, w Window) *Dedupe {
-	d := &Dedupe{quiet: DefaultFor, window: w}
+	d := &Dedupe{quiet: DefaultFor, escalate: DefaultEscalate, summary: true, window: w}
 	if cfg.For != nil {
 		d.quiet = time.Duration(*cfg.For)
+	}
+	if cfg.Escalate != nil {
+		d.escalate = *cfg.Escalate
+	}
+	if cfg.Summary != nil {
+		d.summary = *cfg.Summary
 	}
 	return d
 }
@@ -92,13 +118,21 @@ func (d *Dedupe) Stats() Stats {
 
 func (d *Dedupe) hits(alerts []pipeline.Alert) []pipeline.Hit {
 	hits := make([]pipeline.Hit, len(alerts))
+	now := time.Now()
 	for i := range alerts {
 		a := &alerts[i]
-		quiet := a.QuietFor
-		if quiet == 0 {
-			quiet = d.quiet
+		h := pipeline.Hit{Key: a.Fingerprint.String(), ID: a.ID, At: a.Time, For: a.QuietFor, Arrived: now, Escalate: d.escalate}
+		if h.For == 0 {
+			h.For = d.quiet
 		}
-		hits[i] = pipeline.Hit{Key: a.Fingerprint.String(), ID: a.ID, At: a.Time, For: quiet}
+		h.For = max(h.For, a.Cooldown)
+		if a.Escalate != nil {
+			h.Escalate = *a.Escalate
+		}
+		if a.Summary == nil && d.summary || a.Summary != nil && *a.Summary {
+			h.Alert = a
+		}
+		hits[i] = h
 	}
 	return hits
 }
@@ -107,11 +141,12 @@ func (d *Dedupe) hits(alerts []pipeline.Alert) []pipeline.Hit {
 func decide(alerts []pipeline.Alert, seen []pipeline.Seen) []pipeline.Alert {
 	pass := make([]pipeline.Alert, 0, len(alerts))
 	for i, s := range seen {
-		if !s.First {
+		if !s.First && !s.Escalated {
 			continue
 		}
 		a := alerts[i]
 		a.Count, a.FirstSeen, a.LastSeen, a.Degraded = s.Count, s.FirstSeen, s.LastSeen, s.Degraded || a.Degraded
+		a.Escalated, a.Episode = s.Escalated, s.Episode
 		pass = append(pass, a)
 	}
 	return pass
@@ -134,6 +169,9 @@ func (d *Dedupe) remember(ids []string, pass []pipeline.Alert, seen []pipeline.S
 	d.stats.Passed += uint64(len(pass))
 	d.stats.Repeats += uint64(len(ids) - len(pass))
 	for _, s := range seen {
+		if s.Escalated {
+			d.stats.Escalated++
+		}
 		if s.Degraded {
 			d.stats.Degraded++
 		}

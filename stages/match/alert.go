@@ -13,7 +13,7 @@ import (
 )
 
 // objectIdentity stands for the file or remote address in an identity.
-const objectIdentity = "object"
+const objectIdentity = rules.Object
 
 // contextFields go into every alert where they have a value, whatever the rule's output names.
 var contextFields = []string{
@@ -111,6 +111,8 @@ func (b *builder) begin(r *rule, v *field.View) pipeline.Alert {
 		Tags:         append([]string{}, r.Tags...),
 		OutputFields: b.outputFields(r, v),
 		QuietFor:     r.DedupeFor,
+		Escalate:     r.DedupeEscalate,
+		Summary:      r.DedupeSummary,
 	}
 	if a.Source == "" {
 		a.Source = r.Source

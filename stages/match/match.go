@@ -89,8 +89,8 @@ func New(cfg Config, set *rules.Set) (*Matcher, error) {
 		if r.Window != nil {
 			added.keyPrefix, added.local = keyPrefix(r), r.Window.Local && cfg.Windows != nil
 		}
-		if r.DedupeBy != nil {
-			added.identity, added.object = r.DedupeBy, false
+		if r.DedupeBy != nil || r.DedupeObject {
+			added.identity, added.object = r.DedupeBy, r.DedupeObject
 		}
 		m.add(added)
 	}

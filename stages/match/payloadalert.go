@@ -32,6 +32,8 @@ func (r *payloadRule) begin(id string, e payload.Event, at time.Time) pipeline.A
 		Tags:         append([]string{}, r.Tags...),
 		OutputFields: pipeline.Fields{},
 		QuietFor:     r.DedupeFor,
+		Escalate:     r.DedupeEscalate,
+		Summary:      r.DedupeSummary,
 	}
 }
 

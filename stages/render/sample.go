@@ -26,7 +26,9 @@ func samples() map[string]pipeline.Notification {
 		Count: 37, FirstSeen: at.Add(-time.Hour), LastSeen: at, Degraded: true, Lossy: true, Enrichment: "partial",
 	}
 	bare := pipeline.Alert{Time: at}
-	several := []pipeline.Alert{full, bare}
+	escalated, closing := full, full
+	escalated.Escalated, closing.Closing = true, true
+	several := []pipeline.Alert{full, bare, escalated, closing}
 	for range 120 { // beyond what any built-in text lists
 		several = append(several, full)
 	}
@@ -36,5 +38,5 @@ func samples() map[string]pipeline.Notification {
 			GroupLabels: map[string]string{"rule": "Sample rule"}, Alerts: alerts, CreatedAt: at,
 		}
 	}
-	return map[string]pipeline.Notification{"one alert": of(full), "an alert without labels": of(bare), "many alerts": of(several...)}
+	return map[string]pipeline.Notification{"one alert": of(full), "an alert without labels": of(bare), "many alerts": of(several...), "a summary": of(closing)}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -96,10 +97,7 @@ func (g *Grouper) flush(ctx context.Context, due []pipeline.Pending) error {
 
 // send publishes the groups' notifications, and returns the repeats that they tell.
 func (g *Grouper) send(ctx context.Context, groups []pipeline.Pending) ([]pipeline.Repeats, error) {
-	for i := range groups {
-		groups[i].Alerts = merge(groups[i].Alerts)
-	}
-	told := g.addRepeats(ctx, groups)
+	told := g.addRepeats(ctx, mergeAll(groups))
 	tree := g.tree.Load()
 	now := time.Now().UTC()
 	var ns []pipeline.Notification
@@ -119,70 +117,6 @@ func (g *Grouper) send(ctx context.Context, groups []pipeline.Pending) ([]pipeli
 	return told, nil
 }
 
-// merge makes one alert of those with one fingerprint (their quiet time was shorter than the group's
-// wait) and drops redelivered ones. The latest is the one shown, in the place of the first.
-func merge(alerts []pipeline.Alert) []pipeline.Alert {
-	ids := make(map[string]bool, len(alerts))
-	at := make(map[pipeline.Fingerprint]int, len(alerts))
-	merged := alerts[:0:0]
-	for _, a := range alerts {
-		if ids[a.ID] {
-			continue
-		}
-		ids[a.ID] = true
-		i, again := at[a.Fingerprint]
-		if !again {
-			at[a.Fingerprint] = len(merged)
-			merged = append(merged, a)
-			continue
-		}
-		before := merged[i]
-		a.Count += before.Count
-		if before.FirstSeen.Before(a.FirstSeen) {
-			a.FirstSeen = before.FirstSeen
-		}
-		if before.LastSeen.After(a.LastSeen) {
-			a.LastSeen = before.LastSeen
-		}
-		merged[i] = a
-	}
-	return merged
-}
-
-// addRepeats adds to each alert what has repeated since it passed, and returns that for when it is told.
-// A window that does not answer costs the count, not the message.
-func (g *Grouper) addRepeats(ctx context.Context, groups []pipeline.Pending) []pipeline.Repeats {
-	var episodes []pipeline.Episode
-	var alerts []*pipeline.Alert
-	for i := range groups {
-		for j := range groups[i].Alerts {
-			a := &groups[i].Alerts[j]
-			alerts = append(alerts, a)
-			episodes = append(episodes, pipeline.Episode{Key: a.Fingerprint.String(), ID: a.ID})
-		}
-	}
-	if len(episodes) == 0 {
-		return nil
-	}
-	untold, err := g.repeats.Untold(ctx, episodes)
-	if err != nil {
-		g.log.Warn("the window does not say what repeated; the message goes out without", "err", err)
-		return nil
-	}
-	told := untold[:0:0]
-	for i, r := range untold {
-		if r.N == 0 {
-			continue
-		}
-		alerts[i].Count += r.N
-		if r.Last.After(alerts[i].LastSeen) {
-			alerts[i].LastSeen = r.Last
-		}
-		told = append(told, r)
-	}
-	return told
-}
-
 // noteTold tells the window what messages have shown. It is done all the same when that fails: at worst
 // the next message counts these repeats again.
 func (g *Grouper) noteTold(ctx context.Context, told []pipeline.Repeats) {
@@ -197,7 +131,10 @@ func (g *Grouper) noteTold(ctx context.Context, told []pipeline.Repeats) {
 // notifications are those of one group: per integration, and per maxAlerts alerts.
 func notifications(p pipeline.Pending, r Receiver, now time.Time) []pipeline.Notification {
 	reason := "first notification"
-	if p.Told {
+	switch {
+	case !slices.ContainsFunc(p.Alerts, func(a pipeline.Alert) bool { return !a.Closing }):
+		reason = "summary"
+	case p.Told:
 		reason = "new alerts added"
 	}
 	var ns []pipeline.Notification

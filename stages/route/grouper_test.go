@@ -299,6 +299,45 @@ func TestSameAlertsAreMerged(t *testing.T) {
 	})
 }
 
+// An alert whose repeats pass or are summed up while it waits is one alert with the right count.
+func TestEscalationAndSummaryInOneMessage(t *testing.T) {
+	later := func(id, episode string, count uint64, closing bool) pipeline.Alert {
+		a := alert(id, "rule=x")
+		a.Episode, a.Count, a.Closing, a.Escalated = episode, count, closing, !closing
+		return a
+	}
+	first := func(id string, count uint64) pipeline.Alert {
+		a := alert(id, "rule=x")
+		a.Count = count
+		return a
+	}
+	for name, tc := range map[string]struct {
+		alerts []pipeline.Alert
+		untold map[string]uint64
+		want   string
+	}{
+		"the first and the 10th":            {[]pipeline.Alert{first("a", 1), later("b", "a", 10, false)}, nil, "first notification: b×10"},
+		"one that stands for earlier ones":  {[]pipeline.Alert{first("a", 5), later("b", "a", 10, false), later("c", "a", 100, false)}, nil, "first notification: c×104"},
+		"and what came since":               {[]pipeline.Alert{first("a", 5), later("b", "a", 10, false)}, map[string]uint64{"a": 20}, "first notification: b×25"},
+		"the 10th alone":                    {[]pipeline.Alert{later("b", "a", 10, false)}, map[string]uint64{"a": 20}, "first notification: b×21"},
+		"a summary":                         {[]pipeline.Alert{later("b", "a", 37, true)}, map[string]uint64{"a": 36}, "summary: b×37"},
+		"a summary of what nobody heard of": {[]pipeline.Alert{first("a", 3), later("b", "a", 37, true)}, nil, "first notification: b×39"},
+		"a summary and the next":            {[]pipeline.Alert{later("b", "a", 37, true), first("c", 2)}, nil, "first notification: c×39"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, gathering)
+				for id, n := range tc.untold {
+					b.repeats.untold[id] = n
+				}
+				b.add(tc.alerts...)
+				time.Sleep(30 * time.Second)
+				b.want("30 webhook-ops " + tc.want)
+			})
+		})
+	}
+}
+
 func TestEveryReceiverAndIntegration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, "{receiver: ops, group_wait: 0s, routes: [{receiver: oncall, matchers: [p = high], continue: true}, {receiver: ops}]}")

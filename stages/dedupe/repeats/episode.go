@@ -6,9 +6,14 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// keepUntold is how long repeats that no message has told are kept for the next one, once their quiet
-// time is over. Shorter forgets counts of what happens daily; longer holds more keys.
-const keepUntold = 24 * time.Hour
+const (
+	// keepUntold is how long repeats that no message has told are kept for the next one, once their quiet
+	// time is over. Shorter forgets counts of what happens daily; longer holds more keys.
+	keepUntold = 24 * time.Hour
+	// Grace is how long after the quiet time, and after the last repeat came, an episode is summed up.
+	// Shorter leaves out what is late; longer tells later.
+	Grace = 5 * time.Second
+)
 
 // episode is what is known of a key: the occurrence that opened its quiet time, and what came after.
 // observe.lua does the same; the contract suite holds the two together.
@@ -24,6 +29,17 @@ type episode struct {
 	told    uint64 // how many of repeats a message has told
 	since   int64  // first repeat not told; 0: none
 	last    int64  // latest occurrence of any kind
+
+	marks  []mark // the repeats that passed, since there were so many
+	due    int64  // when it is to be summed up; 0: not at all
+	closed bool   // it was, or need not be any more
+}
+
+// mark is a repeat that passed.
+type mark struct {
+	id   string
+	n    uint64 // which occurrence of the episode it was, counted from 1
+	last int64
 }
 
 // observe takes an occurrence. The rules: the one that opened the episode, redelivered, is as first as
@@ -36,12 +52,7 @@ func (e *episode) observe(h pipeline.Hit) pipeline.Seen {
 	switch {
 	case !fresh && h.ID == e.id:
 	case !fresh && at > e.open-e.quiet && at < e.open+e.quiet:
-		e.repeats++
-		if e.since == 0 {
-			e.since = at
-		}
-		e.last = max(e.last, at)
-		return pipeline.Seen{}
+		return e.repeat(h, at)
 	default:
 		next := episode{id: h.ID, open: at, quiet: quiet, count: 1, first: at, last: at}
 		if n := e.repeats - e.told; n > 0 {
@@ -50,32 +61,98 @@ func (e *episode) observe(h pipeline.Hit) pipeline.Seen {
 		}
 		*e = next
 	}
+	return pipeline.Seen{First: true, Count: e.count, FirstSeen: timeOf(e.first), LastSeen: timeOf(e.open)}
+}
+
+// repeat counts a repeat. One that makes the occurrences a power of the factor passes, redelivered too: it
+// tells all of them.
+func (e *episode) repeat(h pipeline.Hit, at int64) pipeline.Seen {
+	for _, m := range e.marks {
+		if m.id == h.ID {
+			return e.escalated(m)
+		}
+	}
+	e.repeats++
+	e.last = max(e.last, at)
+	if n := e.repeats + 1; isPower(n, h.Escalate) {
+		e.marks = append(e.marks, mark{h.ID, n, e.last})
+		e.told, e.since = e.repeats, 0
+		return e.escalated(e.marks[len(e.marks)-1])
+	}
+	if e.since == 0 {
+		e.since = at
+	}
+	if h.Alert != nil && !e.closed {
+		e.due = max(e.due, dueAt(e.open+e.quiet, at, arrival(h)))
+	}
+	return pipeline.Seen{}
+}
+
+func (e *episode) escalated(m mark) pipeline.Seen {
 	return pipeline.Seen{
-		First: true, Count: e.count,
-		FirstSeen: time.UnixMicro(e.first).UTC(), LastSeen: time.UnixMicro(e.open).UTC(),
+		Escalated: true, Episode: e.id, Count: m.n, FirstSeen: timeOf(e.open), LastSeen: timeOf(m.last),
 	}
 }
+
+// dueAt is when an episode is to be summed up that ends at end, by the clock that gave a repeat the time at;
+// it arrived by ours. What comes late, out of a sensor's spool, is waited for.
+func dueAt(end, at, arrived int64) int64 {
+	return max(end-max(0, at-arrived), arrived) + Grace.Microseconds()
+}
+
+func arrival(h pipeline.Hit) int64 {
+	if h.Arrived.IsZero() {
+		return h.At.UnixMicro()
+	}
+	return h.Arrived.UnixMicro()
+}
+
+// isPower reports whether n, at least 2, is a power of f.
+func isPower(n, f uint64) bool {
+	if f < 2 {
+		return false
+	}
+	for n%f == 0 {
+		n /= f
+	}
+	return n == 1
+}
+
+func timeOf(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
 // untold is what a message of the episode opened by id should add to its count.
 func (e *episode) untold(of pipeline.Episode) pipeline.Repeats {
 	r := pipeline.Repeats{Episode: of}
 	if e.id == of.ID && e.repeats > 0 {
-		r.N, r.Last = e.repeats, time.UnixMicro(e.last).UTC()
+		r.N, r.Last = e.repeats, timeOf(e.last)
 	}
 	return r
 }
 
 // tell notes that a message has shown r. A second message of the same episode (another receiver's) may
 // have shown fewer or more; what any of them has shown counts as told.
-func (e *episode) tell(r pipeline.Repeats) {
+func (e *episode) tell(r pipeline.Repeats) (changed bool) {
 	if e.id != r.ID || r.N <= e.told {
-		return
+		return false
 	}
 	e.told = min(r.N, e.repeats)
 	e.since = 0
 	if e.told < e.repeats {
 		e.since = r.Last.UnixMicro()
 	}
+	return true
+}
+
+// close notes that the episode was summed up with r. Repeats that come late all the same are for the next
+// message.
+func (e *episode) close(r pipeline.Repeats) (changed bool) {
+	if e.id != r.ID {
+		return false
+	}
+	e.tell(r)
+	changed = !e.closed
+	e.closed, e.due = true, 0
+	return changed
 }
 
 // expires is when nothing of the episode matters any more. Repeats count even when told: another
@@ -83,7 +160,7 @@ func (e *episode) tell(r pipeline.Repeats) {
 func (e *episode) expires() int64 {
 	end := max(e.open, e.last) + e.quiet
 	if e.repeats > 0 {
-		end += keepUntold.Microseconds()
+		end = max(end, e.due) + keepUntold.Microseconds()
 	}
 	return end
 }

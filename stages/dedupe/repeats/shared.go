@@ -5,6 +5,7 @@ import (
 	_ "embed" // the scripts
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"strconv"
 	"sync"
 	"time"
@@ -16,16 +17,26 @@ import (
 //go:embed observe.lua
 var observeLua string
 
+//go:embed keep.lua
+var keepLua string
+
 //go:embed told.lua
 var toldLua string
 
+//go:embed ended.lua
+var endedLua string
+
 var (
 	observeScript = shared.NewScript(observeLua)
+	keepScript    = shared.NewScript(keepLua)
 	toldScript    = shared.NewScript(toldLua)
+	endedScript   = shared.NewScript(endedLua)
 )
 
 // Scripts are what the shared store has to know for Shared.
-func Scripts() []*shared.Script { return []*shared.Script{observeScript, toldScript} }
+func Scripts() []*shared.Script {
+	return []*shared.Script{observeScript, keepScript, toldScript, endedScript}
+}
 
 // Shared remembers for a fleet. While the shared store does not answer in time, a Memory of this process
 // takes over: its answers say Degraded, and it knows nothing of what the store knew, so that a quiet key is
@@ -41,9 +52,16 @@ type Shared struct {
 // NewShared makes a Shared. The store was opened with Scripts.
 func NewShared(store *shared.Store) *Shared { return &Shared{store: store, local: NewMemory(0)} }
 
-// Observe shows occurrences, in order, in one round trip.
+// Observe shows occurrences, in order, in one round trip; one more keeps what was first for its summary.
 func (s *Shared) Observe(ctx context.Context, hits []pipeline.Hit) ([]pipeline.Seen, error) {
 	seen, err := s.observe(ctx, hits)
+	if err == nil {
+		err = s.keep(ctx, hits, seen)
+		if errors.Is(err, shared.ErrAway) {
+			err = nil // the answers are good; without the alert the next message tells the repeats
+		}
+		return seen, err
+	}
 	if !errors.Is(err, shared.ErrAway) {
 		return seen, err
 	}
@@ -55,12 +73,16 @@ func (s *Shared) Observe(ctx context.Context, hits []pipeline.Hit) ([]pipeline.S
 }
 
 func (s *Shared) observe(ctx context.Context, hits []pipeline.Hit) ([]pipeline.Seen, error) {
-	keep := keepUntold.Microseconds()
+	keep, grace := keepUntold.Microseconds(), Grace.Microseconds()
 	calls := make([]shared.Call, len(hits))
 	for i, h := range hits {
+		name := h.Key
+		if h.Alert == nil {
+			name = ""
+		}
 		calls[i] = shared.Call{
-			Keys: []string{keyOf(h.Key)},
-			Args: []any{h.ID, h.At.UnixMicro(), h.For.Microseconds(), keep},
+			Keys: []string{keyOf(h.Key), dueKey(h.Key)},
+			Args: []any{h.ID, h.At.UnixMicro(), h.For.Microseconds(), keep, arrival(h), h.Escalate, grace, name},
 		}
 	}
 	replies, err := s.store.Run(ctx, observeScript, calls)
@@ -69,26 +91,50 @@ func (s *Shared) observe(ctx context.Context, hits []pipeline.Hit) ([]pipeline.S
 	}
 	seen := make([]pipeline.Seen, len(hits))
 	for i, reply := range replies {
-		answer, ok := numbers(reply)
-		if !ok || len(answer) != 4 {
-			return nil, fmt.Errorf("redis answered %v to a dedupe script", reply)
-		}
-		if answer[0] == 1 {
-			seen[i] = pipeline.Seen{
-				First: true, Count: uint64(answer[1]),
-				FirstSeen: time.UnixMicro(answer[2]).UTC(), LastSeen: time.UnixMicro(answer[3]).UTC(),
-			}
+		if seen[i], err = seenOf(reply); err != nil {
+			return nil, err
 		}
 	}
 	return seen, nil
 }
 
-// numbers reads a reply of integers, which Lua also writes as text where they are large.
-func numbers(reply any) ([]int64, bool) {
-	list, ok := reply.([]any)
-	if !ok {
-		return nil, false
+func seenOf(reply any) (pipeline.Seen, error) {
+	list, _ := reply.([]any)
+	if len(list) != 5 {
+		return pipeline.Seen{}, fmt.Errorf("redis answered %v to a dedupe script", reply)
 	}
+	answer, ok := numbers(list[:4])
+	episode, isText := list[4].(string)
+	if !ok || !isText {
+		return pipeline.Seen{}, fmt.Errorf("redis answered %v to a dedupe script", reply)
+	}
+	if answer[0] == 0 {
+		return pipeline.Seen{}, nil
+	}
+	return pipeline.Seen{
+		First: answer[0] == 1, Escalated: answer[0] == 2, Episode: episode, Count: uint64(answer[1]),
+		FirstSeen: timeOf(answer[2]), LastSeen: timeOf(answer[3]),
+	}, nil
+}
+
+// keep brings the alerts that opened episodes to them. It is done for a redelivered one too: whoever had it
+// before may have been killed in between.
+func (s *Shared) keep(ctx context.Context, hits []pipeline.Hit, seen []pipeline.Seen) error {
+	var calls []shared.Call
+	for i := range hits {
+		if !seen[i].First || hits[i].Alert == nil || hits[i].For == 0 {
+			continue
+		}
+		if alert := content(hits[i].Alert); alert != nil {
+			calls = append(calls, shared.Call{Keys: []string{keyOf(hits[i].Key)}, Args: []any{hits[i].ID, alert}})
+		}
+	}
+	_, err := s.store.Run(ctx, keepScript, calls)
+	return err
+}
+
+// numbers reads integers of a reply, which Lua also writes as text where they are large.
+func numbers(list []any) ([]int64, bool) {
 	all := make([]int64, len(list))
 	for i, v := range list {
 		switch v := v.(type) {
@@ -152,11 +198,7 @@ func untoldOf(of pipeline.Episode, reply any) (pipeline.Repeats, error) {
 
 // Told notes that a message has shown these repeats. Saying it twice changes nothing.
 func (s *Shared) Told(ctx context.Context, repeats []pipeline.Repeats) error {
-	calls := make([]shared.Call, len(repeats))
-	for i, r := range repeats {
-		calls[i] = shared.Call{Keys: []string{keyOf(r.Key)}, Args: []any{r.ID, r.N, r.Last.UnixMicro()}}
-	}
-	_, err := s.store.Run(ctx, toldScript, calls)
+	err := s.told(ctx, repeats, false)
 	if errors.Is(err, shared.ErrAway) {
 		// Of what the store knew, nobody can be told less by this: the next message repeats a count.
 		return s.standIn().Told(ctx, repeats)
@@ -164,8 +206,41 @@ func (s *Shared) Told(ctx context.Context, repeats []pipeline.Repeats) error {
 	return err
 }
 
-// keyOf is hash-tagged, so that in a cluster all keys of a fingerprint live together.
-func keyOf(key string) string { return "tocsin:{" + key + "}:dedupe" }
+func (s *Shared) told(ctx context.Context, repeats []pipeline.Repeats, closed bool) error {
+	calls := make([]shared.Call, len(repeats))
+	for i, r := range repeats {
+		name := ""
+		if closed {
+			name = r.Key
+		}
+		calls[i] = shared.Call{
+			Keys: []string{keyOf(r.Key), dueKey(r.Key)}, Args: []any{r.ID, r.N, r.Last.UnixMicro(), name},
+		}
+	}
+	_, err := s.store.Run(ctx, toldScript, calls)
+	return err
+}
+
+// partitions is how many sets of what is due there are. A key, its episode and its set live together in a
+// cluster, so these are also how many nodes of one can share the work. Do not change it: a fleet must agree.
+const partitions = 16
+
+func partitionOf(key string) int {
+	h := fnv.New32a()
+	h.Write([]byte(key)) // never fails
+	return int(h.Sum32() % partitions)
+}
+
+// keyOf is hash-tagged by the key's partition.
+func keyOf(key string) string {
+	return "tocsin:{dedupe" + strconv.Itoa(partitionOf(key)) + "}:episode:" + key
+}
+
+func dueKey(key string) string { return dueKeyOf(partitionOf(key)) }
+
+func dueKeyOf(partition int) string {
+	return "tocsin:{dedupe" + strconv.Itoa(partition) + "}:due"
+}
 
 // standIn is the Memory of this outage.
 func (s *Shared) standIn() *Memory {

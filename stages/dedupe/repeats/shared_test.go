@@ -2,6 +2,7 @@ package repeats_test
 
 import (
 	"log/slog"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -81,20 +82,20 @@ func TestSharedKeysAllExpire(t *testing.T) {
 	w := openShared(t, s.URL())
 	observe(t, w, hits(3, "k", time.Now()))
 	repeats := hits(2, "k", time.Now())
-	repeats[0].ID = "repeat"
+	repeats[0].ID, repeats[0].Alert = "repeat", &pipeline.Alert{}
 	observe(t, w, repeats)
 	c := s.Client()
 	keys, err := c.Keys(t.Context(), "*").Result()
-	if err != nil || len(keys) != 3 {
-		t.Fatalf("KEYS = %v, %v, want 3", keys, err)
+	if err != nil || len(keys) != 4 {
+		t.Fatalf("KEYS = %v, %v, want 3 episodes and what is due of one", keys, err)
 	}
 	for _, key := range keys {
 		ttl, err := c.TTL(t.Context(), key).Result()
 		if err != nil || ttl <= 0 || ttl > 25*time.Hour {
 			t.Errorf("TTL %s = %s, %v: want one", key, ttl, err)
 		}
-		if !strings.HasPrefix(key, "tocsin:{k") {
-			t.Errorf("key %s is not hash-tagged by what it is about", key)
+		if !strings.HasPrefix(key, "tocsin:{dedupe") {
+			t.Errorf("key %s is not hash-tagged by its partition", key)
 		}
 	}
 }
@@ -152,5 +153,49 @@ func TestSharedThatDoesNotLetUsIn(t *testing.T) {
 	w = openShared(t, "redis://:s3cret@"+s.Addr)
 	if seen := observe(t, w, hits(1, "k", time.Now())); !seen[0].First || seen[0].Degraded {
 		t.Errorf("with the right password: %+v, want First and not Degraded", seen)
+	}
+}
+
+// Of two processes on one Redis one sums an episode up, or the other when that is killed over it; and only one
+// of them lets the 10th occurrence pass.
+func TestSharedTellsOnce(t *testing.T) {
+	s := redistest.Start(t)
+	both := []*repeats.Shared{openShared(t, s.URL()), openShared(t, s.URL())}
+	now := time.Now()
+	escalated := 0
+	for i := range 12 {
+		seen := observe(t, both[i%2], []pipeline.Hit{{
+			Key: "k", ID: strconv.Itoa(i), At: now, For: time.Minute, Escalate: 10, Alert: &pipeline.Alert{Rule: "r"},
+		}})
+		if seen[0].Escalated {
+			escalated++
+		}
+	}
+	if escalated != 1 {
+		t.Errorf("%d of 12 occurrences escalated, want the 10th alone", escalated)
+	}
+	over := now.Add(2 * time.Minute)
+	ended := func(w *repeats.Shared, at time.Time) []pipeline.Ending {
+		e, err := w.Ended(t.Context(), at, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	if e := ended(both[0], over); len(e) != 1 || e[0].N != 11 || e[0].Alert.Rule != "r" {
+		t.Errorf("Ended at the first process: %+v, want the episode with 11 repeats", e)
+	}
+	if e := ended(both[1], over.Add(time.Second)); len(e) != 0 {
+		t.Errorf("Ended at the second process a second later: %+v, want nothing: the first has it", e)
+	}
+	e := ended(both[1], over.Add(time.Minute)) // the first was killed
+	if len(e) != 1 {
+		t.Fatalf("Ended a minute later: %+v, want the episode: it was not closed", e)
+	}
+	if err := both[1].Closed(t.Context(), []pipeline.Repeats{e[0].Repeats}); err != nil {
+		t.Fatal(err)
+	}
+	if e := ended(both[0], over.Add(time.Hour)); len(e) != 0 {
+		t.Errorf("Ended after Closed: %+v, want nothing", e)
 	}
 }

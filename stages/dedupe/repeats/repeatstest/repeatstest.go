@@ -3,12 +3,10 @@ package repeatstest
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/stages/dedupe/repeats"
@@ -27,10 +25,21 @@ func Run(t *testing.T, fresh func(t *testing.T) repeats.Engine) {
 		"a late occurrence is a repeat":             testLate,
 		"a clock that jumped back does not silence": testClockJump,
 		"one batch is taken in its order":           testBatch,
+		"the 10th and the 100th occurrence pass":    testEscalation,
+		"what is over is summed up once":            testEnded,
+		"what was told is not summed up":            testEndedTold,
+		"without an alert nothing is summed up":     testEndedWithoutAlert,
+		"what comes late is waited for":             testEndedLate,
+		"a clock that runs ahead delays no summary": testEndedAhead,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
 	}
-	t.Run("any sequence agrees with the reference", func(t *testing.T) { testReference(t, fresh) })
+	t.Run("any sequence agrees with the reference", func(t *testing.T) { testReference(t, fresh, nil) })
+}
+
+// RunRestarts plays the reference's sequences; restart makes an engine anew of what an earlier one kept.
+func RunRestarts(t *testing.T, fresh func(*testing.T) repeats.Engine, restart func(*testing.T, repeats.Engine) repeats.Engine) {
+	testReference(t, fresh, restart)
 }
 
 // t0 is near the real time, since Redis expires keys by its own clock.
@@ -179,92 +188,4 @@ func testBatch(t *testing.T, w repeats.Engine) {
 	if got, err := w.Observe(t.Context(), nil); err != nil || len(got) != 0 {
 		t.Errorf("Observe(nothing) = %v, %v", got, err)
 	}
-}
-
-// testReference plays random sequences on few keys and short quiet times against a reference that keeps
-// every occurrence.
-func testReference(t *testing.T, fresh func(t *testing.T) repeats.Engine) {
-	rapid.Check(t, func(rt *rapid.T) {
-		w, ref := fresh(t), reference{}
-		now := time.Duration(0)
-		for n := range rapid.IntRange(1, 40).Draw(rt, "steps") {
-			key := rapid.SampledFrom([]string{"k", "l"}).Draw(rt, "key")
-			now += time.Duration(rapid.IntRange(0, 90).Draw(rt, "seconds")) * time.Second
-			h := pipeline.Hit{Key: key, ID: fmt.Sprint("id", n), At: at(now), For: 2 * time.Minute}
-			switch rapid.IntRange(0, 5).Draw(rt, "what") {
-			case 0:
-				if e := ref.current(key); e != nil { // a message goes out now
-					r := ref.untold(key)
-					got, err := w.Untold(t.Context(), []pipeline.Episode{r.Episode})
-					if err != nil || !cmp.Equal(got[0], r) {
-						rt.Fatalf("Untold(%v) = %v, %v, want %v", r.Episode, got, err, r)
-					}
-					ref.tell(key)
-					if err := w.Told(t.Context(), got); err != nil {
-						rt.Fatal(err)
-					}
-				}
-				continue
-			case 1:
-				if e := ref.current(key); e != nil { // redelivered
-					h.ID, h.At = e.id, e.at
-				}
-			}
-			want := ref.observe(h)
-			got, err := w.Observe(t.Context(), []pipeline.Hit{h})
-			if err != nil || !cmp.Equal(got[0], want) {
-				rt.Fatalf("Observe(%v) = %v, %v, want %v", h, got, err, want)
-			}
-		}
-	})
-}
-
-// reference keeps all episodes of each key with all their repeats.
-type reference map[string][]*refEpisode
-
-type refEpisode struct {
-	id      string
-	at      time.Time
-	stands  []time.Time // what the opening alert stands for
-	repeats []time.Time
-	told    int
-}
-
-func (r reference) current(key string) *refEpisode {
-	if all := r[key]; len(all) > 0 {
-		return all[len(all)-1]
-	}
-	return nil
-}
-
-func (r reference) observe(h pipeline.Hit) pipeline.Seen {
-	e := r.current(h.Key)
-	if e != nil && h.ID != e.id && h.At.Before(e.at.Add(h.For)) {
-		e.repeats = append(e.repeats, h.At)
-		return pipeline.Seen{}
-	}
-	if e == nil || h.ID != e.id {
-		next := &refEpisode{id: h.ID, at: h.At}
-		if e != nil {
-			next.stands = slices.Clone(e.repeats[e.told:])
-		}
-		next.stands = append(next.stands, h.At)
-		r[h.Key] = append(r[h.Key], next)
-		e = next
-	}
-	return pipeline.Seen{First: true, Count: uint64(len(e.stands)), FirstSeen: e.stands[0], LastSeen: e.at}
-}
-
-func (r reference) untold(key string) pipeline.Repeats {
-	e := r.current(key)
-	all := pipeline.Repeats{Episode: pipeline.Episode{Key: key, ID: e.id}, N: uint64(len(e.repeats))}
-	if all.N > 0 {
-		all.Last = e.repeats[len(e.repeats)-1]
-	}
-	return all
-}
-
-func (r reference) tell(key string) {
-	e := r.current(key)
-	e.told = len(e.repeats)
 }

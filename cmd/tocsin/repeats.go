@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/stages/dedupe/repeats"
+	"github.com/tocsin-security/tocsin/store/shared"
+)
+
+// openRepeats opens what counts repeats in this process alone, with its journal in the store. Where a fleet
+// shares a store it is not needed, and nil.
+func (d *durable) openRepeats(ctx context.Context, url string, reg prometheus.Registerer) (repeats.Engine, error) {
+	if !shared.IsEmbedded(url) {
+		return nil, nil
+	}
+	m := repeats.OpenMemory(ctx, 0, d.store.Repeats(), d.log)
+	err := reg.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "tocsin_dedupe_journal_errors_total",
+		Help: "Times the journal of repeats could not be written or read: after a kill, what is quiet may be told again.",
+	}, func() float64 { return float64(m.JournalErrors()) }))
+	if err != nil {
+		return nil, fmt.Errorf("register the metrics of repeats: %w", err)
+	}
+	return m, nil
+}
+
+// pass brings what people are to be told of to its groups.
+func (d *durable) pass(ctx context.Context, alerts []pipeline.Alert) error {
+	if err := d.grouper.Add(ctx, alerts); err != nil {
+		return fmt.Errorf("route: %w", err)
+	}
+	if d.show != nil && len(alerts) > 0 {
+		d.show(ctx, alerts)
+	}
+	return nil
+}
