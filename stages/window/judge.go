@@ -86,8 +86,8 @@ func (s *shard) holder(k *key, this *occurrence) (l *line, known bool) {
 func (s *shard) has(l *line, this *occurrence) bool {
 	all := s.pairs(&l.seen)
 	i := find(all, this.id)
-	if i < 0 || all[i].at <= l.latest-this.span {
-		return false
+	if i < 0 {
+		return false // what has left the view is not there
 	}
 	this.at = all[i].at
 	return true

@@ -1,10 +1,6 @@
 package window
 
-import (
-	"slices"
-
-	"github.com/tocsin-security/tocsin/pipeline"
-)
+import "github.com/tocsin-security/tocsin/pipeline"
 
 // keptSteps is how many occurrences of a sequence are kept one by one, for those that come late. Of earlier
 // ones it is enough to know, for each step but the last, the chain to it that starts latest: a later occurrence
@@ -27,9 +23,10 @@ func (c *chains) set(i int, before *chains, at int64) {
 	c.has[i] = true
 }
 
-// extend takes an occurrence that is none of those in c, later than all of them.
-func (c *chains) extend(p pair, steps int) {
-	for i := steps - 1; i >= 0; i-- {
+// extend lets an occurrence that is later than all those in c be each of the steps from from to end. What goes
+// on from the best chain to the step before is never worse than what was: that chain was no better then.
+func (c *chains) extend(p pair, from, end int) {
+	for i := end - 1; i >= from; i-- {
 		if p.tag>>i&1 == 1 && (i == 0 || c.has[i-1]) {
 			c.set(i, c, p.at)
 		}
@@ -64,7 +61,7 @@ func (s *shard) foldStep(x *extra, oldest pair, steps int) {
 		}
 	}
 	s.load(x, 0, steps)
-	s.plain.extend(oldest, steps-1)
+	s.plain.extend(oldest, 0, steps-1)
 	base := s.pairs(&x.base)
 	for i := range steps - 1 {
 		for n := range i + 1 {
@@ -106,7 +103,7 @@ func (s *shard) chain(l *line, this *occurrence) bool {
 	}
 	s.load(x, horizon, steps)
 	for _, p := range kept[:i] {
-		s.plain.extend(p, steps)
+		s.plain.extend(p, 0, steps)
 	}
 	for step := range steps {
 		if kept[i].tag>>step&1 == 1 && (step == 0 || s.plain.has[step-1]) {
@@ -114,21 +111,7 @@ func (s *shard) chain(l *line, this *occurrence) bool {
 		}
 	}
 	for _, p := range kept[i+1:] {
-		s.with.goOn(p, steps)
+		s.with.extend(p, 1, steps) // a chain that begins here does not hold the occurrence
 	}
 	return s.with.has[steps-1]
-}
-
-// goOn is extend for chains that have to hold a certain occurrence: such a chain cannot begin anew, and the one
-// to a step is not always worse than one through a later occurrence.
-func (c *chains) goOn(p pair, steps int) {
-	for i := steps - 1; i > 0; i-- {
-		if p.tag>>i&1 == 0 || !c.has[i-1] {
-			continue
-		}
-		if c.has[i] && slices.Compare(c.times[i][:i], c.times[i-1][:i]) > 0 {
-			continue
-		}
-		c.set(i, c, p.at)
-	}
 }

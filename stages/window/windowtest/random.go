@@ -2,6 +2,7 @@ package windowtest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -42,8 +43,8 @@ func drawWindow(rt *rapid.T) pipeline.Window {
 		return time.Duration(rapid.IntRange(from, to).Draw(rt, name)) * time.Second
 	}
 	w := pipeline.Window{Cooldown: seconds(0, 6, "cooldown")}
-	clauses := rapid.IntRange(1, 63).Draw(rt, "clauses")
-	has := func(n int) bool { return clauses>>n&1 == 1 }
+	clauses := rapid.SliceOfN(rapid.IntRange(0, 5), 1, 3).Draw(rt, "clauses") // more rarely all hold
+	has := func(n int) bool { return slices.Contains(clauses, n) }
 	if has(0) {
 		w.Count = rapid.Uint64Range(1, 5).Draw(rt, "count")
 	}
@@ -115,6 +116,13 @@ func (s *stream) draw(rt *rapid.T) pipeline.Observation {
 	}
 	if rapid.IntRange(0, 3).Draw(rt, "is late") == 0 {
 		o.At = o.At.Add(-seconds(0, 40, "late"))
+	}
+	if len(s.shown) > 0 && rapid.IntRange(0, 5).Draw(rt, "is at a boundary") == 0 {
+		w := s.window
+		from := rapid.SampledFrom(s.shown).Draw(rt, "from").At
+		o.At = from.Add(rapid.SampledFrom([]time.Duration{
+			0, w.Within, -w.Within, w.RateSpan, -w.RateSpan, config.Reach(w), -config.Reach(w), w.Cooldown, w.Changed, w.New,
+		}).Draw(rt, "by"))
 	}
 	if rapid.IntRange(0, 9).Draw(rt, "has no id") == 0 {
 		o.ID = ""

@@ -82,6 +82,8 @@ var times = map[string]scene{
 	"what is later than the window changes nothing": {counting, []shown{
 		{at: 100}, {at: 100}, {at: 40, late: 60}, {at: 35, late: 65}, {at: 100},
 		{at: 100, fires: true, sight: &sight{count: 4, first: 100, last: 100}},
+		{at: 40, late: 60}, // as old as the window: it does not fire either
+		{at: 40.000001, late: 60, fires: true, sight: &sight{count: 5, first: 40.000001, last: 100}},
 	}},
 	"of a clock that runs ahead the arrival counts": {counting, []shown{
 		{at: 11, late: -11}, // beyond lateness: it is 0
@@ -141,6 +143,17 @@ var timelines = map[string]scene{
 		{at: 0, late: 140.5, times: 3},
 		{at: 0, late: 141, fires: true, sight: &sight{count: 4}},
 	}},
+	"of two stories the one that nobody touched is forgotten": {counting, []shown{
+		{at: 1000, times: 3}, {at: 0, late: 1000, times: 3}, {at: 50, late: 1000, fires: true},
+		{at: 1000, late: 70, fires: true}, // 70 s: not more than the reach
+		{at: 51, late: 1068, fires: true, sight: &sight{count: 5, first: 0, last: 51}},
+		{at: 52, late: 1100, fires: true}, {at: 1000, late: 153, times: 3},
+	}},
+	"as far as its reach a story takes what is too late, whichever was touched last": {counting, []shown{
+		{at: 1000, times: 3}, {at: 0, late: 1000, times: 3},
+		{at: 930, late: 70}, // 70 s before the first: no third story
+		{at: 1000, fires: true, sight: &sight{count: 4, first: 1000, last: 1000}},
+	}},
 	"a spool that is delivered an hour late fires on what it holds, and on nothing else": {counting, []shown{
 		{at: 3600, times: 3},
 		{at: 0, late: 3600}, {at: 30, late: 3570}, {at: 45, late: 3555},
@@ -173,6 +186,10 @@ var rates = map[string]scene{
 		{at: 15, times: 20}, {at: 19.999}, // 5 has left before these, which exceed it from 15 on
 		{at: 20, fires: true, sight: &sight{count: 22, rate: 2.2, first: 15, last: 20}},
 	}},
+	"a rate that was down to what is allowed begins anew": {rating, []shown{
+		{at: 0}, {at: 1, times: 20}, {at: 10.5}, // exceeded from 1 on; 20 were in view before this one
+		{at: 10.999}, {at: 15.5, times: 20, late: 0},
+	}},
 	"a late occurrence adds to the rate": {rating, []shown{
 		{at: 0, times: 10}, {at: 9, times: 10}, {at: 5, late: 4}, // exceeded from 9 on
 		{at: 9.9, times: 20},
@@ -188,138 +205,4 @@ var rates = map[string]scene{
 		{at: 52, fires: true, sight: &sight{count: 7, rate: 0.3, first: 0, last: 52}},
 		{at: 60.9, fires: true, sight: &sight{count: 7, rate: 0.3, first: 1, last: 60.9}},
 	}},
-}
-
-var memories = map[string]scene{
-	"a change is a value that differs from the last": {pipeline.Window{Changed: time.Hour}, []shown{
-		{at: 0, changed: "a"}, {at: 1, changed: "a"}, {at: 2},
-		{at: 3, changed: "b", fires: true, sight: &sight{count: 1, previous: "a", first: 3, last: 3}},
-		{at: 4, changed: "b"},
-		{at: 5, changed: "a", fires: true, sight: &sight{count: 1, previous: "b", first: 5, last: 5}},
-	}},
-	"a last value that is too old is no last value": {pipeline.Window{Changed: time.Hour}, []shown{
-		{at: 0, changed: "a"}, {at: 3600, changed: "b", fires: true},
-		{at: 7200.000001, changed: "a"}, {at: 7201, changed: "b", fires: true},
-	}},
-	"what is older than the last value is no change": {pipeline.Window{Changed: time.Hour}, []shown{
-		{at: 10, changed: "a"}, {at: 9, late: 1, changed: "b"}, {at: 11, changed: "a"}, {at: 11, changed: "b", fires: true},
-	}},
-	"a change holds while it is in view": {pipeline.Window{Within: time.Minute, Count: 2, Changed: time.Hour}, []shown{
-		{at: 0, changed: "a"}, {at: 1, changed: "b"},
-		{at: 2, fires: true, sight: &sight{count: 3, previous: "a", first: 0, last: 2}},
-		{at: 60, changed: "b", fires: true, sight: &sight{count: 3, previous: "a", first: 1, last: 60}},
-		{at: 61, changed: "b"}, {at: 62, changed: "b"}, // the change at 1 has left
-	}},
-	"of a long value 64 bytes are shown as the one before": {pipeline.Window{Changed: time.Hour}, []shown{
-		{at: 0, changed: strings.Repeat("k", 70)},
-		{at: 1, changed: strings.Repeat("k", 71), fires: true, sight: &sight{count: 1, previous: strings.Repeat("k", 64), first: 1, last: 1}},
-	}},
-	"new is what was not seen before": {pipeline.Window{New: time.Hour}, []shown{
-		{at: 0, new: "a", fires: true, sight: &sight{count: 1}},
-		{at: 1, new: "a"}, {at: 2},
-		{at: 3, new: "b", fires: true, sight: &sight{count: 1, first: 3, last: 3}},
-		{at: 4, new: "a"}, {at: 5, new: "b"},
-	}},
-	"new again is what was not seen for so long": {pipeline.Window{New: time.Hour}, []shown{
-		{at: 0, new: "a", fires: true}, {at: 1, new: "b", fires: true},
-		{at: 3000, new: "a"}, {at: 3601, new: "b"}, // an hour: not more than that
-		{at: 6600, new: "a"}, {at: 7201.000001, new: "b", fires: true},
-	}},
-	"what is late may be new, and is not new twice": {pipeline.Window{New: time.Hour}, []shown{
-		{at: 100, new: "a", fires: true}, {at: 10, late: 90, new: "b", fires: true}, {at: 5, late: 96, new: "b"}, {at: 50, late: 60, new: "a"},
-	}},
-	"what is new holds while it is in view": {pipeline.Window{Within: time.Minute, Count: 1, New: time.Hour}, []shown{
-		{at: 0, new: "a"}, {at: 59, new: "a", fires: true}, {at: 60, new: "a"},
-		{at: 50, late: 10, new: "b", fires: true}, {at: 109, new: "a", fires: true}, {at: 110, new: "a"},
-	}},
-	"a key that nobody touched is forgotten, and with it what was seen": {pipeline.Window{New: time.Hour, Cooldown: 2 * time.Hour}, []shown{
-		{at: 0, new: "a", fires: true}, {at: 0, late: 7200, new: "a"},
-		{at: 0, late: 14400.000001, new: "a", fires: true},
-	}},
-}
-
-// stepping is two steps in a minute.
-var stepping = pipeline.Window{Within: time.Minute, Steps: 2}
-
-// Steps as bits.
-const (
-	first  = 1
-	then   = 2
-	either = 3
-	last   = 4
-)
-
-var sequences = map[string]scene{
-	"steps in order fire": {stepping, []shown{
-		{at: 0, steps: first}, {at: 5, steps: first},
-		{at: 10, steps: then, fires: true, sight: &sight{count: 3, first: 0, last: 10, steps: []float64{5, 10}}},
-	}},
-	"steps in the wrong order do not": {stepping, []shown{{at: 0, steps: then}, {at: 1, steps: first}, {at: 2, steps: first}}},
-	"steps farther apart than the window do not": {stepping, []shown{
-		{at: 0, steps: first}, {at: 60, steps: then},
-		{at: 61, steps: first}, {at: 120.999999, steps: then, fires: true},
-	}},
-	"one occurrence does not serve as two steps": {stepping, []shown{
-		{at: 0, steps: either},
-		{at: 1, steps: either, fires: true, sight: &sight{count: 2, first: 0, last: 1, steps: []float64{0, 1}}},
-	}},
-	"what is no step does not fire, whatever was before": {stepping, []shown{
-		{at: 0, steps: first}, {at: 1, steps: then, fires: true}, {at: 2}, {at: 3, steps: first}, {at: 4, steps: then, fires: true},
-	}},
-	"steps that come late complete the sequence": {pipeline.Window{Within: time.Minute, Steps: 3}, []shown{
-		{at: 0, steps: first}, {at: 20, steps: last},
-		{at: 10, late: 11, steps: then, fires: true, sight: &sight{count: 3, first: 0, last: 20, steps: []float64{0, 10, 20}}},
-		{at: 5, late: 17, steps: first, fires: true, sight: &sight{count: 4, first: 0, last: 20, steps: []float64{5, 10, 20}}},
-		{at: 11, late: 17, steps: first},
-	}},
-	"of steps at the same time the arrival is the order": {stepping, []shown{
-		{at: 0, steps: then}, {at: 0, steps: first}, {at: 0, steps: then, fires: true},
-	}},
-	"of several chains the one that starts latest is shown": {pipeline.Window{Within: time.Minute, Steps: 3}, []shown{
-		{at: 0, steps: first}, {at: 1, steps: then}, {at: 2, steps: first}, {at: 3, steps: then}, {at: 4, steps: first}, {at: 5, steps: then},
-		{at: 6, steps: last, fires: true, sight: &sight{count: 7, first: 0, last: 6, steps: []float64{4, 5, 6}}},
-	}},
-	"a sequence is kept over many occurrences that are no step": {pipeline.Window{Within: time.Minute, Steps: 3}, []shown{
-		{at: 0, steps: first}, {at: 1, steps: then}, {at: 2, times: 1000}, {at: 3, times: 100, steps: first},
-		{at: 59, steps: last, fires: true},
-		{at: 60, steps: last},
-	}},
-	"a sequence and a count have both to hold": {pipeline.Window{Within: time.Minute, Steps: 2, Count: 3}, []shown{
-		{at: 0, steps: first}, {at: 1, steps: then}, {at: 2, steps: first},
-		{at: 3, steps: then, fires: true, sight: &sight{count: 4, first: 0, last: 3, steps: []float64{2, 3}}},
-	}},
-}
-
-var repeats = map[string]scene{
-	"what is delivered again does not count again": {counting, []shown{
-		{at: 0, id: "a"}, {at: 1, id: "b"}, {at: 2, id: "c"}, {at: 0, late: 3, id: "a"}, {at: 1, late: 3, id: "b"}, {at: 2, late: 3, id: "c"},
-		{at: 5, id: "d", fires: true, sight: &sight{count: 4, first: 0, last: 5}},
-	}},
-	"what fired fires again when it is delivered again": {pipeline.Window{Within: time.Minute, Count: 1, Cooldown: time.Hour}, []shown{
-		{at: 0, id: "a"}, {at: 1, id: "b", fires: true, sight: &sight{count: 2, first: 0, last: 1}},
-		{at: 2, id: "c"}, {at: 0, late: 3, id: "a"},
-		{at: 1, late: 3, id: "b", fires: true, sight: &sight{count: 3, first: 0, last: 2}},
-		{at: 2, late: 3, id: "c"},
-	}},
-	"what fired before the last does not fire again": {pipeline.Window{Within: time.Minute, Count: 1}, []shown{
-		{at: 0, id: "a"}, {at: 1, id: "b", fires: true}, {at: 2, id: "c", fires: true}, {at: 1, late: 3, id: "b"}, {at: 2, late: 3, id: "c", fires: true},
-	}},
-	"what fired fires again when the view has gone on": {pipeline.Window{Within: time.Minute, Count: 1, Cooldown: time.Hour}, []shown{
-		{at: 0, id: "a"}, {at: 1, id: "b", fires: true}, {at: 65, id: "c"},
-		{at: 1, late: 65, id: "b", fires: true, sight: &sight{count: 1, first: 65, last: 65}},
-	}},
-	"a change that is delivered again is the same change": {pipeline.Window{Changed: time.Hour}, []shown{
-		{at: 0, id: "a", changed: "x"}, {at: 1, id: "b", changed: "y", fires: true}, {at: 2, id: "c", changed: "y"},
-		{at: 1, late: 2, id: "b", changed: "y", fires: true, sight: &sight{count: 1, previous: "x", first: 1, last: 1}},
-		{at: 0, late: 3, id: "a", changed: "x"},
-	}},
-	"what is new and delivered again is as new as it was": {pipeline.Window{New: time.Hour}, []shown{
-		{at: 0, id: "a", new: "x", fires: true}, {at: 0, late: 1, id: "a", new: "x", fires: true},
-		{at: 1, id: "b", new: "y", fires: true}, {at: 0, late: 2, id: "a", new: "x"},
-	}},
-	"a step that is delivered again is one step": {stepping, []shown{
-		{at: 0, id: "a", steps: either}, {at: 0, late: 1, id: "a", steps: either},
-		{at: 2, id: "b", steps: then, fires: true}, {at: 2, late: 1, id: "b", steps: then, fires: true, sight: &sight{count: 2, first: 0, last: 2, steps: []float64{0, 2}}},
-	}},
-	"what has no id is never delivered again": {counting, []shown{{at: 0, times: 4, fires: true, sight: &sight{count: 4}}}},
 }
