@@ -120,6 +120,7 @@ func (s *shard) decode(b []byte, hash uint64) error {
 	if r.byte() != codecVersion {
 		return errForeign
 	}
+	s.room.keys.Add(1)
 	s.charge(keyBytes)
 	n := s.keys.take()
 	k := s.keys.at(n)

@@ -52,7 +52,6 @@ func TestShared(t *testing.T) {
 		engines int
 	}{
 		"alone":                      {engines: 1},
-		"a cluster":                  {engines: 1, cluster: true},
 		"three processes":            {engines: 3},
 		"two processes on a cluster": {engines: 2, cluster: true},
 	} {
@@ -160,6 +159,17 @@ func TestSharedForgets(t *testing.T) {
 				t.Errorf("after %s: %+v, want fired %v", c.flush, got, c.fires)
 			}
 		})
+	}
+}
+
+// The rights that the documentation gives are enough, for what is done twice too.
+func TestSharedNeedsFewRights(t *testing.T) {
+	url := redistest.StartWithUser(t)
+	one, two := window.NewShared(openStore(t, url), window.DefaultConfig()), window.NewShared(openStore(t, url), window.DefaultConfig())
+	judge(t, one, third("a"))
+	judge(t, two, third("b"))
+	if got := judge(t, one, third("c"))[0]; !got.Fired || got.Degraded {
+		t.Errorf("the third, with the documented rights: %+v, want fired", got)
 	}
 }
 

@@ -171,7 +171,7 @@ func TestTroubleAtTheStart(t *testing.T) {
 
 // The rules of docs/store.md for a user of tocsin's own are enough, and say so where they are missing.
 func TestACL(t *testing.T) {
-	rules := aclRules(t)
+	rules := redistest.DocumentedACL(t)
 	for kind, start := range map[string]func(t *testing.T) (string, []*redistest.Server){
 		"alone": func(t *testing.T) (string, []*redistest.Server) {
 			s := redistest.Start(t)
@@ -198,25 +198,4 @@ func TestACL(t *testing.T) {
 			}
 		})
 	}
-}
-
-// aclRules are the rules that the documentation gives.
-func aclRules(t *testing.T) []any {
-	t.Helper()
-	doc, err := os.ReadFile("../../docs/store.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	const begin = "ACL SETUSER tocsin on >PASSWORD "
-	for line := range strings.Lines(string(doc)) {
-		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), begin); ok {
-			var rules []any
-			for _, rule := range strings.Fields(rest) {
-				rules = append(rules, rule)
-			}
-			return rules
-		}
-	}
-	t.Fatalf("docs/store.md has no line that begins with %q", begin)
-	return nil
 }

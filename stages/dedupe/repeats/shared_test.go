@@ -77,6 +77,28 @@ func TestSharedIsShared(t *testing.T) {
 	}
 }
 
+// The rights that the documentation gives are enough.
+func TestSharedNeedsFewRights(t *testing.T) {
+	w, now := openShared(t, redistest.StartWithUser(t)), time.Now()
+	h := hits(1, "k", now)
+	observe(t, w, h)
+	h[0].ID = "a repeat"
+	if seen := observe(t, w, h); seen[0].First || seen[0].Degraded {
+		t.Errorf("a repeat, with the documented rights: %+v, want not First", seen)
+	}
+	of := []pipeline.Episode{{Key: h[0].Key, ID: "id"}}
+	untold, err := w.Untold(t.Context(), of)
+	if err != nil || untold[0].N != 1 {
+		t.Fatalf("Untold = %+v, %v, want 1", untold, err)
+	}
+	if err := w.Told(t.Context(), untold); err != nil {
+		t.Fatal(err)
+	}
+	if seen := observe(t, w, h); seen[0].Degraded {
+		t.Errorf("after Told, with the documented rights: %+v, want not Degraded", seen)
+	}
+}
+
 func TestSharedKeysAllExpire(t *testing.T) {
 	s := redistest.Start(t)
 	w := openShared(t, s.URL())
