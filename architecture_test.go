@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"filter":                 {"pipeline", "filter/..."},
 	"rules":                  {"pipeline", "filter/..."},
 	"rules/explain":          {"pipeline", "filter/...", "rules"},
-	"rules/ruletest":         {"pipeline", "filter/...", "rules", "stages/match", "stages/whitelist"},
+	"rules/ruletest":         {"pipeline", "filter/...", "rules", "stages/match", "stages/whitelist", "stages/window"},
 	"store":                  {"pipeline"},
 	"store/shared/...":       {},
 	"templates":              {"pipeline"},

@@ -66,7 +66,7 @@ type app struct {
 
 // newApp opens everything the role needs. What it opened is closed again when something fails.
 func newApp(ctx context.Context, r role, opts options, out io.Writer, log *slog.Logger) (*app, error) {
-	p, err := newPlan(opts, out, log)
+	p, err := newPlan(opts, nil, out, log)
 	if err != nil {
 		return nil, err
 	}
@@ -171,6 +171,7 @@ func (a *app) run(ctx context.Context) error {
 	}
 	parts = append(parts,
 		part{name: "http", run: a.server.Run},
+		part{name: "windows", run: (&windowWatch{host: p.host, evicted: a.evictedKeys, emit: emit(ctx)}).run},
 		part{name: "batcher", run: a.batcher.Run, grace: batcherGrace},
 		part{name: "reload", run: a.reloadOnSignal},
 		part{name: "trim", run: a.trim},

@@ -106,7 +106,7 @@ func check(config string, files []string) (*checkReport, error) {
 	report.whitelist = len(list.Stats())
 	if report.fatal == nil { // the rest: receivers, templates, routes
 		quiet := slog.New(slog.DiscardHandler) // problems are printed, not logged
-		_, report.fatal = newPlan(options{config: config, output: "json"}, io.Discard, quiet)
+		_, report.fatal = newPlan(options{config: config, output: "json"}, nil, io.Discard, quiet)
 	}
 	return report.finish(), nil
 }

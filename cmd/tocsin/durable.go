@@ -30,6 +30,8 @@ type durable struct {
 	router  *router.Router
 	shared  *shared.Store // nil: this process counts alone
 	repeats repeats.Engine
+	windows *window.Stage
+	counts  *window.Memory // of windows; nil: the shared store has them
 	closer  *dedupe.Closer
 	store   *store.Store
 	grouper *route.Grouper
@@ -63,7 +65,7 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	if d.store, err = store.Open(ctx, filepath.Join(p.cfg.DataDir, "tocsin.db")); err != nil {
 		return err
 	}
-	if err = d.openShared(ctx, string(p.cfg.Store), reg); err != nil {
+	if err = d.openShared(ctx, string(p.cfg.Store), p.cfg.Windows, reg); err != nil {
 		return err
 	}
 	if d.router, err = router.New(router.Config{}, d.bus, reg, d.log); err != nil {
@@ -81,16 +83,20 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 }
 
 // openShared opens the store that a fleet shares, where one is configured, and what counts in it.
-func (d *durable) openShared(ctx context.Context, url string, reg prometheus.Registerer) (err error) {
+func (d *durable) openShared(ctx context.Context, url string, windows window.Config, reg prometheus.Registerer) (err error) {
 	if d.repeats, err = d.openRepeats(ctx, url, reg); err != nil {
 		return err
 	}
-	if !shared.IsEmbedded(url) {
+	if shared.IsEmbedded(url) {
+		d.counts = window.NewMemory(windows)
+		d.windows = window.NewStage(d.counts)
+	} else {
 		scripts := slices.Concat(repeats.Scripts(), window.Scripts())
 		if d.shared, err = shared.Open(ctx, url, scripts, d.log); err != nil {
 			return err
 		}
 		d.repeats = repeats.NewShared(d.shared)
+		d.windows = window.NewStage(window.NewShared(d.shared, windows))
 	}
 	return d.registerStore(reg)
 }
@@ -119,11 +125,15 @@ func (d *durable) registerStore(reg prometheus.Registerer) error {
 
 // handleAlerts is what happens to a batch between the bus and the groups. nil acknowledges it.
 func (d *durable) handleAlerts(ctx context.Context, alerts []pipeline.Alert) error {
-	pass, repeats, err := d.dedupe.Load().Process(ctx, alerts)
+	fired, err := d.windows.Process(ctx, alerts)
+	if err != nil {
+		return fmt.Errorf("ask windows: %w", err)
+	}
+	pass, repeats, err := d.dedupe.Load().Process(ctx, fired)
 	if err != nil {
 		return fmt.Errorf("look for repeats: %w", err)
 	}
-	d.log.Debug("alerts handled", "passed", len(pass), "repeats", repeats)
+	d.log.Debug("alerts handled", "passed", len(pass), "repeats", repeats, "unfired", len(alerts)-len(fired))
 	return d.pass(ctx, pass)
 }
 

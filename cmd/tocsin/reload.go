@@ -12,11 +12,11 @@ import (
 func (a *app) reload(ctx context.Context) error {
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
-	next, err := newPlan(a.opts, a.out, a.log)
+	running := a.active.Load()
+	next, err := newPlan(a.opts, running.windows, a.out, a.log)
 	if err != nil {
 		return err
 	}
-	running := a.active.Load()
 	if err := onlyWithRestart(running, next); err != nil {
 		return err
 	}

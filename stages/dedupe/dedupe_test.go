@@ -119,3 +119,14 @@ func TestWindowErrorIsRetried(t *testing.T) {
 		t.Errorf("Process again = %v, %v, want the alert", pass, err)
 	}
 }
+
+// What a stand-in for the window of its rule let fire stays marked, whatever the window of repeats says.
+func TestDegradedStays(t *testing.T) {
+	w := &fake{seen: func(pipeline.Hit) pipeline.Seen { return pipeline.Seen{First: true, Count: 1} }}
+	a := alert("a", 1, 0)
+	a.Degraded = true
+	pass, _, err := dedupe.New(dedupe.Config{}, w).Process(t.Context(), []pipeline.Alert{a, alert("b", 2, 0)})
+	if err != nil || len(pass) != 2 || !pass[0].Degraded || pass[1].Degraded {
+		t.Errorf("Process = %+v, %v, want the first marked and the second not", pass, err)
+	}
+}

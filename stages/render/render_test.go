@@ -50,6 +50,18 @@ func TestRenderUsesTheReceiversTemplates(t *testing.T) {
 	}
 }
 
+func TestTemplatesSeeWhatAWindowShows(t *testing.T) {
+	n := samples()["one alert"]
+	a := &n.Alerts[0]
+	a.Unjudged = &pipeline.Unjudged{Observation: pipeline.Observation{Window: &pipeline.Window{Distinct: 2}}}
+	a.Show(pipeline.Sight{Count: 11, Distinct: 3, Values: []string{"22", "80"}}, false)
+	m, err := newRenderer(t, Config{}).Render(n, Spec{Kind: templates.Email, Title: "t", HTML: "h",
+		Body: "{{ range .Alerts }}{{ .Annotations.window_count }} of {{ .Annotations.window_distinct }}: {{ .Annotations.window_values }}{{ end }}"})
+	if want := "11 of 3: 22, 80"; err != nil || m.Body != want {
+		t.Errorf("Render = %q, %v, want %q", m.Body, err, want)
+	}
+}
+
 func TestRenderFallsBackWithANote(t *testing.T) {
 	r := newRenderer(t, Config{})
 	for name, spec := range map[string]Spec{
