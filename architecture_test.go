@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"filter":                 {"pipeline", "filter/..."},
 	"rules":                  {"pipeline", "filter/..."},
 	"rules/explain":          {"pipeline", "filter/...", "rules"},
-	"rules/ruletest":         {"pipeline", "filter/...", "rules", "stages/match", "stages/whitelist"},
+	"rules/ruletest":         {"pipeline", "filter/...", "rules", "stages/match", "stages/whitelist", "stages/window"},
 	"store":                  {"pipeline"},
 	"store/shared/...":       {},
 	"templates":              {"pipeline"},
@@ -71,6 +71,7 @@ var foreignEdges = map[string][]string{
 	"github.com/containerd/":                          {"stages/enrich"},
 	"github.com/go-chi/chi":                           {"api"},
 	"github.com/expr-lang/expr":                       {"filter/payload"},
+	"github.com/axiomhq/hyperloglog":                  {"stages/window"},
 	"github.com/spf13/cobra":                          {"cmd/tocsin"},
 }
 

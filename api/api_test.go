@@ -157,6 +157,10 @@ func TestIntakeRefuses(t *testing.T) {
 		"an event that is not an object":  {"/api/v1/events", `[{"a":1}, 7]`, 400, "event 2"},
 		"a body over the limit":           {"/api/v1/events", `{"a":"` + strings.Repeat("x", 2000) + `"}`, 413, "at most 1024"},
 		"a sensor's alert without its id": {"/api/v1/alerts", `[{"rule":"r"}]`, 400, "uuid"},
+		"a sensor's alert that asks no window": {"/api/v1/alerts", `{"uuid":"1","rule":"r","time":"2026-01-01T00:00:00Z","unjudged":{}}`, 400,
+			"the observation has no window"},
+		"a sensor's alert that asks the impossible": {"/api/v1/alerts", `{"uuid":"1","rule":"r","time":"2026-01-01T00:00:00Z","unjudged":{"observation":
+			{"window":{"count":1,"within":-5},"key":"k","id":"1","at":"2026-01-01T00:00:00Z"}}}`, 400, "out of range"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			intake := &fakeIntake{}
@@ -295,6 +299,16 @@ func TestClientHandsAlertsToARouter(t *testing.T) {
 	}
 	if diff := cmp.Diff(sent, intake.alerts); diff != "" {
 		t.Errorf("the router got (-sent +got):\n%s", diff)
+	}
+	before := time.Now()
+	waits := pipeline.Alert{ID: "2", Rule: "R", Time: time.Unix(5, 0).UTC(), Unjudged: &pipeline.Unjudged{Observation: pipeline.Observation{
+		Window: &pipeline.Window{Count: 1, Within: time.Minute}, Key: "k", ID: "2", At: time.Unix(5, 0).UTC(), Arrived: time.Unix(6, 0),
+	}}}
+	if err := c.PostAlerts(context.Background(), []pipeline.Alert{waits}); err != nil {
+		t.Fatalf("PostAlerts = %v", err)
+	}
+	if got := intake.alerts[1].Unjudged.Observation; got.Arrived.Before(before) || got.Key != "k" || got.Window.Count != 1 {
+		t.Errorf("the router got %+v, want what was sent, arrived at the router's time", got)
 	}
 	intake.err = errors.New("full")
 	var failure *pipeline.DeliveryError

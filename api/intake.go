@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 )
@@ -39,16 +40,27 @@ func (s *Server) postAlerts(w http.ResponseWriter, r *http.Request) {
 	}
 	alerts := make([]pipeline.Alert, len(bodies))
 	for i, body := range bodies {
-		if err := json.Unmarshal(body, &alerts[i]); err != nil {
+		if err := readAlert(body, &alerts[i]); err != nil {
 			refuse(w, http.StatusBadRequest, fmt.Sprintf("alert %d: %v", i+1, err))
-			return
-		}
-		if alerts[i].ID == "" || alerts[i].Rule == "" || alerts[i].Time.IsZero() {
-			refuse(w, http.StatusBadRequest, fmt.Sprintf("alert %d: uuid, rule and time are required", i+1))
 			return
 		}
 	}
 	s.accept(w, len(alerts), s.deps.Intake.PublishAlerts(r.Context(), alerts))
+}
+
+// readAlert reads an alert as tocsin makes it. One that a window has to be asked about has arrived now.
+func readAlert(body []byte, a *pipeline.Alert) error {
+	if err := json.Unmarshal(body, a); err != nil {
+		return err
+	}
+	if a.ID == "" || a.Rule == "" || a.Time.IsZero() {
+		return errors.New("uuid, rule and time are required")
+	}
+	if a.Unjudged == nil {
+		return nil
+	}
+	a.Unjudged.Observation.Arrived = time.Now().UTC()
+	return a.Unjudged.Validate()
 }
 
 // postEvents takes structured events for the rules of a source: one object, or an array. The source is

@@ -15,6 +15,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/render"
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/stages/whitelist"
+	"github.com/tocsin-security/tocsin/stages/window"
 )
 
 // Config is a whole configuration file. Each block belongs to the package that uses it.
@@ -25,6 +26,7 @@ type Config struct {
 	Sources   Sources          `yaml:"sources"`
 	Whitelist whitelist.Config `yaml:"whitelist"`
 	Enrich    enrich.Config    `yaml:"enrich"`
+	Windows   window.Config    `yaml:"windows"`
 	Dedupe    dedupe.Config    `yaml:"dedupe"`
 	Bus       pipeline.Secret  `yaml:"bus"`   // a URL, which may hold a password; or embedded
 	Store     pipeline.Secret  `yaml:"store"` // likewise
@@ -62,6 +64,7 @@ func Defaults() Config {
 		Sensor:  sensor.DefaultConfig(),
 		Rules:   rules.DefaultConfig(),
 		Enrich:  enrich.DefaultConfig(),
+		Windows: window.DefaultConfig(),
 		Bus:     "embedded",
 		Store:   "embedded",
 		HTTP:    api.DefaultConfig(),

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/stages/window"
 )
 
 // minimal is a valid configuration; cases add to it from line 3 on.
@@ -61,6 +62,10 @@ func TestMistakesAreReportedWithPlaceAndHint(t *testing.T) {
 		"an unknown type in a schema":        {minimal + "sources:\n  login:\n    schema:\n      user: {age: itn}\n", []string{"t.yaml:6:19: ", `user.age: unknown type "itn": did you mean "int"?`}},
 		"a source of the kernel":             {minimal + "sources: {syscall: {}}\n", []string{"t.yaml:3:", "the kernel's events"}},
 		"a source with an odd name":          {minimal + "sources: {Log in: {}}\n", []string{"t.yaml:3:", `source "Log in"`}},
+		"windows without keys":               {minimal + "windows:\n  lateness: 5s\n  max_keys: 0\n", []string{"t.yaml:5:13: max_keys: 0", "1000000"}},
+		"windows in no memory":               {minimal + "windows: {max_bytes: 8MiB}\n", []string{"t.yaml:3:22: max_bytes", "16MiB"}},
+		"windows that keep next to nothing":  {minimal + "windows: {exact: 8}\n", []string{"t.yaml:3:18: exact: 8", "1024"}},
+		"windows without lateness":           {minimal + "windows: {lateness: 0}\n", []string{"t.yaml:3:21: lateness", "30s"}},
 		"disabling neither rule nor tag":     {minimal + "rules: {disable: [{}]}\n", []string{"t.yaml:3:", "rule or tag"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -82,7 +87,7 @@ func TestDefaultsStayWhereAFileSaysNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !l.Sensor.Enabled || l.Sensor.RingBuffer != 1<<20 || l.HTTP.Listen != "127.0.0.1:8686" || l.Bus != "embedded" || l.Rules.Priority != pipeline.Debug {
+	if !l.Sensor.Enabled || l.Sensor.RingBuffer != 1<<20 || l.HTTP.Listen != "127.0.0.1:8686" || l.Bus != "embedded" || l.Rules.Priority != pipeline.Debug || l.Windows != window.DefaultConfig() {
 		t.Errorf("loaded %+v", l.Config)
 	}
 }
@@ -150,8 +155,8 @@ func TestContractIsAccepted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(set.Rules) != 4 || len(list.Stats()) != 1 || len(l.Receivers) != 2 || len(problems) != 2 {
-		t.Errorf("%d rules, %d entries, %d receivers, problems %v; want 4, 1, 2 and two rules not evaluated yet",
+	if len(set.Rules) != 4 || len(list.Stats()) != 1 || len(l.Receivers) != 2 || len(problems) != 0 {
+		t.Errorf("%d rules, %d entries, %d receivers, problems %v; want 4, 1, 2 and none",
 			len(set.Rules), len(list.Stats()), len(l.Receivers), problems)
 	}
 	if notes := l.NotYet(); len(notes) != 1 || !strings.Contains(notes[0], "enrich.owners") {

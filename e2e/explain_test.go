@@ -41,6 +41,11 @@ func TestExplainMeasuresACapture(t *testing.T) {
   condition: evt.type in (open, openat, openat2) and fd.num >= 0 and fd.name = `+secret+`
   output: read
   priority: INFO
+- rule: Secret read later
+  desc: some time after the first event
+  condition: evt.type in (open, openat, openat2) and fd.num >= 0 and fd.name = `+secret+` and evt.reltime > 0
+  output: read
+  priority: INFO
 `), 0o600))
 	recorder := launch(t, "record", "-o", capture)
 	eventually(t, "the recorder records", func() error {
@@ -54,10 +59,17 @@ func TestExplainMeasuresACapture(t *testing.T) {
 		must(t, exec.Command("cat", secret).Run())
 	}
 	recorder.stop(t)
-	out, err := exec.Command(binary, "explain", "--rules", rules, "--events", capture, "--json", "Secret read").Output()
-	must(t, err)
-	var e explained
-	must(t, json.Unmarshal(out, &e))
+	measured := func(rule string) (e explained) {
+		t.Helper()
+		out, err := exec.Command(binary, "explain", "--rules", rules, "--events", capture, "--json", rule).Output()
+		must(t, err)
+		must(t, json.Unmarshal(out, &e))
+		return e
+	}
+	if held := measured("Secret read later").Measured.Held; held != reads {
+		t.Errorf("a rule about the time since the first event held %d times, want %d", held, reads)
+	}
+	e := measured("Secret read")
 	m := e.Measured
 	if m.Held != reads || m.Events < m.OfItsTypes || m.OfItsTypes < m.Candidate || m.Candidate != m.Held+m.InVain {
 		t.Errorf("measured = %+v, want %d times that it held, and counts that add up", m, reads)

@@ -22,3 +22,7 @@ func (p *Program) Like() *Program {
 
 // ParseOutput compiles text with %fields for the events that p is for. The error is a *syntax.Error.
 func (p *Program) ParseOutput(t syntax.Text) (*Output, error) { return p.lookup.output(t) }
+
+// ParseField reads a field's name, with its argument, for the events that p is for. The error is a
+// *syntax.Error.
+func (p *Program) ParseField(t syntax.Text) (field.Ref, error) { return p.lookup.parse(t) }

@@ -39,17 +39,24 @@ const infoField = "container.info"
 // ParseOutput compiles text with %fields. The error is a *syntax.Error.
 func ParseOutput(t syntax.Text) (*Output, error) { return lookup(field.Lookup).output(t) }
 
-func (l lookup) output(t syntax.Text) (*Output, error) {
+func (l lookup) output(t syntax.Text) (*Output, error) { return l.piece(OutputText(t)) }
+
+// OutputText is what of an output's text is shown.
+func OutputText(t syntax.Text) syntax.Text {
 	t = t.Trim()
+	if strings.HasPrefix(t.String(), "*") { // "print even when fields are null", which is always so
+		t = t.Slice(1, len(t.String()))
+	}
+	return t
+}
+
+// piece compiles text of which every byte is shown.
+func (l lookup) piece(t syntax.Text) (*Output, error) {
 	o := &Output{}
 	seen := map[string]bool{}
 	s := t.String()
-	i := 0
-	if strings.HasPrefix(s, "*") { // "print even when fields are null", which is always so
-		i = 1
-	}
-	literal := i
-	for i < len(s) {
+	literal := 0
+	for i := 0; i < len(s); {
 		if s[i] != '%' {
 			i++
 			continue
@@ -77,6 +84,30 @@ func (l lookup) output(t syntax.Text) (*Output, error) {
 	}
 	o.parts = append(o.parts, part{literal: s[literal:]})
 	return o, nil
+}
+
+// ParseOutputs compiles the pieces of an output, between which something else is shown, and joins them to a
+// whole that has the fields of all. The error is a *syntax.Error.
+func (p *Program) ParseOutputs(pieces []syntax.Text) (whole *Output, parts []*Output, err error) {
+	whole = &Output{}
+	seen := map[string]bool{}
+	for _, t := range pieces {
+		o, err := p.lookup.piece(t)
+		if err != nil {
+			return nil, nil, err
+		}
+		parts = append(parts, o)
+		whole.parts = append(whole.parts, o.parts...)
+		whole.reads = append(whole.reads, o.reads...)
+		whole.notes = append(whole.notes, o.notes...)
+		for _, f := range o.fields {
+			if !seen[f.Text] {
+				seen[f.Text] = true
+				whole.fields = append(whole.fields, f)
+			}
+		}
+	}
+	return whole, parts, nil
 }
 
 // maxWidth bounds how far a field is padded.

@@ -90,6 +90,8 @@ type Alert struct {
 
 	// QuietFor is how long repeats of this fingerprint stay quiet; 0 means the configured default.
 	QuietFor time.Duration `json:"quiet_for,omitempty"`
+	// Cooldown is how long the rule's window does not fire again: repeats stay quiet at least so long.
+	Cooldown time.Duration `json:"cooldown,omitempty"`
 
 	// The rest is filled in by dedupe and grouping, on the way to a message.
 

@@ -5,12 +5,16 @@ import "strings"
 // SetIdentity gives the alert its standard labels and its fingerprint. identity holds, by label name,
 // the fields that tell one occurrence from another; empty values are left out of the labels but count
 // in the fingerprint. The rule and the host always belong to the identity: two nodes that see the same
-// are two things to look at.
+// are two things to look at. Only what the store's window counts is one thing for the whole fleet,
+// whichever node had the last of it.
 func (a *Alert) SetIdentity(identity map[string]string) {
 	if a.Labels == nil {
 		a.Labels = make(map[string]string, 16)
 	}
 	hashed := map[string]string{"alertname": a.Rule, "hostname": a.Hostname}
+	if a.Unjudged != nil {
+		hashed["hostname"] = ""
+	}
 	for name, value := range identity {
 		a.SetLabel(name, value)
 		hashed[name] = value

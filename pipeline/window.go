@@ -29,7 +29,8 @@ type Observation struct {
 	Key    string    `json:"key"` // the rule and what it counts by: what is counted together
 	ID     string    `json:"id"`  // of the occurrence; the same again is a redelivery, not another one; "": never redelivered
 	At     time.Time `json:"at"`  // when it occurred
-	// Arrived is when it reached us: what At is measured against where clocks disagree.
+	// Arrived is when it reached us: what At is measured against where clocks disagree. Zero: it has not
+	// arrived yet, and whoever asks the window says when.
 	Arrived  time.Time `json:"arrived"`
 	Distinct string    `json:"distinct,omitempty"` // "" here and below: the occurrence has no such value, and it counts for nothing
 	Changed  string    `json:"changed,omitempty"`
@@ -64,10 +65,11 @@ const (
 )
 
 // Unjudged is what an alert waits for whose window is the store's: the router asks, and finishes the alert
-// or drops it.
+// with Show or drops it.
 type Unjudged struct {
 	Observation Observation  `json:"observation"`
-	Output      []OutputPart `json:"output"` // of which the alert's output will be made
+	Output      []OutputPart `json:"output"`          // of which the alert's output will be made
+	Steps       []string     `json:"steps,omitempty"` // the names of the sequence's steps
 }
 
 // OutputPart is text, or what a window shows there.

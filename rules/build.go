@@ -206,19 +206,12 @@ func (b *builder) decide(it *Item, r *Rule) bool {
 	if err != nil {
 		b.problems.err(Error, ErrYAMLValidate, r.Name, r.At, err)
 	}
-	window, hasWindow := it.Get("window")
 	source, _ := it.Get("source")
-	notEvaluated := func(at syntax.Pos, what string) {
-		r.Skipped = "not evaluated yet: " + what
-		b.problems.add(Warning, NotEvaluated, r.Name, at, r.Name+": "+r.Skipped, "the rule is skipped")
-	}
 	switch {
 	case r.Source != sourceSyscall && !b.cfg.structured(r.Source):
 		r.Skipped = "unknown source " + r.Source
 		b.problems.add(Warning, UnknownSource, r.Name, source.At, fmt.Sprintf("%s: unknown source %q: the rule is skipped", r.Name, r.Source), b.cfg.sourceHint(r.Source))
 		return false
-	case hasWindow:
-		notEvaluated(window.At, "window")
 	case b.cfg.switchedOff(r, enabled) != "":
 		r.Skipped = b.cfg.switchedOff(r, enabled)
 	case r.Priority > b.cfg.Priority:
@@ -230,15 +223,24 @@ func (b *builder) decide(it *Item, r *Rule) bool {
 // compile sets Condition, Code and Output. Rules that do not run are compiled too, elsewhere, so that
 // their errors show.
 func (b *builder) compile(it *Item, r *Rule, condition, output syntax.Text) (Code, error) {
+	var steps []windowStep
+	var err error
+	if k, ok := it.Get("window"); ok {
+		if steps, err = b.readWindow(it, k, r); err != nil {
+			return ErrYAMLValidate, err
+		}
+	}
 	if r.Source != sourceSyscall {
-		return b.compilePayload(it, r, condition, output)
+		return b.compilePayload(r, condition, output, steps)
 	}
 	program := b.program
 	if !r.Runs() {
 		program = b.scratch
 	}
-	var err error
 	if r.Condition, err = b.expander.condition(r.Name, condition); err != nil {
+		return ErrCompileCondition, err
+	}
+	if err = b.compileSteps(r, steps, program); err != nil {
 		return ErrCompileCondition, err
 	}
 	if r.Code, err = program.Compile(r.Condition); err != nil {
@@ -248,13 +250,10 @@ func (b *builder) compile(it *Item, r *Rule, condition, output syntax.Text) (Cod
 	if warn, _ := boolean(it, "warn_evttypes", true); warn && len(r.Code.EventTypes()) > manyTypes {
 		b.problems.add(Warning, NoEventType, r.Name, r.At, r.Name+": matches too many event types, which costs performance", "add a check of evt.type")
 	}
-	if it.Has("window") { // its output may use %window.… fields
-		return "", nil
-	}
 	if output, err = b.appendOutput(r, output); err != nil {
 		return ErrCompileOutput, err
 	}
-	if r.Output, err = program.ParseOutput(output); err != nil {
+	if err = b.compileOutput(r, output, program); err != nil {
 		return ErrCompileOutput, err
 	}
 	lintOutput(b.problems, r, output)

@@ -75,8 +75,11 @@ func readOverride(it *Item, override Key, kind string) (*change, error) {
 			return nil, &syntax.Error{At: operation.Pos(0), Msg: fmt.Sprintf("override: %q is neither append nor replace", operation.String())}
 		}
 		if !slices.Contains(allowed, k.Name) {
-			return nil, &syntax.Error{At: k.At, Msg: fmt.Sprintf("override: %s of a %s cannot be used with %s", k.Name, kind, operation.String()),
-				Hint: "possible: " + strings.Join(allowed, ", ")}
+			hint := "possible: " + strings.Join(allowed, ", ")
+			if k.Name == "window" {
+				hint = "a window is replaced as a whole: write override: {window: replace}"
+			}
+			return nil, &syntax.Error{At: k.At, Msg: fmt.Sprintf("override: %s of a %s cannot be used with %s", k.Name, kind, operation.String()), Hint: hint}
 		}
 		if !it.Has(k.Name) {
 			return nil, syntax.Errorf(k.At, "override names %s, which the element does not have", k.Name)

@@ -112,7 +112,6 @@ a.yaml:2:81: warning: LOAD_COMPILE_CONDITION: r: the regular expression ".*x.*" 
 
 		// What Falco does not say
 		"BLIND":                             {files: rule("r", open+" and fd.sip.name = x"), want: "a.yaml:2:34: info: BLIND: r: fd.sip.name is always null here: names of hosts are not looked up: rules.resolve_names is off"},
-		"NOT_EVALUATED":                     {files: rule("r", open, "window: {}"), want: "a.yaml:6:3: warning: NOT_EVALUATED: r: not evaluated yet: window (the rule is skipped)"},
 		"NO_EFFECT":                         {files: rule("r", open, "capture: true", "capture_duration: 500"), want: "a.yaml:6:3: info: NO_EFFECT: r: capture has no effect here (tocsin record writes captures)"},
 		"ALIAS, event":                      {files: rule("r", "openat and proc.name = x"), want: `a.yaml:2:14: info: ALIAS: r: there is no macro "openat": understood as evt.type = openat`},
 		"ALIAS, container":                  {files: rule("r", open+" and containerized"), want: `a.yaml:2:34: info: ALIAS: r: there is no macro "containerized": understood as container.id != host`},

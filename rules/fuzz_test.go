@@ -20,6 +20,10 @@ func FuzzParse(f *testing.F) {
 	f.Add("- macro: m\n  condition: &a m\n- macro: *a\n  condition: |\n\n")
 	f.Add(rule("r", `"proc.name = \"\\x41\""`, "dedupe: {by: [x], for: 1m}", "window: {}"))
 	f.Add(rule("r", `event.a == "x" && event.b[0] in 1..3`, "source: json", "dedupe: {by: [event.a]}"))
+	f.Add(rule("r", "evt.num > 0", "window: {by: [proc.pid], within: 1m, sequence: [{name: a, condition: m}, {rule: r}, {name: b, rule: s}]}") +
+		rule("s", open, "window: {by: [fd.name], count: {over: 1}, within: 1h, rate: {over: 0.5/s, for: 1m, within: 1s}}") + "- macro: m\n  condition: evt.type = open\n")
+	f.Add(strings.Replace(rule("r", "true", "source: json", "window: {within: 1s, distinct: {field: event.a, over: 1}, changed: {field: event.b}, sequence: [{condition: event.a == 1}, {condition: ') || ('}]}"),
+		"output: o", `output: "*%5window.count%event.a%window.x"`, 1))
 	f.Add("- list: l\n  items: &x [a, *x]\n====\n- list: l\n  items: []\n  override: {items: append}\n")
 	f.Add(rule("r", "execve and container.privileged", "exceptions:", "- {name: e, fields: [proc.name], comps: [in], values: [[[a, b c]], [l]]}") +
 		"====\n- rule: r\n  exceptions: [{name: e, values: [[x]]}]\n  tags: [a]\n  override: {exceptions: append, tags: append}\n")
@@ -46,6 +50,9 @@ func FuzzParse(f *testing.F) {
 			if r.Runs() && r.Payload == nil {
 				e.Match(r.Code)
 				r.Output.Append(nil, e.View())
+			}
+			if w := r.Window; w != nil && (w.Count+w.Window.Distinct == 0 && w.Rate == 0 && w.Window.Changed+w.Window.New == 0 && len(w.Steps) == 0 || len(w.Steps) != w.Window.Steps) {
+				t.Fatalf("Parse(%q): window %+v", data, w)
 			}
 		}
 	})

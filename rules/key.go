@@ -127,6 +127,11 @@ func (k Key) IsScalar() bool {
 	return ok
 }
 
+func (k Key) isMapping() bool {
+	_, ok := mapping(k.node)
+	return ok
+}
+
 // Keys are the keys of a value that is a mapping.
 func (k Key) Keys() ([]Key, error) {
 	item, err := k.item()

@@ -16,7 +16,7 @@ const SourceJSON = "json"
 type Payload struct {
 	Condition *payload.Condition
 	Output    *payload.Output
-	DedupeBy  []payload.Path // what makes two alerts the same; empty: the source
+	DedupeBy  []payload.Path // what makes two alerts the same; nil: the source; empty: nothing more than the rule
 }
 
 // structured reports whether a source is one of structured events.
@@ -52,15 +52,15 @@ func (b *builder) payloadIdentity(name syntax.Text, r *Rule) error {
 }
 
 // compilePayload compiles a rule for structured events.
-func (b *builder) compilePayload(it *Item, r *Rule, condition, output syntax.Text) (_ Code, err error) {
+func (b *builder) compilePayload(r *Rule, condition, output syntax.Text, steps []windowStep) (_ Code, err error) {
 	p, schema := r.payload(), b.cfg.Sources[r.Source]
 	if p.Condition, err = payload.Compile(condition, schema); err != nil {
 		return ErrCompileCondition, err
 	}
-	if it.Has("window") { // its output may use %window.… fields
-		return "", nil
+	if err = b.compilePayloadSteps(r, condition, steps, schema); err != nil {
+		return ErrCompileCondition, err
 	}
-	if p.Output, err = payload.ParseOutput(output, schema); err != nil {
+	if err = b.compilePayloadOutput(r, output, schema); err != nil {
 		return ErrCompileOutput, err
 	}
 	return "", nil

@@ -38,7 +38,7 @@ func TestPayloadRulesThatRun(t *testing.T) {
 		"disabled in its file":   {rule("r", `event.a == 1`, "source: json", "enabled: false"), "disabled in its file"},
 		"disabled by its tag":    {rule("r", `event.a == 1`, "source: json", "tags: [off]"), "disabled by the configuration"},
 		"too mild":               {strings.Replace(rule("r", `event.a == 1`, "source: json"), "INFO", "DEBUG", 1), "less severe than the configured priority"},
-		"with a window":          {rule("r", `event.a == 1`, "source: json", "window: {}"), "not evaluated yet: window"},
+		"with a window":          {rule("r", `event.a == 1`, "source: json", "window: {by: event.b, within: 1m, count: {over: 1}}"), ""},
 		"of a source nobody has": {rule("r", `this is no condition`, "source: logins"), "unknown source logins"},
 	} {
 		s := parseSources(t, c.file)

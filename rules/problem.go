@@ -66,7 +66,6 @@ const (
 // Codes that Falco does not have.
 const (
 	Blind          Code = "BLIND"             // part of a condition can never have an answer here
-	NotEvaluated   Code = "NOT_EVALUATED"     // the rule uses what this version does not evaluate yet
 	NoEffect       Code = "NO_EFFECT"         // a key that is read and does nothing here
 	Alias          Code = "ALIAS"             // a word that is not Falco's was understood as something that is
 	LintCommPath   Code = "LINT_COMM_PATH"    // a process's name compared with a path
@@ -76,6 +75,7 @@ const (
 	LintRedefined  Code = "LINT_REDEFINED"    // a name of another file defined again without override
 	LintShadowed   Code = "LINT_SHADOWED"     // the rule never fires: an earlier one does whenever it could
 	LintIgnoredKey Code = "LINT_IGNORED_KEY"  // a key beside append: true that does nothing
+	LintWindow     Code = "LINT_WINDOW"       // a window that hardly does what was meant
 	LintNoSuchRule Code = "LINT_NO_SUCH_RULE" // the configuration switches a rule or tag that is not there
 )
 

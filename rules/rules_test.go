@@ -3,6 +3,7 @@ package rules
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -292,12 +293,10 @@ func TestContractRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "rules.yaml:22:3: warning: NOT_EVALUATED: Port scan: not evaluated yet: window (the rule is skipped)\n" +
-		"rules.yaml:29:3: warning: NOT_EVALUATED: Brute force: not evaluated yet: window (the rule is skipped)"
-	if diff := cmp.Diff(want, serious(s)); diff != "" {
-		t.Errorf("problems (-want +got):\n%s", diff)
+	if got := serious(s); got != "" {
+		t.Errorf("problems:\n%s", got)
 	}
-	if s.Program.Predicates() == 0 || len(s.Rules) != 4 || !s.Rules[0].Runs() || s.Rules[2].Runs() {
+	if s.Program.Predicates() == 0 || len(s.Rules) != 4 || slices.ContainsFunc(s.Rules, func(r *Rule) bool { return !r.Runs() }) {
 		t.Errorf("rules: %+v", s.Rules)
 	}
 }

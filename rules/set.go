@@ -34,15 +34,15 @@ type Rule struct {
 	Labels      map[string]string
 	Annotations map[string]string
 	Runbook     string
-	DedupeBy    []field.Ref   // what makes two alerts the same; empty: the default
+	DedupeBy    []field.Ref   // what makes two alerts the same; nil: the default; empty: nothing more than the rule
 	Payload     *Payload      // of a rule for structured events, whose DedupeBy, Condition and Code are not set; else nil
 	DedupeFor   time.Duration // how long repeats stay quiet; 0: the default
-	Condition   syntax.Node   // macros inserted
+	Condition   syntax.Node   // macros inserted; of a sequence, that some step holds
 	OutputText  string
 	At          syntax.Pos
 
-	// Skipped says why the rule does not run: disabled, too mild, not evaluated yet. Empty: it runs,
-	// and Code and Output, or those of Payload, are set.
+	// Skipped says why the rule does not run: disabled, too mild, of an unknown source. Empty: it runs,
+	// and Code and Output, or those of Payload, are set. An Output lacks what a window shows.
 	Skipped string
 	Code    *filter.Condition
 	Output  *filter.Output

@@ -8,7 +8,8 @@ import (
 
 // reportShadowed warns about rules that can never be the first to hold: all that an earlier rule asks
 // for, they ask for too. It compares the parts of conditions that are joined by "and", as text, so it
-// finds less than there is, and nothing that is not so.
+// finds less than there is, and nothing that is not so. A rule with a window lets the others have most of what
+// it holds for, and hides none.
 func reportShadowed(p *problems, rules []*Rule) {
 	numbers := map[string]int{}
 	var earlier []*Rule
@@ -18,7 +19,7 @@ func reportShadowed(p *problems, rules []*Rule) {
 			continue
 		}
 		own := map[int]bool{}
-		eachPart(r.Condition, func(part syntax.Node) {
+		eachPart(common(r), func(part syntax.Node) {
 			text := part.String()
 			if _, known := numbers[text]; !known {
 				numbers[text] = len(numbers)
@@ -33,8 +34,18 @@ func reportShadowed(p *problems, rules []*Rule) {
 				break
 			}
 		}
-		earlier = append(earlier, r)
+		if r.Window == nil {
+			earlier = append(earlier, r)
+		}
 	}
+}
+
+// common is what a rule asks whenever it holds: of a sequence, what it asks for all steps.
+func common(r *Rule) syntax.Node {
+	if r.Window == nil || len(r.Window.Steps) == 0 {
+		return r.Condition
+	}
+	return r.Window.Steps[0].Node.(*syntax.And).Kids[0]
 }
 
 // eachPart visits what "and" joins, however it is nested.

@@ -68,11 +68,11 @@ func (m *macro) words() []string {
 	return m.inText
 }
 
-// mentions reports whether any of the names is a word of the rule's condition.
+// mentions reports whether any of the names is a word of the rule's condition, or of one of its steps'.
 func (d *definition) mentions(names map[string]bool) bool {
 	if d.inText == nil {
 		condition, _ := required(d.item, "condition") // settled when the rule was collected
-		d.inText = syntax.Words(guarded(condition, d.exceptions).String())
+		d.inText = append(syntax.Words(guarded(condition, d.exceptions).String()), d.stepWords()...)
 	}
 	return slices.ContainsFunc(d.inText, func(w string) bool { return names[w] })
 }

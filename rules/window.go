@@ -30,7 +30,7 @@ type PayloadWindow struct {
 	Distinct, Changed, New *payload.Path
 }
 
-// Step is one step of a sequence.
+// Step is one step of a sequence. Whenever one holds, so does the rule's Code, or the Condition of its Payload.
 type Step struct {
 	Name    string
 	Node    syntax.Node        // the rule's condition and the step's own
@@ -44,4 +44,29 @@ type WindowPart struct {
 	Payload *payload.Output
 	Sight   string // window.count and so on; "" for the other two
 	Width   int
+}
+
+// Fields are what the window counts by, and the fields it compares, as they are written.
+func (w *Window) Fields() (by []string, distinct, changed, unseen string) {
+	text := func(f *field.Ref, p *payload.Path) string {
+		switch {
+		case f != nil:
+			return f.Text
+		case p != nil:
+			return p.Text
+		default:
+			return ""
+		}
+	}
+	for i := range w.By {
+		by = append(by, w.By[i].Text)
+	}
+	p := w.Payload
+	if p == nil {
+		p = &PayloadWindow{}
+	}
+	for i := range p.By {
+		by = append(by, p.By[i].Text)
+	}
+	return by, text(w.Distinct, p.Distinct), text(w.Changed, p.Changed), text(w.New, p.New)
 }

@@ -66,7 +66,7 @@ type app struct {
 
 // newApp opens everything the role needs. What it opened is closed again when something fails.
 func newApp(ctx context.Context, r role, opts options, out io.Writer, log *slog.Logger) (*app, error) {
-	p, err := newPlan(opts, out, log)
+	p, err := newPlan(opts, nil, out, log)
 	if err != nil {
 		return nil, err
 	}
@@ -151,10 +151,10 @@ func (a *app) openServer(p *plan) (*api.Server, error) {
 func (a *app) run(ctx context.Context) error {
 	p := a.active.Load()
 	var parts []part
+	emit := func(ctx context.Context) func(pipeline.Alert) error {
+		return func(alert pipeline.Alert) error { return a.batcher.Add(context.WithoutCancel(ctx), alert) }
+	}
 	if a.hot != nil {
-		emit := func(ctx context.Context) func(pipeline.Alert) error {
-			return func(alert pipeline.Alert) error { return a.batcher.Add(context.WithoutCancel(ctx), alert) }
-		}
 		parts = append(parts,
 			part{name: "sensor", run: func(ctx context.Context) error { return a.hot.run(ctx, emit(ctx)) }},
 			part{name: "losses", run: func(ctx context.Context) error {
@@ -166,6 +166,7 @@ func (a *app) run(ctx context.Context) error {
 	}
 	parts = append(parts,
 		part{name: "http", run: a.server.Run},
+		part{name: "windows", run: (&windowWatch{host: p.host, evicted: a.evictedKeys, emit: emit(ctx)}).run},
 		part{name: "batcher", run: a.batcher.Run, grace: batcherGrace},
 		part{name: "reload", run: a.reloadOnSignal},
 		part{name: "trim", run: a.trim},

@@ -23,7 +23,7 @@ func unseenEvents(set *rules.Set) []rules.Problem {
 		if !r.Runs() || r.Source != "syscall" {
 			continue
 		}
-		types := r.Code.EventTypes()
+		types := r.Code.EventTypes() // of a sequence, those of all its steps
 		var unseen []string
 		for _, t := range types {
 			if name := t.String(); !seen(t) && !slices.Contains(unseen, name) {
@@ -34,7 +34,7 @@ func unseenEvents(set *rules.Set) []rules.Problem {
 			continue
 		}
 		verdict := "is partly blind"
-		if !slices.ContainsFunc(types, seen) {
+		if !slices.ContainsFunc(types, seen) || hasBlindStep(r, seen) {
 			verdict = "cannot fire"
 		}
 		problems = append(problems, rules.Problem{
@@ -43,6 +43,13 @@ func unseenEvents(set *rules.Set) []rules.Problem {
 		})
 	}
 	return problems
+}
+
+// hasBlindStep reports a sequence with a step that no reported event can be.
+func hasBlindStep(r *rules.Rule, seen func(pipeline.EventType) bool) bool {
+	return r.Window != nil && slices.ContainsFunc(r.Window.Steps, func(s rules.Step) bool {
+		return !slices.ContainsFunc(s.Code.EventTypes(), seen)
+	})
 }
 
 // isReported says which events the sensor reports on this architecture.

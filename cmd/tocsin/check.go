@@ -106,7 +106,7 @@ func check(config string, files []string) (*checkReport, error) {
 	report.whitelist = len(list.Stats())
 	if report.fatal == nil { // the rest: receivers, templates, routes
 		quiet := slog.New(slog.DiscardHandler) // problems are printed, not logged
-		_, report.fatal = newPlan(options{config: config, output: "json"}, io.Discard, quiet)
+		_, report.fatal = newPlan(options{config: config, output: "json"}, nil, io.Discard, quiet)
 	}
 	return report.finish(), nil
 }
@@ -207,6 +207,8 @@ func (r *checkReport) printText(out io.Writer, verbose bool) error {
 		for i := range r.Rules {
 			if v := &r.Rules[i]; verbose || v.State == explain.PartlyBlind || v.State == explain.CannotFire {
 				writeVerdict(&b, v, true)
+			} else if v.Counted != "" && v.State == explain.CanFire {
+				fmt.Fprintf(&b, "window: %s  (%s) is %s\n", v.Rule, v.At, v.Counted)
 			}
 		}
 		fmt.Fprintf(&b, "rules: %d can fire, %d partly blind, %d cannot fire, %d do not run\n", r.Counts[explain.CanFire],

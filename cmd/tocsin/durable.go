@@ -18,6 +18,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/dedupe/repeats"
 	"github.com/tocsin-security/tocsin/stages/match"
 	"github.com/tocsin-security/tocsin/stages/route"
+	"github.com/tocsin-security/tocsin/stages/window"
 	"github.com/tocsin-security/tocsin/store"
 	"github.com/tocsin-security/tocsin/store/shared"
 )
@@ -28,6 +29,8 @@ type durable struct {
 	router  *router.Router
 	shared  *shared.Store // nil: this process counts alone
 	repeats repeats.Engine
+	windows *window.Stage
+	counts  *window.Memory // of windows, while no shared store does it
 	store   *store.Store
 	grouper *route.Grouper
 	dedupe  atomic.Pointer[dedupe.Dedupe]           // exchanged by a reload
@@ -60,7 +63,7 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	if d.store, err = store.Open(ctx, filepath.Join(p.cfg.DataDir, "tocsin.db")); err != nil {
 		return err
 	}
-	if err = d.openShared(ctx, string(p.cfg.Store), reg); err != nil {
+	if err = d.openShared(ctx, string(p.cfg.Store), p.cfg.Windows, reg); err != nil {
 		return err
 	}
 	if d.router, err = router.New(router.Config{}, d.bus, reg, d.log); err != nil {
@@ -77,8 +80,10 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 }
 
 // openShared opens the store that a fleet shares, where one is configured, and what counts in it.
-func (d *durable) openShared(ctx context.Context, url string, reg prometheus.Registerer) (err error) {
+func (d *durable) openShared(ctx context.Context, url string, windows window.Config, reg prometheus.Registerer) (err error) {
 	d.repeats = repeats.NewMemory(0)
+	d.counts = window.NewMemory(windows)
+	d.windows = window.NewStage(d.counts) // with a shared store: its engine
 	if !shared.IsEmbedded(url) {
 		if d.shared, err = shared.Open(ctx, url, repeats.Scripts(), d.log); err != nil {
 			return err
@@ -102,11 +107,15 @@ func (d *durable) openShared(ctx context.Context, url string, reg prometheus.Reg
 
 // handleAlerts is what happens to a batch between the bus and the groups. nil acknowledges it.
 func (d *durable) handleAlerts(ctx context.Context, alerts []pipeline.Alert) error {
-	pass, repeats, err := d.dedupe.Load().Process(ctx, alerts)
+	fired, err := d.windows.Process(ctx, alerts)
+	if err != nil {
+		return fmt.Errorf("ask windows: %w", err)
+	}
+	pass, repeats, err := d.dedupe.Load().Process(ctx, fired)
 	if err != nil {
 		return fmt.Errorf("look for repeats: %w", err)
 	}
-	d.log.Debug("alerts handled", "passed", len(pass), "repeats", repeats)
+	d.log.Debug("alerts handled", "passed", len(pass), "repeats", repeats, "unfired", len(alerts)-len(fired))
 	if err := d.grouper.Add(ctx, pass); err != nil {
 		return fmt.Errorf("route: %w", err)
 	}

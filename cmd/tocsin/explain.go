@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +17,6 @@ import (
 	"github.com/tocsin-security/tocsin/rules"
 	"github.com/tocsin-security/tocsin/rules/explain"
 	"github.com/tocsin-security/tocsin/sensor/capture"
-	"github.com/tocsin-security/tocsin/stages/decode"
-	"github.com/tocsin-security/tocsin/stages/enrich"
 )
 
 // explainFlags are the flags of tocsin explain.
@@ -43,7 +42,7 @@ func newExplainCommand(logger func() (*slog.Logger, error)) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return explainRule(cmd.OutOrStdout(), cmd.ErrOrStderr(), flags, args[0], log)
+			return explainRule(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), flags, args[0], log)
 		},
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
@@ -100,7 +99,7 @@ func ruleNames(set *rules.Set) []string {
 	return names
 }
 
-func explainRule(out, complaints io.Writer, flags explainFlags, name string, log *slog.Logger) error {
+func explainRule(ctx context.Context, out, complaints io.Writer, flags explainFlags, name string, log *slog.Logger) error {
 	set, err := flags.load()
 	if err != nil {
 		return err
@@ -118,7 +117,7 @@ func explainRule(out, complaints io.Writer, flags explainFlags, name string, log
 	}
 	e := explain.Explain(set, r, isReported())
 	if flags.events != "" {
-		if err := measure(set, r, e, flags.events, log); err != nil {
+		if err := measure(ctx, set, r, e, flags.events, log); err != nil {
 			return fmt.Errorf("--events: %w", err)
 		}
 	}
@@ -129,7 +128,7 @@ func explainRule(out, complaints io.Writer, flags explainFlags, name string, log
 }
 
 // measure puts the events of a capture to the rule.
-func measure(set *rules.Set, r *rules.Rule, e *explain.Explanation, name string, log *slog.Logger) (err error) {
+func measure(ctx context.Context, set *rules.Set, r *rules.Rule, e *explain.Explanation, name string, log *slog.Logger) (err error) {
 	m, err := explain.NewMeter(set, r, e)
 	if err != nil {
 		return err
@@ -144,41 +143,16 @@ func measure(set *rules.Set, r *rules.Rule, e *explain.Explanation, name string,
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
-	err = observe(reader, log, m.Observe)
+	h := newReplayHot(reader.Header, log)
+	err = h.walk(ctx, reader, func(s pipeline.Sample) error {
+		if h.take(s) {
+			m.Observe(&h.event)
+		}
+		return nil
+	})
 	if truncated := (*capture.TruncatedError)(nil); errors.As(err, &truncated) {
 		log.Warn("the capture is cut; everything before was measured", "file", name, "err", err)
 		err = nil
 	}
 	return errors.Join(err, m.Finish())
-}
-
-// observe takes a capture through decode and enrich, as replay does: up to the events that rules see.
-func observe(reader *capture.Reader, log *slog.Logger, see func(*pipeline.Event)) error {
-	decoder := decode.New(decode.Config{}, reader.Header.Hostname, reader.Header.BootOffset)
-	enricher := enrich.NewReplay(reader.Header.Hostname, log)
-	var ev pipeline.Event
-	for {
-		kind, payload, err := reader.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		case kind == capture.Processes:
-			err = decoder.Restore(payload)
-		case kind == capture.Lookup:
-			err = decoder.Learn(payload)
-		case kind == capture.Finding:
-			err = enricher.Learn(payload)
-		case kind == capture.Sample:
-			// A record that cannot be decoded is no event; replay counts them.
-			if ok, err := decoder.Decode(payload, &ev); err == nil && ok && ev.Type != pipeline.EventConnects {
-				enricher.Process(&ev)
-				see(&ev)
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
 }

@@ -23,15 +23,20 @@ func printExplanation(out io.Writer, e *explain.Explanation) error {
 	}
 	b.WriteString("\n\n")
 	writeVerdict(&b, &e.Verdict, false)
+	if e.Window != nil {
+		writeWindow(&b, e.Window)
+	}
 	if e.Condition == nil {
 		_, err := io.WriteString(out, b.String())
 		return err
 	}
-	b.WriteString("\ncondition, its parts in the order in which they are asked:\n")
-	if e.Measured != nil {
-		b.WriteString("    reached       true         ns\n")
+	if isSequence := e.Window != nil && len(e.Window.Steps) > 0; !isSequence || e.Measured != nil {
+		b.WriteString("\ncondition, its parts in the order in which they are asked:\n")
+		if e.Measured != nil {
+			b.WriteString("    reached       true         ns\n")
+		}
+		writePart(&b, e.Condition, "", "", nil)
 	}
-	writePart(&b, e.Condition, "", "", nil)
 	if m := e.Measured; m != nil {
 		fmt.Fprintf(&b, "\nmeasured: %d events, %d of them of its types; the index named the rule for %d, for %d of those in vain; it held for %d\n",
 			m.Events, m.OfItsTypes, m.Candidate, m.InVain, m.Held)
@@ -53,6 +58,9 @@ func writeVerdict(b *strings.Builder, v *explain.Verdict, named bool) {
 		fmt.Fprintf(b, ": %s  (%s)", v.Rule, v.At)
 	}
 	b.WriteString("\n")
+	if v.Counted != "" && named {
+		fmt.Fprintf(b, "    %s\n", v.Counted)
+	}
 	for _, r := range v.Reasons {
 		b.WriteString("    ")
 		if r.At != "" {
@@ -132,4 +140,33 @@ func writeFields(b *strings.Builder, title string, fields []explain.Field) {
 		fmt.Fprintf(w, "  %s\t%s\t%s\n", f.Name, f.Type, source)
 	}
 	_ = w.Flush() // into memory: it cannot fail
+}
+
+// writeWindow writes what a rule's occurrences amount to, and the plan of each step.
+func writeWindow(b *strings.Builder, w *explain.Window) {
+	by := "all occurrences of the rule together"
+	if len(w.By) > 0 {
+		by = "by " + strings.Join(w.By, ", ")
+	}
+	fmt.Fprintf(b, "\nwindow: %s, %s\n", w.Counted, by)
+	if w.Within != "" {
+		fmt.Fprintf(b, "  within %s\n", w.Within)
+	}
+	for _, c := range w.Clauses {
+		fmt.Fprintf(b, "  %s\n", c)
+	}
+	cooldown := "no cooldown: each occurrence for which it holds is an alert"
+	if w.Cooldown != "" {
+		cooldown = "cooldown " + w.Cooldown
+	}
+	fmt.Fprintf(b, "  %s\n", cooldown)
+	for i, s := range w.Steps {
+		fmt.Fprintf(b, "\nstep %d, %s:\n", i+1, s.Name)
+		writePart(b, s.Condition, "", "", nil)
+		fmt.Fprintf(b, "  events: %s\n", strings.Join(s.EventTypes, ", "))
+		for _, f := range s.Found {
+			b.WriteString("  ")
+			writeFound(b, f, len(s.Found) > 1)
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tocsin-security/tocsin/filter/field"
 	"github.com/tocsin-security/tocsin/filter/syntax"
+	"github.com/tocsin-security/tocsin/rules"
 )
 
 // newFieldsCommand lists what rules can ask for.
@@ -53,6 +54,7 @@ type fieldInfo struct {
 	List        bool   `json:"list,omitempty"`
 	Argument    string `json:"argument,omitempty"`    // [index], [key]; in parentheses when it may be left out
 	FilterOnly  bool   `json:"filter_only,omitempty"` // conditions can use it, outputs cannot
+	OutputOnly  bool   `json:"output_only,omitempty"` // outputs of rules with a window can use it, conditions cannot
 	Meaning     string `json:"meaning"`
 	Source      string `json:"source"`
 	Available   bool   `json:"available"`
@@ -77,12 +79,30 @@ func listFields(class []string) ([]fieldInfo, error) {
 			Meaning: d.Doc, Source: d.Source, Available: d.Unavailable == "", Unavailable: d.Unavailable,
 		})
 	}
+	if len(class) == 0 || class[0] == windowClass {
+		fields = append(fields, windowFields()...)
+	}
 	slices.SortStableFunc(fields, func(a, b fieldInfo) int { return strings.Compare(a.Name, b.Name) })
 	return fields, nil
 }
 
+// windowClass are the fields of rules with a window.
+const windowClass = "window"
+
+func windowFields() []fieldInfo {
+	var fields []fieldInfo
+	for _, f := range rules.WindowFields() {
+		source := "window"
+		if f.Clause != "" {
+			source += ": " + f.Clause
+		}
+		fields = append(fields, fieldInfo{Name: f.Name, Type: f.Type, OutputOnly: true, Meaning: f.Meaning, Source: source, Available: true})
+	}
+	return fields
+}
+
 func fieldClasses() []string {
-	var classes []string
+	classes := []string{windowClass}
 	for _, d := range field.All() {
 		if !slices.Contains(classes, d.Class()) {
 			classes = append(classes, d.Class())
@@ -107,6 +127,8 @@ func (f fieldInfo) about() string {
 		return "not available: " + f.Unavailable
 	case f.FilterOnly:
 		return f.Meaning + " (conditions only)"
+	case f.OutputOnly:
+		return f.Meaning + " (outputs of rules with a window only)"
 	default:
 		return f.Meaning
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/decode"
 	"github.com/tocsin-security/tocsin/stages/enrich"
 	"github.com/tocsin-security/tocsin/stages/match"
+	"github.com/tocsin-security/tocsin/stages/window"
 )
 
 // openSample is an openat as the kernel reports it: the argument, and the path of the file opened.
@@ -59,7 +60,7 @@ func newBenchHot(tb testing.TB, files ...string) *hot {
 	if err != nil {
 		tb.Skip(err)
 	}
-	matcher, err := match.New(match.Config{Host: "bench"}, set)
+	matcher, err := match.New(match.Config{Host: "bench", Windows: window.NewMemory(window.DefaultConfig())}, set)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -98,13 +99,51 @@ func BenchmarkHot(b *testing.B) {
 	}
 }
 
-// The hot half must not allocate for an event that no rule matches.
-func TestHotDoesNotAllocate(t *testing.T) {
-	file := t.TempDir() + "/rules.yaml"
-	if err := os.WriteFile(file, []byte("- rule: R\n  desc: d\n  condition: evt.type = openat and fd.name startswith /etc and proc.name = cat\n  output: o\n  priority: INFO\n"), 0o600); err != nil {
-		t.Fatal(err)
+// countingRules hold for what openSample is, and count it; that one fires is a billion away.
+const countingRules = `
+- rule: R
+  desc: d
+  condition: evt.type = openat and fd.name startswith /etc and proc.name = cat
+  output: o
+  priority: INFO
+- rule: Counts
+  desc: d
+  condition: evt.type = openat and fd.name startswith /usr
+  window: {by: [proc.pid, user.name], within: 1m, count: {over: 1000000000}, distinct: {field: fd.name, over: 5}, rate: {over: 5000000/s}}
+  output: "%window.count"
+  priority: INFO
+- rule: Chain
+  desc: d
+  condition: evt.type = openat
+  window: {by: [proc.pid], within: 1m, sequence: [{condition: fd.name startswith /usr}, {condition: fd.name startswith /nowhere}]}
+  output: o
+  priority: INFO
+`
+
+// countingFile writes countingRules.
+func countingFile(tb testing.TB) string {
+	tb.Helper()
+	file := tb.TempDir() + "/rules.yaml"
+	if err := os.WriteFile(file, []byte(countingRules), 0o600); err != nil {
+		tb.Fatal(err)
 	}
-	h, sample := newBenchHot(t, file), openSample(uint32(os.Getpid()))
+	return file
+}
+
+// BenchmarkHotCounts is what one file open costs that two windows count.
+func BenchmarkHotCounts(b *testing.B) {
+	h, sample := newBenchHot(b, countingFile(b)), openSample(uint32(os.Getpid()))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := h.handle(sample, func(pipeline.Alert) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// The hot half must not allocate for an event that no rule matches, or that is only counted.
+func TestHotDoesNotAllocate(t *testing.T) {
+	h, sample := newBenchHot(t, countingFile(t)), openSample(uint32(os.Getpid()))
 	emit := func(a pipeline.Alert) error { t.Errorf("rule %q fired", a.Rule); return nil }
 	if n := testing.AllocsPerRun(100, func() {
 		if err := h.handle(sample, emit); err != nil {
@@ -112,6 +151,11 @@ func TestHotDoesNotAllocate(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations an event, want none", n)
+	}
+	for _, r := range h.matcher.Load().Stats().Rules {
+		if (r.Observed > 100) != (r.Rule != "R") {
+			t.Errorf("%s was observed %d times: only those with a window that hold are, each time", r.Rule, r.Observed)
+		}
 	}
 	if h.events.Load() == 0 || h.failed.Load() != 0 {
 		t.Errorf("%d events, %d failed: the sample was not decoded", h.events.Load(), h.failed.Load())

@@ -26,12 +26,18 @@ var (
 	events       = desc("events_total", "Records by what became of them: event (the rules saw it), state (process table only), failed.", "outcome")
 	lossesTotal  = desc("losses_total", "Events lost or shortened, by cause; in the kernel also by CPU.", "cause", "cpu")
 	processes    = desc("processes", "Processes in the process table.")
-	ruleFired    = desc("rule_alerts_total", "Alerts a rule has fired.", "rule")
+	ruleFired    = desc("rule_alerts_total", "Alerts a rule has fired. With a window of the store: where the window is asked.", "rule")
+	ruleObserved = desc("rule_observed_total", "Times a rule matched and its window was shown it.", "rule")
 	ruleBypassed = desc("rule_bypassed_total", "Times a rule matched but the whitelist let it pass.", "rule")
 	ruleFailed   = desc("rule_errors_total", "Structured events on which a rule had no answer; each is parked.", "rule")
 	entryHits    = desc("whitelist_hits_total", "Bypasses by whitelist entry.", "entry")
 	queued       = desc("alerts_queued", "Alerts found that are not durable yet.")
 	deduped      = desc("dedupe_alerts_total", "Alerts by what dedupe did with them: passed, repeat.", "outcome")
+	windowed     = desc("window_alerts_total", "Alerts that waited for a window of the store, by what it said: fired, dropped.", "outcome")
+	windowKeys   = desc("window_keys", "Keys that windows in memory count, by whose: node, store.", "memory")
+	windowBytes  = desc("window_bytes", "What they take.", "memory")
+	windowEvicts = desc("window_evicted_total", "Keys forgotten for want of room: their counts began anew.", "memory")
+	windowStands = desc("window_degraded_total", "Alerts whose window a stand-in judged because the store was away.")
 	connects     = desc("tcp_connects_total", "TCP connects that succeeded or went on in the background.", containerLabels...)
 	connectErrs  = desc("tcp_connect_errors_total", "TCP connects that failed, at once or later, by error.", append(containerLabels, "errno")...)
 	degradedSeen = desc("dedupe_degraded_total", "Alerts judged by a stand-in window because the store was away.")
@@ -55,11 +61,25 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		count(deduped, s.Passed, "passed")
 		count(deduped, s.Repeats, "repeat")
 		count(degradedSeen, s.Degraded)
-		for _, r := range d.payload.Load().Stats() {
-			count(ruleFired, r.Fired, r.Rule)
-			count(ruleBypassed, r.Bypassed, r.Rule)
+		w := d.windows.Stats()
+		count(windowed, w.Fired, "fired")
+		count(windowed, w.Dropped, "dropped")
+		count(windowStands, w.Degraded)
+	}
+	for _, r := range c.app.ruleStats() {
+		count(ruleFired, r.Fired, r.Rule)
+		count(ruleBypassed, r.Bypassed, r.Rule)
+		if r.observes {
+			count(ruleObserved, r.Observed, r.Rule)
+		}
+		if r.structured {
 			count(ruleFailed, r.Failed, r.Rule)
 		}
+	}
+	for name, m := range c.app.memories() {
+		gauge(windowKeys, m.Keys(), name)
+		gauge(windowBytes, int(m.Bytes()), name)
+		count(windowEvicts, m.Evicted(), name)
 	}
 	for _, e := range c.app.active.Load().whitelist.Stats() {
 		count(entryHits, e.Hits, e.ID)
@@ -96,11 +116,5 @@ func (c collector) collectHot(h *hot, count func(*prometheus.Desc, uint64, ...st
 		for _, e := range s.Errors {
 			count(connectErrs, e.Count, s.ID, s.Name, s.PodNS, s.PodName, e.Errno)
 		}
-	}
-
-	matcher := h.matcher.Load()
-	for _, r := range matcher.Stats().Rules {
-		count(ruleFired, r.Fired, r.Rule)
-		count(ruleBypassed, r.Bypassed, r.Rule)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/match"
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/stages/whitelist"
+	"github.com/tocsin-security/tocsin/stages/window"
 )
 
 // plan is everything a configuration decides that a reload exchanges. It is built whole, without
@@ -27,6 +28,7 @@ type plan struct {
 	problems  []rules.Problem // none of them an error
 	matcher   *match.Matcher
 	payload   *match.Payload // the rules for structured events
+	windows   *window.Memory // of this node; a reload keeps it
 	tree      *route.Tree
 	deliver   map[string]router.DeliverFunc           // by integration
 	show      func(context.Context, []pipeline.Alert) // prints what passed dedupe; nil when a receiver does
@@ -51,9 +53,9 @@ func (p *plan) rulesRunning() int {
 	return n
 }
 
-// newPlan loads the configuration, the rules and the whitelist, and builds all that follows from them.
-// Alerts for people at the terminal go to out.
-func newPlan(opts options, out io.Writer, log *slog.Logger) (*plan, error) {
+// newPlan loads the configuration, the rules and the whitelist, and builds all that follows from them. What
+// windows have counted goes on with them; nil: it begins. Alerts for people at the terminal go to out.
+func newPlan(opts options, windows *window.Memory, out io.Writer, log *slog.Logger) (*plan, error) {
 	cfg, err := configs.Load(opts.config)
 	if err != nil {
 		return nil, err
@@ -64,7 +66,10 @@ func newPlan(opts options, out io.Writer, log *slog.Logger) (*plan, error) {
 	if cfg.DataDir, err = filepath.Abs(cfg.DataDir); err != nil {
 		return nil, fmt.Errorf("data_dir: %w", err)
 	}
-	p := &plan{cfg: cfg}
+	p := &plan{cfg: cfg, windows: windows}
+	if windows == nil {
+		p.windows = window.NewMemory(cfg.Windows)
+	}
 	if p.host, err = os.Hostname(); err != nil {
 		return nil, fmt.Errorf("ask for the host name: %w", err)
 	}
@@ -96,5 +101,6 @@ func (p *plan) newMatcher(host string) (*match.Matcher, error) {
 		Host:       host,
 		IdentityBy: p.cfg.Dedupe.By,
 		Whitelist:  p.whitelist,
+		Windows:    p.windows,
 	}, p.rules)
 }

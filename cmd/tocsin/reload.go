@@ -12,11 +12,11 @@ import (
 func (a *app) reload(ctx context.Context) error {
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
-	next, err := newPlan(a.opts, a.out, a.log)
+	running := a.active.Load()
+	next, err := newPlan(a.opts, running.windows, a.out, a.log)
 	if err != nil {
 		return err
 	}
-	running := a.active.Load()
 	if err := onlyWithRestart(running, next); err != nil {
 		return err
 	}
@@ -55,6 +55,7 @@ func onlyWithRestart(running, next *plan) error {
 		{"http", running.cfg.HTTP, next.cfg.HTTP},
 		{"sensor", running.cfg.Sensor, next.cfg.Sensor},
 		{"enrich", running.cfg.Enrich, next.cfg.Enrich},
+		{"windows", running.cfg.Windows, next.cfg.Windows},
 	} {
 		if !reflect.DeepEqual(s.old, s.new) {
 			errs = append(errs, fmt.Errorf("%s: a change of %s needs a restart", next.cfg.Name, s.key))

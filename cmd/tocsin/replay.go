@@ -18,6 +18,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/connstat"
 	"github.com/tocsin-security/tocsin/stages/decode"
 	"github.com/tocsin-security/tocsin/stages/enrich"
+	"github.com/tocsin-security/tocsin/stages/window"
 )
 
 // newReplayCommand runs rules over a capture.
@@ -28,14 +29,14 @@ func newReplayCommand(logger func() (*slog.Logger, error)) *cobra.Command {
 		Short: "Run rules over a capture and print the alerts as JSON lines",
 		Long: "replay runs the configuration's rules and whitelist over a capture, as fast as it can. Alerts go to stdout,\n" +
 			"a JSON object a line, without dedupe and without delivery; the figures of the run go to stderr. It needs\n" +
-			"no rights, and gives the same alerts on any machine.",
+			"no rights, and gives the same alerts on any machine. All windows of rules are counted in memory.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			log, err := logger()
 			if err != nil {
 				return err
 			}
-			p, err := newPlan(opts, io.Discard, log)
+			p, err := newPlan(opts, nil, io.Discard, log)
 			if err != nil {
 				return err
 			}
@@ -67,6 +68,9 @@ func replay(ctx context.Context, p *plan, name string, out, figures io.Writer, l
 		return err
 	}
 	r.emit = func(a pipeline.Alert) error {
+		if !r.judge(&a) {
+			return nil
+		}
 		r.alerts++
 		return stream.Notify(ctx, pipeline.Message{Alerts: []pipeline.Alert{a}})
 	}
@@ -82,34 +86,67 @@ func replay(ctx context.Context, p *plan, name string, out, figures io.Writer, l
 
 // replayed is a replay under way.
 type replayed struct {
-	hot    *hot
-	wanted [pipeline.NumEventTypes]bool
-	emit   func(pipeline.Alert) error
-	alerts int
+	hot     *hot
+	windows *window.Memory
+	wanted  [pipeline.NumEventTypes]bool
+	emit    func(pipeline.Alert) error
+	alerts  int
 }
 
-// newReplay makes a hot half without a sensor, whose host is the one of the capture.
+// newReplay makes a hot half for the rules of p.
 func newReplay(p *plan, header capture.Header, log *slog.Logger) (*replayed, error) {
 	matcher, err := p.newMatcher(header.Hostname)
 	if err != nil {
 		return nil, err
 	}
-	r := &replayed{hot: &hot{
-		decoder:  decode.New(decode.Config{}, header.Hostname, header.BootOffset),
-		enricher: enrich.NewReplay(header.Hostname, log),
-		log:      log,
-	}}
+	r := &replayed{hot: newReplayHot(header, log), windows: p.windows}
 	r.hot.matcher.Store(matcher)
 	// The scheduler's events are always reported, counted connects as the sensor is configured.
 	for _, t := range append(wanted(matcher), pipeline.EventExecve, pipeline.EventClone, pipeline.EventExit, pipeline.EventConnects) {
 		r.wanted[t] = true
 	}
-	r.hot.connects = connstat.New(r.hot.enricher.Container)
 	return r, nil
+}
+
+// newReplayHot makes a hot half without a sensor, whose host is the one of the capture.
+func newReplayHot(header capture.Header, log *slog.Logger) *hot {
+	h := &hot{
+		decoder:  decode.New(decode.Config{}, header.Hostname, header.BootOffset),
+		enricher: enrich.NewReplay(header.Hostname, log),
+		log:      log,
+	}
+	h.connects = connstat.New(h.enricher.Container)
+	return h
 }
 
 // run goes through the capture.
 func (r *replayed) run(ctx context.Context, reader *capture.Reader) error {
+	return r.hot.walk(ctx, reader, func(s pipeline.Sample) error {
+		if !r.wants(s) {
+			return nil
+		}
+		return r.hot.handle(s, r.emit)
+	})
+}
+
+// judge asks the window of an alert that live would have left to the store, and reports whether the alert is one.
+func (r *replayed) judge(a *pipeline.Alert) bool {
+	if a.Unjudged == nil {
+		return true
+	}
+	var judged pipeline.Judged
+	seen := a.Unjudged.Observation
+	seen.Arrived = seen.At
+	r.windows.Judge(&seen, &judged)
+	if judged.Fired {
+		a.Show(judged.Sight, judged.Degraded)
+	}
+	return judged.Fired
+}
+
+// walk goes through a capture: what was learned of the machine is learned again where it was used, and every
+// record is handed to take.
+func (h *hot) walk(ctx context.Context, reader *capture.Reader, take func(pipeline.Sample) error) error {
 	for ctx.Err() == nil {
 		kind, payload, err := reader.Next()
 		switch {
@@ -118,13 +155,13 @@ func (r *replayed) run(ctx context.Context, reader *capture.Reader) error {
 		case err != nil:
 			return err
 		case kind == capture.Processes:
-			err = r.hot.decoder.Restore(payload)
+			err = h.decoder.Restore(payload)
 		case kind == capture.Lookup:
-			err = r.hot.decoder.Learn(payload)
+			err = h.decoder.Learn(payload)
 		case kind == capture.Finding:
-			err = r.hot.enricher.Learn(payload)
-		case kind == capture.Sample && r.wants(payload):
-			err = r.hot.handle(payload, r.emit)
+			err = h.enricher.Learn(payload)
+		case kind == capture.Sample:
+			err = take(payload)
 		}
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package payload
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -22,6 +23,7 @@ const (
 type Output struct {
 	parts []part
 	paths []Path
+	share int // how many paths share the bound on all values
 }
 
 // part is literal text, then a value unless it is the last.
@@ -31,8 +33,34 @@ type part struct {
 }
 
 // ParseOutput compiles text with %event.… members. The error is a *syntax.Error.
-func ParseOutput(t syntax.Text, schema *Schema) (*Output, error) {
-	t = t.Trim()
+func ParseOutput(t syntax.Text, schema *Schema) (*Output, error) { return piece(t.Trim(), schema) }
+
+// ParseOutputs compiles the pieces of an output, between which something else is shown, and joins them to a
+// whole that has the members of all. The error is a *syntax.Error.
+func ParseOutputs(pieces []syntax.Text, schema *Schema) (whole *Output, parts []*Output, err error) {
+	whole = &Output{}
+	for _, t := range pieces {
+		o, err := piece(t, schema)
+		if err != nil {
+			return nil, nil, err
+		}
+		parts = append(parts, o)
+		whole.parts = append(whole.parts, o.parts...)
+		for _, p := range o.paths {
+			if !slices.ContainsFunc(whole.paths, func(q Path) bool { return p.Text == q.Text }) {
+				whole.paths = append(whole.paths, p)
+			}
+		}
+	}
+	whole.share = len(whole.paths)
+	for _, o := range parts {
+		o.share = whole.share
+	}
+	return whole, parts, nil
+}
+
+// piece compiles text of which every byte is shown.
+func piece(t syntax.Text, schema *Schema) (*Output, error) {
 	o := &Output{}
 	seen := map[string]bool{}
 	s := t.String()
@@ -58,6 +86,7 @@ func ParseOutput(t syntax.Text, schema *Schema) (*Output, error) {
 		literal = i
 	}
 	o.parts = append(o.parts, part{literal: s[literal:]})
+	o.share = len(o.paths)
 	return o, nil
 }
 
@@ -65,7 +94,7 @@ func ParseOutput(t syntax.Text, schema *Schema) (*Output, error) {
 func (o *Output) Paths() []Path { return o.paths }
 
 // limit is how long one value may be.
-func (o *Output) limit() int { return min(maxValue, maxValues/max(len(o.paths), 1)) }
+func (o *Output) limit() int { return min(maxValue, maxValues/max(o.share, 1)) }
 
 // Text is the output for an event.
 func (o *Output) Text(e Event) string {

@@ -17,7 +17,8 @@ type Explanation struct {
 	Severity   string            `json:"priority"`
 	Source     string            `json:"source"`
 	Tags       []string          `json:"tags,omitempty"`
-	Condition  *Part             `json:"condition,omitempty"` // nil for a rule that asks for no fields
+	Window     *Window           `json:"window,omitempty"`    // nil: every occurrence is an alert
+	Condition  *Part             `json:"condition,omitempty"` // nil for a rule that asks for no fields; of a sequence, all steps
 	EventTypes []string          `json:"event_types,omitempty"`
 	Found      []Found           `json:"found,omitempty"`
 	Fields     []Field           `json:"fields,omitempty"`
@@ -59,17 +60,25 @@ func Explain(set *rules.Set, r *rules.Rule, seen func(pipeline.EventType) bool) 
 	e := &Explanation{
 		Verdict: Judge(set, r, seen), Desc: r.Desc, Priority: r.Priority, Severity: r.Priority.String(), Source: r.Source, Tags: r.Tags,
 	}
+	if r.Window != nil {
+		e.Window = newWindow(r.Window)
+	}
 	plan := planOf(set, r)
 	if plan == nil {
 		return e
 	}
 	e.Condition = newPart(set, r, plan.program.Tree(plan.code))
-	for _, t := range plan.code.EventTypes() {
-		if name := t.String(); !slices.Contains(e.EventTypes, name) {
-			e.EventTypes = append(e.EventTypes, name)
+	e.EventTypes = typeNames(plan.code)
+	for i, q := range plan.asked {
+		found := plan.found(i)
+		if q.step == "" {
+			e.Found = found
+			continue
 		}
+		e.Window.Steps = append(e.Window.Steps, &Step{
+			Name: q.step, Condition: newPart(set, r, plan.program.Tree(q.code)), EventTypes: typeNames(q.code), Found: found,
+		})
 	}
-	e.Found = plan.found()
 	e.Fields = newFields(plan.program, plan.code.Fields())
 	if r.Output != nil {
 		e.Output = newFields(plan.program, r.Output.Fields())
@@ -77,12 +86,41 @@ func Explain(set *rules.Set, r *rules.Rule, seen func(pipeline.EventType) bool) 
 	return e
 }
 
+func typeNames(c *filter.Condition) []string {
+	var names []string
+	for _, t := range c.EventTypes() {
+		if name := t.String(); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // plan is where the engine has the rule.
 type plan struct {
 	program *filter.Program
 	index   *filter.Index
-	code    *filter.Condition
-	number  int // in the index
+	code    *filter.Condition // of the rule as a whole
+	asked   []question        // for which the index names it
+	number  int               // of the first of them in the index; the others follow
+}
+
+// question is a condition that the engine asks events for: a rule's own, or that of a step of its sequence.
+type question struct {
+	step string // its name
+	code *filter.Condition
+}
+
+// questions are those of a rule, in order.
+func questions(r *rules.Rule) []question {
+	if r.Window == nil || len(r.Window.Steps) == 0 {
+		return []question{{code: r.Code}}
+	}
+	var all []question
+	for _, s := range r.Window.Steps {
+		all = append(all, question{s.Name, s.Code})
+	}
+	return all
 }
 
 // planOf compiles all rules that run as the engine does; a rule that does not run is alone in its plan. It
@@ -92,15 +130,9 @@ func planOf(set *rules.Set, r *rules.Rule) *plan {
 		return nil
 	}
 	if !r.Runs() {
-		p := &plan{program: filter.NewProgram()}
-		var err error
-		if p.code, err = p.program.Compile(r.Condition); err != nil {
-			return nil // loading has reported it
-		}
-		p.index = filter.NewIndex(p.program, []*filter.Condition{p.code})
-		return p
+		return planAlone(r)
 	}
-	p := &plan{program: set.Program, code: r.Code}
+	p := &plan{program: set.Program, code: r.Code, asked: questions(r)}
 	var conditions []*filter.Condition
 	for _, other := range set.Rules {
 		if !other.Runs() || other.Code == nil {
@@ -109,17 +141,50 @@ func planOf(set *rules.Set, r *rules.Rule) *plan {
 		if other == r {
 			p.number = len(conditions)
 		}
-		conditions = append(conditions, other.Code)
+		for _, q := range questions(other) {
+			conditions = append(conditions, q.code)
+		}
 	}
 	p.index = filter.NewIndex(p.program, conditions)
 	return p
 }
 
-// found groups the event types for which the rule is found in the same way.
-func (p *plan) found() []Found {
+// planAlone is nil for a rule that loading has complained about.
+func planAlone(r *rules.Rule) *plan {
+	p := &plan{program: filter.NewProgram()}
+	var err error
+	if p.code, err = p.program.Compile(r.Condition); err != nil {
+		return nil
+	}
+	p.asked = []question{{code: p.code}}
+	if r.Window != nil && len(r.Window.Steps) > 0 {
+		p.asked = nil
+		for _, s := range r.Window.Steps {
+			q := question{step: s.Name}
+			if q.code, err = p.program.Compile(s.Node); err != nil {
+				return nil
+			}
+			p.asked = append(p.asked, q)
+		}
+	}
+	var conditions []*filter.Condition
+	for _, q := range p.asked {
+		conditions = append(conditions, q.code)
+	}
+	p.index = filter.NewIndex(p.program, conditions)
+	return p
+}
+
+// names reports whether candidates of the index have the rule among them.
+func (p *plan) names(candidates []int32) bool {
+	return slices.ContainsFunc(candidates, func(i int32) bool { return int(i) >= p.number && int(i) < p.number+len(p.asked) })
+}
+
+// found groups the event types for which the rule's nth question is found in the same way.
+func (p *plan) found(n int) []Found {
 	var all []Found
-	for _, t := range p.code.EventTypes() {
-		a, ok := p.index.Access(p.program, p.number, t)
+	for _, t := range p.asked[n].code.EventTypes() {
+		a, ok := p.index.Access(p.program, p.number+n, t)
 		if !ok {
 			continue
 		}

@@ -80,10 +80,7 @@ func (m *Meter) Observe(ev *pipeline.Event) {
 	}
 	m.run.OfItsTypes++
 	m.evaluator.Reset(ev)
-	candidate := false
-	for _, i := range m.evaluator.Candidates(m.plan.index) {
-		candidate = candidate || int(i) == m.plan.number
-	}
+	candidate := m.plan.names(m.evaluator.Candidates(m.plan.index))
 	holds := m.evaluator.Match(m.plan.code)
 	m.count(holds, candidate)
 	m.view.Reset(ev)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tocsin-security/tocsin/filter"
+	"github.com/tocsin-security/tocsin/filter/field"
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/rules"
 )
@@ -18,7 +19,7 @@ const (
 	CanFire     State = "can fire"
 	PartlyBlind State = "partly blind" // it can fire, and not on everything that its text asks for
 	CannotFire  State = "cannot fire"
-	DoesNotRun  State = "does not run" // disabled, too mild, of another source, not evaluated yet
+	DoesNotRun  State = "does not run" // disabled, too mild, of another source
 )
 
 // Verdict is a State with its reasons.
@@ -29,6 +30,8 @@ type Verdict struct {
 	Reasons []Reason `json:"reasons,omitempty"`
 	// OnPurpose says that the rule's author switched it off: it is a template for somebody's own conditions.
 	OnPurpose bool `json:"on_purpose,omitempty"`
+	// Counted says where the rule's window is: "" without one.
+	Counted string `json:"counted,omitempty"`
 }
 
 // Reason is one thing that a rule cannot see.
@@ -43,7 +46,7 @@ const allTypes = 20
 
 // Judge says whether a rule of set can fire where only events that seen accepts are reported.
 func Judge(set *rules.Set, r *rules.Rule, seen func(pipeline.EventType) bool) Verdict {
-	v := Verdict{Rule: r.Name, At: r.At.String(), State: CanFire}
+	v := Verdict{Rule: r.Name, At: r.At.String(), State: CanFire, Counted: counted(r.Window)}
 	switch {
 	case !r.Runs():
 		v.State, v.Reasons = DoesNotRun, []Reason{{Text: r.Skipped}}
@@ -52,25 +55,53 @@ func Judge(set *rules.Set, r *rules.Rule, seen func(pipeline.EventType) bool) Ve
 		return v
 	}
 	j := judge{set: set, rule: r}
-	tree := set.Program.Tree(r.Code)
-	types := r.Code.EventTypes()
-	if len(types) == 0 || !holdsForSome(tree, types) {
-		v.State = CannotFire
-		v.OnPurpose = j.blockers(tree)
-		v.Reasons = j.reasons
-		return v
-	}
-	j.blindSpots(tree, false)
-	if unseen := unseenNames(types, seen); len(unseen) > 0 && len(types) <= allTypes {
-		j.add("the sensor does not report "+strings.Join(unseen, ", "), "")
-		if !slices.ContainsFunc(types, seen) {
-			v.State = CannotFire
-		}
+	j.window(&v)
+	for _, q := range questions(r) {
+		j.question(&v, q, seen)
 	}
 	if v.Reasons = j.reasons; len(v.Reasons) > 0 && v.State == CanFire {
 		v.State = PartlyBlind
 	}
 	return v
+}
+
+// question judges what has to hold for some event: the condition, or a step.
+func (j *judge) question(v *Verdict, q question, seen func(pipeline.EventType) bool) {
+	j.step = ""
+	if q.step != "" {
+		j.step = fmt.Sprintf("step %q: ", q.step)
+	}
+	tree := j.set.Program.Tree(q.code)
+	types := q.code.EventTypes()
+	if len(types) == 0 || !holdsForSome(tree, types) {
+		v.OnPurpose = j.blockers(tree) && (v.State == CanFire || v.OnPurpose)
+		v.State = CannotFire
+		return
+	}
+	j.blindSpots(tree, false)
+	if unseen := unseenNames(types, seen); len(unseen) > 0 && len(types) <= allTypes {
+		j.add("the sensor does not report "+strings.Join(unseen, ", "), "")
+		if !slices.ContainsFunc(types, seen) {
+			v.State, v.OnPurpose = CannotFire, false
+		}
+	}
+}
+
+// window judges the fields that a window compares.
+func (j *judge) window(v *Verdict) {
+	w := j.rule.Window
+	if w == nil {
+		return
+	}
+	for _, f := range []*field.Ref{w.Distinct, w.Changed, w.New} {
+		if f == nil {
+			continue
+		}
+		if why := j.set.Program.Unavailable(*f); why != "" {
+			v.State = CannotFire
+			j.add(fmt.Sprintf("the window waits for values of %s, which is always null here: %s", f.Text, why), w.At.String())
+		}
+	}
 }
 
 func holdsForSome(t *filter.Tree, types []pipeline.EventType) bool {
@@ -94,11 +125,12 @@ func unseenNames(types []pipeline.EventType, seen func(pipeline.EventType) bool)
 type judge struct {
 	set     *rules.Set
 	rule    *rules.Rule
+	step    string // that is looked at, as reasons begin with it
 	reasons []Reason
 }
 
 func (j *judge) add(text, at string) {
-	if r := (Reason{text, at}); !slices.Contains(j.reasons, r) {
+	if r := (Reason{j.step + text, at}); !slices.Contains(j.reasons, r) {
 		j.reasons = append(j.reasons, r)
 	}
 }

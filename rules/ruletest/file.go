@@ -21,6 +21,7 @@ type File struct {
 type Test struct {
 	Name   string
 	At     syntax.Pos
+	Skip   string // why it is not run; "": it is
 	Source string // of its events
 	Events []Event
 	Alerts []Expected

@@ -133,6 +133,10 @@ func (r *reader) test(n ast.Node) (t Test, ok bool) {
 		switch e.name {
 		case "name":
 			t.Name = r.text(e)
+		case "skip":
+			if t.Skip = strings.TrimSpace(r.text(e)); t.Skip == "" {
+				r.fail(r.pos(e.value), "skip: say why the test is not run")
+			}
 		case "source":
 			t.Source = r.text(e)
 		case "events":

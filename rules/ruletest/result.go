@@ -19,7 +19,7 @@ type Status string
 const (
 	Pass Status = "pass"
 	Fail Status = "fail"
-	Skip Status = "skip" // it needs something that this version does not do
+	Skip Status = "skip" // its file says so
 )
 
 // TestResult is how one test went.

@@ -48,14 +48,29 @@ const ruleText = `
 - rule: Window
   desc: d
   condition: evt.type = open
-  output: window
+  output: window %window.count
   priority: INFO
   window: {by: [proc.pid], within: 1m, count: {over: 2}}
+- rule: Ports
+  desc: d
+  condition: evt.type = connect and fd.sport exists
+  output: ports %window.values
+  priority: INFO
+  window: {within: 1m, distinct: {field: fd.sport, over: 2}}
+- rule: Chain
+  desc: d
+  condition: proc.pid exists
+  output: "%window.steps"
+  priority: INFO
+  window:
+    by: [proc.pid]
+    within: 1m
+    sequence: [{name: make, condition: evt.type = mkdir}, {name: remove, condition: evt.type = rmdir}]
 - rule: Payload window
   desc: d
   source: waits
   condition: event.a == 1
-  output: window
+  output: window %window.count of %event.a
   priority: INFO
   window: {by: [event.a], within: 1m, count: {over: 2}}
 - rule: Adult
@@ -249,14 +264,37 @@ tests:
         its condition holds, and a rule before it fired: rules.matching is first
 rules_test.yaml: 0 passed, 1 failed, 0 skipped
 `},
-		"what is not evaluated yet is skipped, not passed": {head + `tests:
-- {name: t, events: [{evt.type: open}], alerts: [{rule: Window}]}
-- {name: u, source: waits, events: [{event: {a: 1}}], alerts: []}`, `SKIP  t  (rules_test.yaml:3:4)
-      rule "Window": not evaluated yet: window
-SKIP  u  (rules_test.yaml:4:4)
-      rule "Payload window": not evaluated yet: window
-rules_test.yaml: 0 passed, 0 failed, 2 skipped
+		"a test that is skipped is not passed": {head + `tests:
+- {name: t, skip: waits for the new agent, events: [{evt.type: open}], alerts: []}`, `SKIP  t  (rules_test.yaml:3:4)
+      waits for the new agent
+rules_test.yaml: 0 passed, 0 failed, 1 skipped
 `},
+		"windows that did not fire": {head + `tests:
+- {name: count, events: [{repeat: 2, evt.type: open, proc.pid: 1}, {evt.type: open, proc.pid: 2}, {at: 60s, evt.type: open, proc.pid: 1}], alerts: [{rule: Window}]}
+- {name: cooldown, events: [{repeat: 9, every: 1s, evt.type: open, proc.pid: 1}], alerts: [{rule: Window, at: 2s}, {rule: Window}]}
+- {name: distinct, events: [{evt.type: connect, fd.sport: 1}, {evt.type: connect, fd.sport: 1}, {evt.type: connect, fd.sport: 2}], alerts: [{rule: Ports}]}
+- {name: payload, source: waits, events: [{event: {a: 1}}], alerts: [{rule: Payload window}]}`, `FAIL  count  (rules_test.yaml:3:4)
+    - Window  (rules_test.yaml:3:150)
+        its condition holds, its window did not fire; window: 1 of more than 2 within 1m0s
+FAIL  cooldown  (rules_test.yaml:4:4)
+    - Window  (rules_test.yaml:4:117)
+        its window fired fewer times than expected; window: 9 of more than 2 within 1m0s, cooldown 1m0s
+FAIL  distinct  (rules_test.yaml:5:4)
+    - Ports  (rules_test.yaml:5:142)
+        its condition holds, its window did not fire; window: 2 values of more than 2 within 1m0s
+FAIL  payload  (rules_test.yaml:6:4)
+    - Payload window  (rules_test.yaml:6:71)
+        its condition holds, its window did not fire; window: 1 of more than 2 within 1m0s
+rules_test.yaml: 0 passed, 4 failed, 0 skipped
+`},
+		"windows that fire": {head + `tests:
+- {name: a, events: [{repeat: 3, every: 1s, evt.type: open, proc.pid: 1}, {repeat: 2, evt.type: open, proc.pid: 2}], alerts: [{rule: Window, at: 2s, output: "window 3"}]}
+- {name: the next test counts anew, events: [{repeat: 2, evt.type: open, proc.pid: 1}], alerts: []}
+- {name: later, events: [{repeat: 3, evt.type: open, proc.pid: 1}, {at: 2m, repeat: 3, evt.type: open, proc.pid: 1}], alerts: [{rule: Window, at: 0s}, {rule: Window, at: 2m}]}
+- {name: store, events: [{evt.type: connect, fd.sport: 1}, {evt.type: connect, fd.sport: 2}, {evt.type: connect, fd.sport: 3}], alerts: [{rule: Ports, output: "ports 1, 2, 3"}]}
+- {name: payload, source: waits, events: [{repeat: 3, event: {a: 1}}], alerts: [{rule: Payload window, output: "window 3 of 1"}]}
+- {name: chain, events: [{evt.type: mkdir, proc.pid: 1}, {evt.type: rmdir, proc.pid: 2}, {evt.type: rmdir, proc.pid: 1, at: 9s}], alerts: [{rule: Chain, at: 9s, output: "make 00:00:00, remove 00:00:09"}]}`,
+			"rules_test.yaml: 6 passed, 0 failed, 0 skipped\n"},
 		"structured events": {head + `tests:
 - {name: t, source: json, events: [{event: {age: 17}}, {repeat: 2, every: 1s, event: {age: 18, who: li}}], alerts: [{rule: Adult, output: "adult li"}, {rule: Adult}]}
 - {name: u, source: json, events: [{event: {age: 17}}], alerts: [{rule: Adult}]}`, `FAIL  u  (rules_test.yaml:4:4)
@@ -303,6 +341,7 @@ func TestBadFiles(t *testing.T) {
 		`not YAML`:                                                            "a: [",
 		`missing.yaml`:                                                        "rule_files: [missing.yaml]\ntests: [{name: t, events: [], alerts: []}]",
 		`the name "t" is taken by the test at`:                                head + "tests: [{name: t, events: [], alerts: []}, {name: t, events: [], alerts: []}]",
+		`:4:9: skip: say why the test is not run`:                             one("  skip: \" \"\n  events: []\n  alerts: []"),
 		`event is missing: the payload`:                                       one("  source: json\n  events: [{at: 3s}]\n  alerts: []"),
 	} {
 		_, err := runFile(t, file, Options{})
@@ -316,7 +355,7 @@ func TestJUnitIsValid(t *testing.T) {
 	good, err := runFile(t, head+`tests:
 - {name: "passes <&>", events: [], alerts: []}
 - {name: fails, events: [{evt.type: execve, evt.rawres: 0, proc.name: sh, user.uid: 3}], alerts: []}
-- {name: waits, events: [{evt.type: open}], alerts: [{rule: Window}]}
+- {name: waits, skip: for something, events: [{evt.type: open}], alerts: [{rule: Window}]}
 `, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -354,7 +393,7 @@ func TestCoverage(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := r.Coverage
-	if c.Rules != 5 || c.Fired != 1 || len(c.NeverFired) != 4 || c.NeverFired[0].Rule != "Any exec" {
+	if c.Rules != 8 || c.Fired != 1 || len(c.NeverFired) != 7 || c.NeverFired[0].Rule != "Any exec" {
 		t.Errorf("rules: %+v", c)
 	}
 	got := map[string]string{}

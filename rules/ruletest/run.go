@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/tocsin-security/tocsin/filter/payload"
@@ -108,33 +106,53 @@ func (s *suite) checkNames(f *File) error {
 	return errors.Join(errs...)
 }
 
-// run runs one test, with a Matcher of its own: what one test counts is nothing to the next.
+// run runs one test, with a Matcher and windows of its own: what one test counts is nothing to the next.
 func (s *suite) run(t *Test) (TestResult, error) {
 	result := TestResult{Name: t.Name, At: t.At.String(), Status: Pass}
-	if result.Skipped = s.skipped(t); result.Skipped != "" {
-		result.Status = Skip
+	if t.Skip != "" {
+		result.Status, result.Skipped = Skip, t.Skip
 		return result, nil
 	}
-	matcher, err := match.New(match.Config{Whitelist: s.whitelist}, s.set)
+	windows := newWindows()
+	came, err := s.play(t, windows)
 	if err != nil {
 		return result, err
 	}
+	result.Missing, result.Unexpected = compare(t.Alerts, came)
+	for i := range result.Missing {
+		if m := &result.Missing[i]; m.Instead == nil {
+			m.Why = s.why(t, m.Rule, windows)
+		}
+	}
+	if len(result.Missing)+len(result.Unexpected) > 0 {
+		result.Status = Fail
+	}
+	return result, nil
+}
+
+// play puts the events of a test to the rules, and returns the alerts that came.
+func (s *suite) play(t *Test, windows *windows) (came []Alert, err error) {
+	matcher, err := match.New(match.Config{Whitelist: s.whitelist, Windows: windows}, s.set)
+	if err != nil {
+		return nil, err
+	}
 	structured := match.NewPayload(match.Config{Whitelist: s.whitelist}, s.set)
-	var came []Alert
+	emit := func(a pipeline.Alert) {
+		if windows.finish(&a) {
+			came = append(came, Alert{Rule: a.Rule, Output: a.Output, Time: Time{a.Time}})
+			s.coverage.fired(a.Rule)
+		}
+	}
 	number := uint64(0)
 	for i := range t.Events {
 		for n := range t.Events[i].Repeat {
 			number++
 			e := &t.Events[i]
 			at := e.Time.Add(time.Duration(n) * e.Every)
-			emit := func(a pipeline.Alert) {
-				came = append(came, Alert{Rule: a.Rule, Output: a.Output, Time: Time{a.Time}})
-				s.coverage.fired(a.Rule)
-			}
 			if t.Source != SourceSyscall {
 				alerts, err := structured.MatchMap(strconv.FormatUint(number, 10), t.Source, e.Payload, at)
 				if err != nil {
-					return result, err
+					return nil, err
 				}
 				for _, a := range alerts {
 					emit(a)
@@ -148,31 +166,7 @@ func (s *suite) run(t *Test) (TestResult, error) {
 			}
 		}
 	}
-	result.Missing, result.Unexpected = compare(t.Alerts, came)
-	for i := range result.Missing {
-		if m := &result.Missing[i]; m.Instead == nil {
-			m.Why = s.why(t, m.Rule)
-		}
-	}
-	if len(result.Missing)+len(result.Unexpected) > 0 {
-		result.Status = Fail
-	}
-	return result, nil
-}
-
-// notEvaluated starts the reason of rules that use what this version does not evaluate.
-const notEvaluated = "not evaluated yet"
-
-// skipped says why a test cannot tell anything, or is "".
-func (s *suite) skipped(t *Test) string {
-	for _, r := range s.set.Rules {
-		named := slices.ContainsFunc(t.Alerts, func(a Expected) bool { return a.Rule == r.Name })
-		// That no rule of a source fires says nothing while some of them cannot.
-		if (named || t.Source != SourceSyscall && r.Source == t.Source) && strings.HasPrefix(r.Skipped, notEvaluated) {
-			return fmt.Sprintf("rule %q: %s", r.Name, r.Skipped)
-		}
-	}
-	return ""
+	return came, nil
 }
 
 // event is the kernel's event of that number.

@@ -12,8 +12,11 @@ import (
 
 // why says why a rule did not fire in a test: of the event for which the most of its condition held, the
 // first part that did not.
-func (s *suite) why(t *Test, name string) *Why {
+func (s *suite) why(t *Test, name string, windows *windows) *Why {
 	r := s.set.Rule(name)
+	if w := windows.why(r); w != nil {
+		return w
+	}
 	switch {
 	case !r.Runs():
 		return &Why{Reason: "the rule does not run: " + r.Skipped}

@@ -79,6 +79,27 @@ func parseIdentity(names []string) (fields []field.Ref, object bool, err error) 
 
 // alert describes the event that v looks at in the words of rule r.
 func (b *builder) alert(r *rule, v *field.View) pipeline.Alert {
+	a := b.begin(r, v)
+	a.Output = b.text(r.Output, v)
+	b.finish(r, v, &a)
+	return a
+}
+
+// unjudged is the alert that an occurrence shown to a window will be if the window fires.
+func (b *builder) unjudged(r *rule, v *field.View, seen *pipeline.Observation) pipeline.Alert {
+	a := b.begin(r, v)
+	a.Cooldown = r.Window.Cooldown
+	u := &pipeline.Unjudged{Observation: ownObservation(seen), Output: b.parts(r.Window, v), Steps: stepNames(r.Window)}
+	u.Observation.ID = a.ID
+	if !r.local {
+		a.Unjudged = u // before finish: it makes the identity one of the fleet
+	}
+	b.finish(r, v, &a)
+	a.Unjudged = u
+	return a
+}
+
+func (b *builder) begin(r *rule, v *field.View) pipeline.Alert {
 	ev := v.Ev
 	a := pipeline.Alert{
 		ID:           alertID(r.Name, ev),
@@ -87,7 +108,6 @@ func (b *builder) alert(r *rule, v *field.View) pipeline.Alert {
 		Priority:     r.Priority,
 		Source:       own(ev.Source),
 		Hostname:     own(ev.Host),
-		Output:       b.text(r.Output, v),
 		Tags:         append([]string{}, r.Tags...),
 		OutputFields: b.outputFields(r, v),
 		QuietFor:     r.DedupeFor,
@@ -101,9 +121,13 @@ func (b *builder) alert(r *rule, v *field.View) pipeline.Alert {
 	if p := ev.Proc; p.ContainerID != "" && (p.Container == nil || !p.Container.Complete) {
 		a.Enrichment = "partial"
 	}
-	b.label(r, v, &a)
-	a.Annotations = annotations(r.Rule, &a)
 	return a
+}
+
+// finish adds what follows from the rest: labels, identity and annotations.
+func (b *builder) finish(r *rule, v *field.View, a *pipeline.Alert) {
+	b.label(r, v, a)
+	a.Annotations = annotations(r.Rule, a)
 }
 
 func (b *builder) text(o *filter.Output, v *field.View) string {

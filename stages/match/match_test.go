@@ -309,7 +309,7 @@ func TestWhitelistBypassesAndIsCounted(t *testing.T) {
 
 func TestEventTypesOfTheRules(t *testing.T) {
 	m := load(t, Config{}, false, shared(t, "contract/rules.yaml"))
-	want := []pipeline.EventType{pipeline.EventExecve, pipeline.EventExecveFailed, pipeline.EventExecveatFailed, pipeline.EventOpen, pipeline.EventOpenat, pipeline.EventOpenat2}
+	want := []pipeline.EventType{pipeline.EventExecve, pipeline.EventConnect, pipeline.EventExecveFailed, pipeline.EventExecveatFailed, pipeline.EventOpen, pipeline.EventOpenat, pipeline.EventOpenat2}
 	if diff := cmp.Diff(want, m.EventTypes()); diff != "" {
 		t.Errorf("EventTypes (-want +got):\n%s", diff)
 	}

@@ -25,9 +25,11 @@ type Payload struct {
 // payloadRule is a rule with its counters.
 type payloadRule struct {
 	*rules.Rule
-	fired    atomic.Uint64
-	bypassed atomic.Uint64
-	failed   atomic.Uint64
+	keyPrefix string // of its window
+	observed  atomic.Uint64
+	fired     atomic.Uint64
+	bypassed  atomic.Uint64
+	failed    atomic.Uint64
 }
 
 // NewPayload makes a Payload for the rules of set that run and are for structured events.
@@ -38,6 +40,9 @@ func NewPayload(cfg Config, set *rules.Set) *Payload {
 			continue
 		}
 		added := &payloadRule{Rule: r}
+		if r.Window != nil {
+			added.keyPrefix = keyPrefix(r)
+		}
 		p.rules = append(p.rules, added)
 		if p.sources[r.Source] == nil {
 			p.sources[r.Source] = &sourceRules{byValue: map[string]map[string][]int{}}
@@ -48,7 +53,7 @@ func NewPayload(cfg Config, set *rules.Set) *Payload {
 }
 
 // Match returns an alert for every rule that holds for ev and is not bypassed, in the order of the
-// rules. The error is for an event that is no JSON object and for rules that had no answer; the alerts of
+// rules; those of rules with a window are unjudged, as such a window is always the store's. The error is for an event that is no JSON object and for rules that had no answer; the alerts of
 // the others come with it. The same event, with the same id, gives the same alerts.
 func (p *Payload) Match(ev pipeline.Structured) ([]pipeline.Alert, error) {
 	if p.sources[ev.Source] == nil {
@@ -74,22 +79,28 @@ func (p *Payload) match(id, source string, e payload.Event, arrival time.Time) (
 	at := e.Time(arrival)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, i := range s.candidates(e) {
-		r := s.rules[i]
-		holds, err := r.Payload.Condition.Match(e)
+	for left := s.candidates(e); len(left) > 0; {
+		r := s.asked[left[0]].rule
+		own := 1 // candidates of this rule: a sequence may have several
+		for own < len(left) && s.asked[left[own]].rule == r {
+			own++
+		}
+		holds, steps, err := s.ask(left[:own], e)
+		left = left[own:]
+		errs = errors.Join(errs, err)
 		switch {
-		case err != nil:
-			r.failed.Add(1)
-			errs = errors.Join(errs, fmt.Errorf("rule %q: %w", r.Name, err))
-			continue
 		case !holds:
 			continue
 		case p.bypassed(r, e, at):
 			r.bypassed.Add(1)
 			continue
+		case r.Window != nil:
+			r.observed.Add(1)
+			alerts = append(alerts, r.unjudged(id, e, at, arrival, steps))
+			continue
 		}
 		r.fired.Add(1)
-		alerts = append(alerts, payloadAlert(r.Rule, id, e, at))
+		alerts = append(alerts, r.alert(id, e, at))
 		if p.first {
 			break
 		}
@@ -112,24 +123,44 @@ func (p *Payload) bypassed(r *payloadRule, e payload.Event, at time.Time) bool {
 func (p *Payload) Stats() []RuleStats {
 	stats := make([]RuleStats, len(p.rules))
 	for i, r := range p.rules {
-		stats[i] = RuleStats{Rule: r.Name, Priority: r.Priority, Fired: r.fired.Load(), Bypassed: r.bypassed.Load(), Failed: r.failed.Load()}
+		stats[i] = RuleStats{Rule: r.Name, Priority: r.Priority, Observed: r.observed.Load(), Fired: r.fired.Load(), Bypassed: r.bypassed.Load(),
+			Failed: r.failed.Load()}
 	}
 	return stats
 }
 
-// sourceRules are the rules of one source. Most begin with "this member is that": those are found by the
-// member's value instead of being asked one after the other.
+// sourceRules are the conditions of one source's rules. Most begin with "this member is that": those are found
+// by the member's value instead of being asked one after the other.
 type sourceRules struct {
-	rules   []*payloadRule
+	asked   []payloadAsked
 	always  []int
 	members []string                    // the keys of byValue
-	byValue map[string]map[string][]int // member, its value: rules that can hold then
+	byValue map[string]map[string][]int // member, its value: conditions that can hold then
 }
 
+// payloadAsked is a condition that events are asked for: a rule's, or that of one step of its sequence. Those
+// of a rule stand together.
+type payloadAsked struct {
+	rule      *payloadRule
+	condition *payload.Condition
+	step      uint16 // its bit; 0: the rule's own condition
+}
+
+// add files a rule under its condition, or a sequence under those of its steps, which have the rule's in them.
 func (s *sourceRules) add(r *payloadRule) {
-	i := len(s.rules)
-	s.rules = append(s.rules, r)
-	member, value := r.Payload.Condition.Requires()
+	if r.Window == nil || len(r.Window.Steps) == 0 {
+		s.file(payloadAsked{r, r.Payload.Condition, 0})
+		return
+	}
+	for i, step := range r.Window.Steps {
+		s.file(payloadAsked{r, step.Payload, 1 << i})
+	}
+}
+
+func (s *sourceRules) file(a payloadAsked) {
+	i := len(s.asked)
+	s.asked = append(s.asked, a)
+	member, value := a.condition.Requires()
 	if member == "" {
 		s.always = append(s.always, i)
 		return
@@ -141,7 +172,22 @@ func (s *sourceRules) add(r *payloadRule) {
 	s.byValue[member][value] = append(s.byValue[member][value], i)
 }
 
-// candidates are the rules that can hold, in order.
+// ask asks some conditions of one rule.
+func (s *sourceRules) ask(candidates []int, e payload.Event) (holds bool, steps uint16, errs error) {
+	for _, i := range candidates {
+		c := &s.asked[i]
+		yes, err := c.condition.Match(e)
+		if err != nil {
+			c.rule.failed.Add(1)
+			errs = errors.Join(errs, fmt.Errorf("rule %q: %w", c.rule.Name, err))
+		} else if yes {
+			holds, steps = true, steps|c.step
+		}
+	}
+	return holds, steps, errs
+}
+
+// candidates are the conditions that can hold, in order.
 func (s *sourceRules) candidates(e payload.Event) []int {
 	if len(s.members) == 0 {
 		return s.always

@@ -10,40 +10,50 @@ import (
 
 	"github.com/tocsin-security/tocsin/filter/payload"
 	"github.com/tocsin-security/tocsin/pipeline"
-	"github.com/tocsin-security/tocsin/rules"
 )
 
-// payloadAlert describes a structured event in the words of rule r.
-func payloadAlert(r *rules.Rule, id string, e payload.Event, at time.Time) pipeline.Alert {
-	a := pipeline.Alert{
+// alert describes a structured event in the words of the rule.
+func (r *payloadRule) alert(id string, e payload.Event, at time.Time) pipeline.Alert {
+	a := r.begin(id, e, at)
+	a.Output = r.Payload.Output.Text(e)
+	r.finish(&a, e)
+	return a
+}
+
+// begin makes what an alert has before its identity.
+func (r *payloadRule) begin(id string, e payload.Event, at time.Time) pipeline.Alert {
+	return pipeline.Alert{
 		ID:           payloadID(id, r.Name),
 		Time:         at,
 		Rule:         r.Name,
 		Priority:     r.Priority,
 		Source:       r.Source,
 		Hostname:     payloadHost(e),
-		Output:       r.Payload.Output.Text(e),
 		Tags:         append([]string{}, r.Tags...),
 		OutputFields: pipeline.Fields{},
 		QuietFor:     r.DedupeFor,
 	}
+}
+
+// finish adds fields, identity, labels and annotations.
+func (r *payloadRule) finish(a *pipeline.Alert, e payload.Event) {
+	output := r.Payload.Output
 	identity := map[string]string{}
-	if len(r.Payload.DedupeBy) == 0 {
+	if r.Payload.DedupeBy == nil {
 		identity["source"] = r.Source
 	}
 	for _, p := range r.Payload.DedupeBy {
-		a.OutputFields[p.Text] = r.Payload.Output.Value(e, p)
+		a.OutputFields[p.Text] = output.Value(e, p)
 		identity[freeName(identity, pipeline.LabelName(p.Text))] = identityText(p.Value(e))
 	}
-	for _, p := range r.Payload.Output.Paths() {
-		a.OutputFields[p.Text] = r.Payload.Output.Value(e, p)
+	for _, p := range output.Paths() {
+		a.OutputFields[p.Text] = output.Value(e, p)
 	}
 	a.SetIdentity(identity)
 	for name, value := range r.Labels {
 		a.SetLabel(name, value)
 	}
-	a.Annotations = annotations(r, &a)
-	return a
+	a.Annotations = annotations(r.Rule, a)
 }
 
 // payloadID is a function of message and rule: an event that is delivered again makes the same alert.
