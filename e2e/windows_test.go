@@ -79,7 +79,7 @@ func (x windowExample) fires(t *testing.T, rule string, want ...string) {
 
 // connects is a script that tries n ports of host from one on.
 func connects(host string, from, n int) string {
-	return fmt.Sprintf("p=%d; while [ $p -lt %d ]; do nc -w 1 %s $p </dev/null; p=$((p+1)); done; true", from, from+n, host)
+	return fmt.Sprintf("p=%d; while [ $p -lt %d ]; do /bin/nc -w 1 %s $p </dev/null; p=$((p+1)); done; true", from, from+n, host)
 }
 
 func (x windowExample) ports(t *testing.T) {
