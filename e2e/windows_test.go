@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +21,13 @@ func windowExamples(t *testing.T) string {
 		t.Fatalf("configs/rules/windows.yaml has no %q", shipped)
 	}
 	return strings.Replace(string(text), shipped, quick, 1)
+}
+
+// The tests of the rules that ship pass.
+func TestWindowRulesPassTheirTests(t *testing.T) {
+	if out, err := exec.Command(binary, "test", "../configs/rules/tests/windows.yaml").CombinedOutput(); err != nil {
+		t.Errorf("tocsin test: %v\n%s", err, out)
+	}
 }
 
 // The rules that ship fire at their thresholds, not one before, with windows in memory and in Redis: on what
