@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -28,6 +29,10 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest) // cut off by a kill
 		return
 	}
+	l.note(n)
+}
+
+func (l *listener) note(n pipeline.Notification) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, a := range n.Alerts {
@@ -40,6 +45,18 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		in[a.Fingerprint][id] = true
 	}
+}
+
+// episodes are the quiet times that were begun, as far as was heard.
+func (l *listener) episodes() (all []pipeline.Episode) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for thing, ids := range l.first {
+		for id := range ids {
+			all = append(all, pipeline.Episode{Key: thing.String(), ID: id})
+		}
+	}
+	return all
 }
 
 // Killed again and again, the durable half tells of each thing once in its quiet time, and at the powers of
@@ -63,15 +80,19 @@ func TestKillTellsNothingTwice(t *testing.T) {
 		return batch
 	}, func(a pipeline.Alert) { things[a.Fingerprint]++ })
 
-	d := start(t, options{dir: dir, quiet: time.Hour, deliver: map[string]router.DeliverFunc{"sink": sink(make(chan pipeline.Notification, 1000)).deliver}})
+	atOnce := route.Config{GroupWait: duration(0), GroupInterval: duration(50 * time.Millisecond)}
+	d := start(t, options{dir: dir, quiet: time.Hour, route: atOnce, deliver: map[string]router.DeliverFunc{"sink": func(_ context.Context, n pipeline.Notification) error {
+		heard.note(n)
+		return nil
+	}}})
 	counts := map[string]uint64{}
 	missing := func() (missing int) {
-		ended, err := d.repeats.Ended(t.Context(), time.Now().Add(2*time.Hour), 1000)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range ended {
-			counts[e.Key] = e.N + 1
+		for _, of := range heard.episodes() {
+			repeats, err := d.repeats.Untold(t.Context(), []pipeline.Episode{of})
+			if err != nil {
+				t.Fatal(err)
+			}
+			counts[of.Key] = repeats[0].N + 1
 		}
 		for thing, n := range things {
 			if counts[thing.String()] < n {

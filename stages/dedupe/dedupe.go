@@ -145,7 +145,7 @@ func decide(alerts []pipeline.Alert, seen []pipeline.Seen) []pipeline.Alert {
 			continue
 		}
 		a := alerts[i]
-		a.Count, a.FirstSeen, a.LastSeen, a.Degraded = s.Count, s.FirstSeen, s.LastSeen, s.Degraded
+		a.Count, a.FirstSeen, a.LastSeen, a.Degraded = s.Count, s.FirstSeen, s.LastSeen, s.Degraded || a.Degraded
 		a.Escalated, a.Episode = s.Escalated, s.Episode
 		pass = append(pass, a)
 	}

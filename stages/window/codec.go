@@ -125,7 +125,8 @@ func (s *shard) decode(b []byte, hash uint64) error {
 	n := s.keys.take()
 	k := s.keys.at(n)
 	k.hash, k.life, k.touched = hash, math.MaxUint32, r.int() // keyOf says how long it lives
-	s.index[hash], s.current = n, n
+	s.index.add(hash, n)
+	s.current = n
 	s.link(n, k)
 	s.decodeLines(&r, k)
 	if r.bool() {

@@ -32,23 +32,23 @@ func FuzzDecode(f *testing.F) {
 		for i := range n {
 			judgeOn(desk, i, now.Add(time.Duration(i)*time.Millisecond-time.Duration(i%2)*time.Hour))
 		}
-		f.Add(desk.encode(nil, desk.keys.at(desk.index[onDesk])))
+		f.Add(desk.encode(nil, desk.keys.at(desk.index.find(onDesk, &desk.keys))))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		desk := NewMemory(cfg).shards[0]
 		if err := desk.decode(b, onDesk); err != nil {
-			if len(desk.index) != 0 {
+			if desk.index.n != 0 {
 				t.Fatalf("decode(%x): %v, and there is a key", b, err)
 			}
 			return
 		}
-		k := desk.keys.at(desk.index[onDesk])
+		k := desk.keys.at(desk.index.find(onDesk, &desk.keys))
 		once := desk.encode(nil, k)
 		other := NewMemory(cfg).shards[0]
 		if err := other.decode(once, onDesk); err != nil {
 			t.Fatalf("decode(%x), encoded again as %x: %v", b, once, err)
 		}
-		if twice := other.encode(nil, other.keys.at(other.index[onDesk])); !bytes.Equal(once, twice) {
+		if twice := other.encode(nil, other.keys.at(other.index.find(onDesk, &other.keys))); !bytes.Equal(once, twice) {
 			t.Fatalf("decode(%x), encoded again as %x and then %x", b, once, twice)
 		}
 		for i := range 3 {

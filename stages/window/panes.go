@@ -1,6 +1,10 @@
 package window
 
-import "math"
+import (
+	"math"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
 
 // Above Config.Exact the older occurrences are merged: a pane is the latest time of a part of a span, how many
 // occurrences there were, and how long before it the first of them was. It counts as a whole until its latest
@@ -78,8 +82,8 @@ func (s *shard) rateCount(l *line, this *occurrence, latest int64) uint64 {
 	return uint64(later(s.pairs(&l.seen), latest-this.rateSpan)) + s.inPanes(&s.extraOf(l).ratePanes, latest-this.rateSpan)
 }
 
-// limit is how many occurrences in RateSpan are not too many.
-func (this *occurrence) limit() float64 { return this.w.Rate * this.w.RateSpan.Seconds() }
+// rateLimit is how many occurrences in RateSpan are not too many.
+func rateLimit(w *pipeline.Window) float64 { return w.Rate * w.RateSpan.Seconds() }
 
 // endBreach sees whether the rate had gone down before an occurrence that is none of the late ones.
 func (s *shard) endBreach(l *line, this *occurrence) {
@@ -88,13 +92,13 @@ func (s *shard) endBreach(l *line, this *occurrence) {
 		return
 	}
 	before := s.rateCount(l, this, this.at) - uint64(later(s.pairs(&l.seen), this.at-1))
-	x.breached = float64(before) > this.limit()
+	x.breached = float64(before) > rateLimit(this.w)
 }
 
 // beginBreach sees whether the rate is exceeded.
 func (s *shard) beginBreach(l *line, this *occurrence) {
 	x := s.extraOf(l)
-	if !x.breached && float64(s.rateCount(l, this, l.latest)) > this.limit() {
+	if !x.breached && float64(s.rateCount(l, this, l.latest)) > rateLimit(this.w) {
 		x.breached, x.breach = true, l.latest
 	}
 }

@@ -151,7 +151,7 @@ func (s *Shared) judge(jobs []*job, observed []pipeline.Observation, judged []pi
 			}, &judged[i])
 			j.life = s.cfg.Life(o.Window)
 		}
-		n := desk.index[onDesk]
+		n := desk.index.find(onDesk, &desk.keys)
 		next := make([]byte, stampLen, 128)
 		copy(next, s.me[:])
 		binary.LittleEndian.PutUint64(next[len(s.me):], s.made.Add(1))

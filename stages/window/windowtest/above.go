@@ -63,7 +63,7 @@ func testPanes(t *testing.T, fresh func(*testing.T, window.Config) window.Engine
 			rapid.Check(t, func(rt *rapid.T) {
 				e, c := fresh(t, coarse), crowd{now: time.Now().UTC().Truncate(time.Second)}
 				w := pipeline.Window{Within: within, Count: over}
-				for range rapid.IntRange(50, 400).Draw(rt, "occurrences") {
+				for range rapid.IntRange(50, 250).Draw(rt, "occurrences") {
 					at, _ := c.draw(rt)
 					got := observe(t, e, pipeline.Observation{Window: &w, Key: "k", At: at, Arrived: c.now})
 					least, _ := c.inView(within)
@@ -91,7 +91,7 @@ func testEstimate(t *testing.T, fresh func(*testing.T, window.Config) window.Eng
 			rapid.Check(t, func(rt *rapid.T) {
 				e, c := fresh(t, coarse), crowd{now: time.Now().UTC().Truncate(time.Second)}
 				w := pipeline.Window{Within: within, Distinct: over}
-				for range rapid.IntRange(50, 400).Draw(rt, "occurrences") {
+				for range rapid.IntRange(50, 250).Draw(rt, "occurrences") {
 					at, value := c.draw(rt)
 					got := observe(t, e, pipeline.Observation{Window: &w, Key: "k", At: at, Arrived: c.now, Distinct: fmt.Sprint("value ", value)})
 					_, exact := c.inView(within)
