@@ -24,7 +24,7 @@ func names(n int) []string {
 // sharedOn is an engine on a Redis of its own.
 func sharedOn(b *testing.B) *window.Shared {
 	s := redistest.Start(b)
-	return window.NewShared(openStore(b, s.URL()+"?timeout=20s"), window.DefaultConfig())
+	return window.NewShared(openStore(b, s.URL()), window.DefaultConfig())
 }
 
 // Batches of 256 from four goroutines, each key every 20 s of a minute's window. An op is a batch.
@@ -102,7 +102,7 @@ func BenchmarkSharedMemory(b *testing.B) {
 	for _, occurrences := range []int{1, 4, 1000} {
 		b.Run(fmt.Sprint("occurrences=", occurrences), func(b *testing.B) {
 			s := redistest.Start(b)
-			e := window.NewShared(openStore(b, s.URL()+"?timeout=20s"), window.DefaultConfig())
+			e := window.NewShared(openStore(b, s.URL()), window.DefaultConfig())
 			w, now := pipeline.Window{Within: time.Minute, Count: 10_000}, time.Now()
 			for b.Loop() {
 				s.Do("FLUSHALL")

@@ -37,8 +37,16 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
+// open opens a store, patiently unless its URL says otherwise: a machine that does other things may stall.
 func open(t *testing.T, url string) (*shared.Store, *logged) {
 	t.Helper()
+	switch {
+	case strings.Contains(url, "timeout="):
+	case strings.Contains(url, "?"):
+		url += "&timeout=20s"
+	default:
+		url += "?timeout=20s"
+	}
 	log := &logged{}
 	s, err := shared.Open(t.Context(), url, []*shared.Script{counter}, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
