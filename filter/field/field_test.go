@@ -284,3 +284,18 @@ func TestAncestorsEndOnALoop(t *testing.T) {
 		t.Error("Ancestors goes round in a loop of parents")
 	}
 }
+
+// A program is new in a container when its file was changed after the container's first process was made.
+func TestAProgramChangedSinceTheContainerStarted(t *testing.T) {
+	for sentence, c := range map[string]struct{ changed, started, want int64 }{
+		"changed after": {changed: 50, started: 20, want: 30},
+		"part of it":    {changed: 20, started: 50, want: 0},
+	} {
+		ev := &pipeline.Event{Proc: &pipeline.Process{ExeCtime: c.changed, PidNSStart: c.started}}
+		var v View
+		v.Reset(ev)
+		if got := lookup(t, "proc.exe_ino.ctime_duration_pidns_start").Value(&v); got != c.want {
+			t.Errorf("%s: %v, want %d", sentence, got, c.want)
+		}
+	}
+}

@@ -54,9 +54,9 @@ func processFields() []Def {
 			p := v.Ev.Proc
 			return p.StartTime - p.ExeCtime, p.ExeCtime != 0 && p.StartTime != 0
 		}),
-		number("proc.exe_ino.ctime_duration_pidns_start", Duration, "ns from the executable's last inode change to the start of the pid namespace", func(v *View) (int64, bool) {
+		number("proc.exe_ino.ctime_duration_pidns_start", Duration, "ns from the start of the pid namespace to the executable's last inode change; 0 when that was before", func(v *View) (int64, bool) {
 			p := v.Ev.Proc
-			return p.PidNSStart - p.ExeCtime, p.ExeCtime != 0 && p.PidNSStart != 0
+			return max(p.ExeCtime-p.PidNSStart, 0), p.ExeCtime != 0 && p.PidNSStart != 0
 		}),
 		number("proc.pidns_init_start_ts", Time, "when the pid namespace's first process was made", positive(pidNSStart)),
 		number("container.start_ts", Time, "when the container's first process was made; on the host, when the machine started", positive(pidNSStart)),

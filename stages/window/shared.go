@@ -86,13 +86,16 @@ func (j *job) stamp() string { return j.state[:min(stampLen, len(j.state))] }
 
 // Observe judges occurrences, in order.
 func (s *Shared) Observe(ctx context.Context, observed []pipeline.Observation) ([]pipeline.Judged, error) {
+	if s.store.Degraded() {
+		return s.standIn(ctx, observed, nil)
+	}
 	judged := make([]pipeline.Judged, len(observed))
 	jobs := s.jobs(observed)
 	for round := 0; len(jobs) > 0 && round < maxRounds; round++ {
 		s.judge(jobs, observed, judged)
 		again, err := s.exchange(ctx, jobs)
 		if errors.Is(err, shared.ErrAway) {
-			return s.standIn(ctx, observed)
+			return s.standIn(ctx, observed, judged)
 		}
 		if err != nil {
 			return nil, err
@@ -100,7 +103,7 @@ func (s *Shared) Observe(ctx context.Context, observed []pipeline.Observation) (
 		jobs = again
 	}
 	if len(jobs) > 0 {
-		return s.standIn(ctx, observed)
+		return s.standIn(ctx, observed, judged)
 	}
 	return judged, nil
 }
@@ -243,8 +246,9 @@ func (s *Shared) calls(jobs []*job) (calls []shared.Call, of [][]*job) {
 	return calls, of
 }
 
-// standIn judges by the Memory of this outage.
-func (s *Shared) standIn(ctx context.Context, observed []pipeline.Observation) ([]pipeline.Judged, error) {
+// standIn judges by the Memory of this outage. What has fired already by what we knew of the store fires: it may
+// have taken the exchange, and then counts it as told, though its answer did not come.
+func (s *Shared) standIn(ctx context.Context, observed []pipeline.Observation, already []pipeline.Judged) ([]pipeline.Judged, error) {
 	s.mu.Lock()
 	if n, _ := s.store.Outage(); n != s.outage {
 		s.outage, s.local = n, NewMemory(s.cfg)
@@ -253,6 +257,9 @@ func (s *Shared) standIn(ctx context.Context, observed []pipeline.Observation) (
 	s.mu.Unlock()
 	judged, err := local.Observe(ctx, observed)
 	for i := range judged {
+		if already != nil && already[i].Fired {
+			judged[i] = already[i]
+		}
 		judged[i].Degraded = true
 	}
 	return judged, err

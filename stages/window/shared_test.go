@@ -205,8 +205,9 @@ func TestSharedIsAway(t *testing.T) {
 				if took := time.Since(begun); took > 500*time.Millisecond {
 					t.Errorf("three answers took %s, want the store's budget once", took)
 				}
-				if diff := cmp.Diff([]bool{false, false, true}, fired); diff != "" {
-					t.Errorf("spell %d: an empty window judges (-want +got):\n%s", spell, diff)
+				// Redis may have taken the third and call it told: it fires on what was known. Then an empty window judges.
+				if diff := cmp.Diff([]bool{true, false, true}, fired); diff != "" {
+					t.Errorf("spell %d: fired (-want +got):\n%s", spell, diff)
 				}
 				trouble.end(s)
 				redistest.Eventually(t, "the store is back", func() bool { return !store.Degraded() })

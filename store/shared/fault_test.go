@@ -126,7 +126,7 @@ func TestFaults(t *testing.T) {
 
 // A Redis that is starting answers LOADING.
 func TestLoading(t *testing.T) {
-	server := redistest.Start(t, "--key-load-delay", "100", "--loading-process-events-interval-bytes", "1024")
+	server := redistest.Start(t, "--key-load-delay", "100000", "--loading-process-events-interval-bytes", "1024", "--rdbcompression", "no")
 	for i := range 50 { // 5 s of loading when it starts again
 		server.Do("SET", i, strings.Repeat("x", 2048))
 	}

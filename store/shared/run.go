@@ -60,12 +60,20 @@ func (s *Store) ask(ctx context.Context, talk func(context.Context, redis.Univer
 	switch {
 	case err == nil:
 		return replies, nil
-	case ctx.Err() != nil: // the caller's doing, not the store's
+	case givenUp(ctx): // the caller's doing, not the store's
+		<-ctx.Done()
 		return nil, fmt.Errorf("ask redis: %w", context.Cause(ctx))
 	default:
 		s.degrade(err)
 		return nil, fmt.Errorf("%w: %w", ErrAway, err)
 	}
+}
+
+// givenUp reports whether a caller waits no longer. A connection notices a deadline a moment before the
+// context does.
+func givenUp(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
 // once is a call that go-redis does not send a second time by itself, to a node of a cluster that it has

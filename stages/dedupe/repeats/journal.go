@@ -214,7 +214,8 @@ func (m *Memory) load(ctx context.Context, now int64) {
 		m.failed("the journal of repeats cannot be read; what is quiet may be told again", err)
 	}
 	for key, e := range m.keys {
-		if e.expires() < now {
+		// Times are those of the occurrences, and a spool may yet bring more of a time that is long over here.
+		if e.expires()+keepUntold.Microseconds() < now {
 			m.release(e)
 			delete(m.keys, key)
 		} else if e.due != 0 {

@@ -156,7 +156,7 @@ func TestJournalWithDamagedRows(t *testing.T) {
 
 func TestJournalForgetsWhatIsOver(t *testing.T) {
 	j := newJournal()
-	observe(t, openMemory(t, j), hits(100, "old", time.Now().Add(-time.Hour)))
+	observe(t, openMemory(t, j), hits(100, "old", time.Now().Add(-48*time.Hour)))
 	w := openMemory(t, j)
 	if n := w.Len(); n != 0 {
 		t.Errorf("Len() = %d after a restart, want 0: all are over", n)
