@@ -47,8 +47,8 @@ func TestDoctorWithoutRights(t *testing.T) {
 	if d.OK || !strings.Contains(d.Problem, "CAP_BPF") || len(d.Sensor.Missing) != 5 || d.Sensor.Kernel == "" {
 		t.Errorf("ok %v, problem %q, missing %v on %q", d.OK, d.Problem, d.Sensor.Missing, d.Sensor.Kernel)
 	}
-	if len(d.Hooks) != 7 {
-		t.Errorf("%d hooks, want 7", len(d.Hooks))
+	if len(d.Hooks) != 9 {
+		t.Errorf("%d hooks, want 9", len(d.Hooks))
 	}
 	for _, h := range d.Hooks {
 		if h.State != "unknown" || !strings.Contains(h.Why, "CAP_BPF") {

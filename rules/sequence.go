@@ -213,7 +213,7 @@ func (b *builder) compilePayloadSteps(r *Rule, condition syntax.Text, steps []wi
 		}
 		at := text.Pos(0)
 		both := syntax.Join(syntax.FixedText("(", at), condition.Trim(), syntax.FixedText("\n) && (", at), text.Trim(), syntax.FixedText("\n)", at))
-		step := Step{Name: s.name}
+		step := Step{Name: s.name, Text: text.Trim().String()}
 		if step.Payload, err = payload.Compile(both, schema); err != nil {
 			return err
 		}

@@ -36,6 +36,7 @@ type Step struct {
 	Node    syntax.Node        // the rule's condition and the step's own
 	Code    *filter.Condition  // of a rule for the kernel's events
 	Payload *payload.Condition // of one for structured events
+	Text    string             // of such a one: the step as it is written
 }
 
 // WindowPart is a piece of an output: text with fields, or what the window shows there.

@@ -67,6 +67,8 @@ func windowFields(w *rules.Window) []string {
 		texts = append(texts, "step", s.Name)
 		if s.Node != nil {
 			texts = append(texts, s.Node.String())
+		} else {
+			texts = append(texts, s.Text)
 		}
 	}
 	return texts
