@@ -16,16 +16,10 @@ func (h *hot) refreshConnects() error {
 
 // followConnects refreshes them until ctx ends.
 func (h *hot) followConnects(ctx context.Context) error {
-	pause := time.NewTicker(connectsPause)
-	defer pause.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-pause.C:
-			if err := h.refreshConnects(); err != nil {
-				h.log.Warn("the kernel's counts of connects could not be read", "err", err)
-			}
+	return every(ctx, connectsPause, func(time.Time) error {
+		if err := h.refreshConnects(); err != nil {
+			h.log.Warn("the kernel's counts of connects could not be read", "err", err)
 		}
-	}
+		return nil
+	})
 }

@@ -70,6 +70,22 @@ func runParts(ctx context.Context, log *slog.Logger, parts []part) error {
 	return first
 }
 
+// every calls look after each pause, until ctx ends or look fails.
+func every(ctx context.Context, pause time.Duration, look func(now time.Time) error) error {
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-tick.C:
+			if err := look(now); err != nil {
+				return err
+			}
+		}
+	}
+}
+
 // untilSignal returns a context that ends with SIGINT or SIGTERM; a second one ends the process at once.
 func untilSignal(log *slog.Logger) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -107,18 +107,10 @@ type lossWatch struct {
 // run looks until ctx ends, and then once more: whoever loses events has stopped by then.
 func (w lossWatch) run(ctx context.Context) error {
 	alarm := lossAlarm{cfg: w.cfg}
-	tick := time.NewTicker(lossLook)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return w.look(&alarm, time.Now())
-		case now := <-tick.C:
-			if err := w.look(&alarm, now); err != nil {
-				return err
-			}
-		}
+	if err := every(ctx, lossLook, func(now time.Time) error { return w.look(&alarm, now) }); err != nil {
+		return err
 	}
+	return w.look(&alarm, time.Now())
 }
 
 func (w lossWatch) look(alarm *lossAlarm, now time.Time) error {

@@ -34,23 +34,17 @@ type storeWatch struct {
 func (w storeWatch) run(ctx context.Context) error {
 	var told uint64
 	var toldAt time.Time
-	tick := time.NewTicker(storeLook)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
+	return every(ctx, storeLook, func(now time.Time) error {
+		o := w.read()
+		if o.N == told || !toldAt.IsZero() && now.Sub(toldAt) < storeEvery {
 			return nil
-		case now := <-tick.C:
-			o := w.read()
-			if o.N == told || !toldAt.IsZero() && now.Sub(toldAt) < storeEvery {
-				continue
-			}
-			if err := w.emit(storeAlert(w.host, o, o.N-told, now)); err != nil {
-				return fmt.Errorf("tell of the store: %w", err)
-			}
-			told, toldAt = o.N, now
 		}
-	}
+		if err := w.emit(storeAlert(w.host, o, o.N-told, now)); err != nil {
+			return fmt.Errorf("tell of the store: %w", err)
+		}
+		told, toldAt = o.N, now
+		return nil
+	})
 }
 
 // storeAlert is about the latest outage; times is how many there were since the alert before.

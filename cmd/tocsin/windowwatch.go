@@ -26,20 +26,7 @@ type windowWatch struct {
 }
 
 // run looks until ctx ends.
-func (w *windowWatch) run(ctx context.Context) error {
-	tick := time.NewTicker(crowdedLook)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case now := <-tick.C:
-			if err := w.look(now); err != nil {
-				return err
-			}
-		}
-	}
-}
+func (w *windowWatch) run(ctx context.Context) error { return every(ctx, crowdedLook, w.look) }
 
 func (w *windowWatch) look(now time.Time) error {
 	n := w.evicted()
