@@ -3,10 +3,10 @@ package filter
 import (
 	"errors"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/tocsin-security/tocsin/filter/field"
 	"github.com/tocsin-security/tocsin/filter/syntax"
+	"github.com/tocsin-security/tocsin/pipeline"
 )
 
 // null is what an output shows for a field without a value.
@@ -65,7 +65,7 @@ func (l lookup) piece(t syntax.Text) (*Output, error) {
 		percent := i
 		i++
 		for ; i < len(s) && s[i] >= '0' && s[i] <= '9'; i++ {
-			p.width = min(p.width*10+int(s[i]-'0'), maxWidth)
+			p.width = min(p.width*10+int(s[i]-'0'), pipeline.MaxWidth)
 		}
 		if strings.HasPrefix(s[i:], infoField) {
 			i += len(infoField)
@@ -109,9 +109,6 @@ func (p *Program) ParseOutputs(pieces []syntax.Text) (whole *Output, parts []*Ou
 	}
 	return whole, parts, nil
 }
-
-// maxWidth bounds how far a field is padded.
-const maxWidth = 1024
 
 // outputField reads the longest text at the start of t that is a field.
 func (l lookup) outputField(t syntax.Text, percent syntax.Pos) (operand, int, error) {
@@ -172,22 +169,8 @@ func (o *Output) Append(dst []byte, v *field.View) []byte {
 			dst = append(dst[:start], null...)
 		}
 		if p.width > 0 {
-			dst = fit(dst, start, p.width)
+			dst = pipeline.Fit(dst, start, p.width)
 		}
-	}
-	return dst
-}
-
-// fit pads or cuts what stands from start on to width characters.
-func fit(dst []byte, start, width int) []byte {
-	n, i := 0, start
-	for ; i < len(dst) && n < width; n++ {
-		_, size := utf8.DecodeRune(dst[i:])
-		i += size
-	}
-	dst = dst[:i]
-	for ; n < width; n++ {
-		dst = append(dst, ' ')
 	}
 	return dst
 }

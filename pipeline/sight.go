@@ -132,26 +132,31 @@ func sightText(value any) string {
 
 // output puts the parts together.
 func output(parts []OutputPart, shown map[string]any) string {
-	var b strings.Builder
+	var b []byte
 	for _, p := range parts {
-		b.WriteString(p.Text)
-		if p.Sight != "" {
-			b.WriteString(fit(sightText(shown[p.Sight]), p.Width))
+		b = append(b, p.Text...)
+		if p.Sight == "" {
+			continue
+		}
+		start := len(b)
+		b = append(b, sightText(shown[p.Sight])...)
+		if p.Width > 0 {
+			b = Fit(b, start, min(p.Width, MaxWidth))
 		}
 	}
-	return b.String()
+	return string(b)
 }
 
-// fit pads or cuts text to width characters; 0 leaves it as it is.
-func fit(text string, width int) string {
-	n := utf8.RuneCountInString(text)
-	width = min(width, maxWindowWidth)
-	switch {
-	case width <= 0 || n == width:
-		return text
-	case n < width:
-		return text + strings.Repeat(" ", width-n)
-	default:
-		return string([]rune(text)[:width])
+// Fit pads or cuts what dst has from start on to width characters.
+func Fit(dst []byte, start, width int) []byte {
+	n, i := 0, start
+	for ; i < len(dst) && n < width; n++ {
+		_, size := utf8.DecodeRune(dst[i:])
+		i += size
 	}
+	dst = dst[:i]
+	for ; n < width; n++ {
+		dst = append(dst, ' ')
+	}
+	return dst
 }

@@ -108,7 +108,7 @@ func TestUnjudgedThatNoWindowCanBeAsked(t *testing.T) {
 		}
 		a := Alert{Unjudged: u}
 		a.Show(sight(), false) // what was never asked is finished too
-		if _, err := json.Marshal(a); err != nil || len(a.Output) > maxWindowWidth {
+		if _, err := json.Marshal(a); err != nil || len(a.Output) > MaxWidth {
 			t.Errorf("%s: shown as %d bytes, %v", sentence, len(a.Output), err)
 		}
 	}

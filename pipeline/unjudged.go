@@ -14,7 +14,6 @@ const (
 	maxWindowSpan  = time.Duration(math.MaxInt64 / 4) // some 73 years: sums of them stay in range
 	maxWindowText  = 1 << 16                          // bytes of a key or a value
 	maxWindowParts = 1024                             // of an output
-	maxWindowWidth = 1024                             // characters a value is padded to
 	maxWindowCount = 1 << 53                          // every engine holds it exactly
 )
 
@@ -34,7 +33,7 @@ func (u *Unjudged) Validate() error {
 		return fmt.Errorf("unjudged: more than %d steps or %d parts of an output", MaxSteps, maxWindowParts)
 	}
 	for _, p := range u.Output {
-		if p.Width < 0 || p.Width > maxWindowWidth || p.Sight != "" && !slices.Contains(sightFields, p.Sight) {
+		if p.Width < 0 || p.Width > MaxWidth || p.Sight != "" && !slices.Contains(sightFields, p.Sight) {
 			return fmt.Errorf("unjudged: the output asks for %q with a width of %d", p.Sight, p.Width)
 		}
 	}

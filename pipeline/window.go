@@ -58,6 +58,9 @@ type Sight struct {
 	Steps    []time.Time `json:"steps,omitempty"`    // when the steps were
 }
 
+// MaxWidth bounds how far a value in an output is padded, in characters.
+const MaxWidth = 1024
+
 // What a Sight shows of values at most.
 const (
 	MaxValues = 10

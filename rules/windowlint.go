@@ -8,15 +8,13 @@ import (
 	"github.com/tocsin-security/tocsin/filter/syntax"
 )
 
-// localFields are the fields whose values belong to one node: what is counted by one of them can be counted
-// there, without asking anybody.
-var localFields = []string{
-	"container.id", "container.full_id", "evt.hostname",
-	"proc.pid", "proc.ppid", "proc.vpid", "proc.pvpid", "proc.sid", "proc.pgid", "proc.vpgid", "proc.apid", "proc.loginshellid",
-	"thread.tid", "thread.vtid",
-}
+// localFields are the fields, beside ids of processes, whose values belong to one node: what is counted by one
+// of them can be counted there, without asking anybody.
+var localFields = []string{"container.id", "container.full_id", "evt.hostname"}
 
-func isLocal(f field.Ref) bool { return slices.Contains(localFields, f.Def.Name) }
+func isLocal(f field.Ref) bool {
+	return f.Def.IsProcessID() || slices.Contains(localFields, f.Def.Name)
+}
 
 // ephemeralPorts are ports that the kernel chooses anew for each connection.
 var ephemeralPorts = []string{"fd.cport", "fd.lport"}

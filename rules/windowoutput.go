@@ -6,6 +6,7 @@ import (
 	"github.com/tocsin-security/tocsin/filter"
 	"github.com/tocsin-security/tocsin/filter/payload"
 	"github.com/tocsin-security/tocsin/filter/syntax"
+	"github.com/tocsin-security/tocsin/pipeline"
 )
 
 // WindowField is something that a window shows in outputs.
@@ -38,9 +39,6 @@ type outputPiece struct {
 	width int
 }
 
-// maxPad bounds how far a window's field is padded, as those of events are.
-const maxPad = 1024
-
 // windowPieces cuts an output at the fields of the window.
 func windowPieces(t syntax.Text) []outputPiece {
 	var pieces []outputPiece
@@ -53,7 +51,7 @@ func windowPieces(t syntax.Text) []outputPiece {
 		p := outputPiece{at: t.Pos(i)}
 		from := i + 1
 		for ; from < len(s) && s[from] >= '0' && s[from] <= '9'; from++ {
-			p.width = min(p.width*10+int(s[from]-'0'), maxPad)
+			p.width = min(p.width*10+int(s[from]-'0'), pipeline.MaxWidth)
 		}
 		end := from + windowName(s[from:])
 		if end == from {

@@ -69,8 +69,8 @@ func TestOutputIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := o.Text(e); len(got) > maxOutput || !strings.HasSuffix(got, "…") {
-		t.Errorf("output of %d bytes, want at most %d", len(got), maxOutput)
+	if got := o.Text(e); len(got) > MaxOutput || !strings.HasSuffix(got, "…") {
+		t.Errorf("output of %d bytes, want at most %d", len(got), MaxOutput)
 	}
 	for _, p := range o.Paths() {
 		if got := o.Value(e, p).(string); len(got) > maxValue || !strings.HasSuffix(got, "…") || strings.ContainsRune(got, '\uFFFD') {

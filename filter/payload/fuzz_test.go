@@ -54,7 +54,7 @@ func FuzzOutput(f *testing.F) {
 		if err != nil || err2 != nil || !utf8.ValidString(output) {
 			return
 		}
-		if s := o.Text(e); len(s) > maxOutput || !utf8.ValidString(s) {
+		if s := o.Text(e); len(s) > MaxOutput || !utf8.ValidString(s) {
 			t.Errorf("output of %q on %s has %d bytes, valid %v", output, body, len(s), utf8.ValidString(s))
 		}
 	})

@@ -16,7 +16,7 @@ const null = "<NA>"
 const (
 	maxValue  = 1024  // bytes of one value
 	maxValues = 16384 // bytes of all values of an output
-	maxOutput = 4096  // bytes of the text
+	MaxOutput = 4096  // bytes of the text
 )
 
 // Output is a compiled output text. It is safe for concurrent use.
@@ -106,7 +106,7 @@ func (o *Output) Text(e Event) string {
 			b.WriteString(Cut(Text(p.path.Value(e)), limit))
 		}
 	}
-	return Cut(b.String(), maxOutput)
+	return Cut(b.String(), MaxOutput)
 }
 
 // Value is the value at p as an alert carries it: text, a number, a bool or nil; lists and objects as

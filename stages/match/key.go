@@ -27,40 +27,19 @@ func keyPrefix(r *rules.Rule) string {
 		panic(err) // a struct of numbers: rates are finite
 	}
 	h.Write(numbers) // hashes do not fail
-	for _, text := range windowFields(r.Window) {
+	for _, text := range asks(r.Window) {
 		fmt.Fprintf(h, " %q", text)
 	}
 	prefix := appendKeyPart(nil, []byte(r.Name))
 	return string(appendKeyPart(prefix, []byte(strconv.FormatUint(h.Sum64(), 16))))
 }
 
-// windowFields are a window's fields and steps as they are written.
-func windowFields(w *rules.Window) []string {
-	var texts []string
-	for _, f := range w.By {
-		texts = append(texts, f.Text)
-	}
-	if w.Distinct != nil {
-		texts = append(texts, "distinct", w.Distinct.Text)
-	}
-	if w.Changed != nil {
-		texts = append(texts, "changed", w.Changed.Text)
-	}
-	if w.New != nil {
-		texts = append(texts, "new", w.New.Text)
-	}
-	if p := w.Payload; p != nil {
-		for _, f := range p.By {
-			texts = append(texts, f.Text)
-		}
-		if p.Distinct != nil {
-			texts = append(texts, "distinct", p.Distinct.Text)
-		}
-		if p.Changed != nil {
-			texts = append(texts, "changed", p.Changed.Text)
-		}
-		if p.New != nil {
-			texts = append(texts, "new", p.New.Text)
+// asks are a window's fields and steps as they are written.
+func asks(w *rules.Window) []string {
+	texts, distinct, changed, unseen := w.Fields()
+	for _, clause := range [][2]string{{"distinct", distinct}, {"changed", changed}, {"new", unseen}} {
+		if clause[1] != "" {
+			texts = append(texts, clause[0], clause[1])
 		}
 	}
 	for _, s := range w.Steps {

@@ -52,9 +52,10 @@ func NewPayload(cfg Config, set *rules.Set) *Payload {
 	return p
 }
 
-// Match returns an alert for every rule that holds for ev and is not bypassed, in the order of the
-// rules; those of rules with a window are unjudged, as such a window is always the store's. The error is for an event that is no JSON object and for rules that had no answer; the alerts of
-// the others come with it. The same event, with the same id, gives the same alerts.
+// Match returns an alert for every rule that holds for ev and is not bypassed, in the order of the rules;
+// those of rules with a window are unjudged, as such a window is always the store's. The error is for an
+// event that is no JSON object and for rules that had no answer; the alerts of the others come with it. The
+// same event, with the same id, gives the same alerts.
 func (p *Payload) Match(ev pipeline.Structured) ([]pipeline.Alert, error) {
 	if p.sources[ev.Source] == nil {
 		return nil, nil

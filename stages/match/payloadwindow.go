@@ -8,9 +8,6 @@ import (
 	"github.com/tocsin-security/tocsin/rules"
 )
 
-// maxOutput bounds an output in bytes, as that of a rule without a window is.
-const maxOutput = 4096
-
 // unjudged is the alert that an occurrence will be if its window fires.
 func (r *payloadRule) unjudged(id string, e payload.Event, at, arrival time.Time, steps uint16) pipeline.Alert {
 	w := r.Window.Payload
@@ -57,7 +54,7 @@ func pathText(p *payload.Path, e payload.Event) string {
 
 // parts are what the alert's output will be made of. Together they are no longer than an output may be.
 func (r *payloadRule) parts(e payload.Event) []pipeline.OutputPart {
-	left := maxOutput
+	left := payload.MaxOutput
 	parts := make([]pipeline.OutputPart, len(r.Window.Output))
 	for i, p := range r.Window.Output {
 		if p.Payload == nil {
