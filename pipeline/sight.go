@@ -9,11 +9,6 @@ import (
 	"unicode/utf8"
 )
 
-// sightFields are what outputs can show of a window.
-var sightFields = []string{
-	"window.count", "window.distinct", "window.rate", "window.values", "window.first", "window.last", "window.previous", "window.steps",
-}
-
 // Show finishes an alert whose window fired: output, fields and annotations say what the window has in
 // view. It changes the alert's maps. degraded says that a local window stood in for the store's.
 func (a *Alert) Show(s Sight, degraded bool) {
@@ -23,10 +18,10 @@ func (a *Alert) Show(s Sight, degraded bool) {
 		w = &Window{}
 	}
 	s = s.own()
-	shown := make(map[string]any, len(sightFields))
-	for _, name := range sightFields {
-		if value := s.value(name, w, u.Steps); value != nil {
-			shown[name] = value
+	shown := map[string]any{}
+	for _, f := range SightFields() {
+		if value := s.value(f.Name, w, u.Steps); value != nil {
+			shown[f.Name] = value
 		}
 	}
 	a.Output = output(u.Output, shown)

@@ -33,11 +33,15 @@ func (u *Unjudged) Validate() error {
 		return fmt.Errorf("unjudged: more than %d steps or %d parts of an output", MaxSteps, maxWindowParts)
 	}
 	for _, p := range u.Output {
-		if p.Width < 0 || p.Width > MaxWidth || p.Sight != "" && !slices.Contains(sightFields, p.Sight) {
+		if p.Width < 0 || p.Width > MaxWidth || p.Sight != "" && !isSightField(p.Sight) {
 			return fmt.Errorf("unjudged: the output asks for %q with a width of %d", p.Sight, p.Width)
 		}
 	}
 	return o.Window.Validate()
+}
+
+func isSightField(name string) bool {
+	return slices.ContainsFunc(SightFields(), func(f SightField) bool { return f.Name == name })
 }
 
 // Validate reports numbers that no rule's window has.

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/tocsin-security/tocsin/pipeline"
 )
 
 // Every example of docs/windows.md loads, with nothing to complain about, and runs unless it says otherwise.
@@ -28,7 +30,7 @@ func TestExamplesOfTheDocs(t *testing.T) {
 			}
 		}
 	}
-	for _, f := range WindowFields() {
+	for _, f := range pipeline.SightFields() {
 		if !strings.Contains(string(data), "%"+f.Name) {
 			t.Errorf("docs/windows.md does not name %%%s", f.Name)
 		}

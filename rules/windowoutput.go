@@ -9,28 +9,6 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// WindowField is something that a window shows in outputs.
-type WindowField struct {
-	Name    string
-	Type    string // as tocsin fields says it
-	Meaning string
-	Clause  string // that fills it; "": every window does
-}
-
-// WindowFields are all of them.
-func WindowFields() []WindowField {
-	return []WindowField{
-		{"window.count", "uint64", "occurrences in the window, this one included", ""},
-		{"window.distinct", "uint64", "different values in the window", "distinct"},
-		{"window.first", "string", "when the first of the occurrences in the window was, in UTC", ""},
-		{"window.last", "string", "when the last of them was", ""},
-		{"window.previous", "string", "the value before the change", "changed"},
-		{"window.rate", "double", "occurrences a second", "rate"},
-		{"window.steps", "string", "the steps of the sequence with their times, in UTC", "sequence"},
-		{"window.values", "string", "the latest of the different values, at most 10, the latest last", "distinct"},
-	}
-}
-
 // outputPiece is text with fields, or what a window shows.
 type outputPiece struct {
 	text  syntax.Text
@@ -105,8 +83,8 @@ func (b *builder) checkWindowFields(r *Rule, pieces []outputPiece) error {
 			return &syntax.Error{At: p.at, Msg: "%" + p.field + ": the rule has no window", Hint: "give it one, for example window: {within: 5m, count: {over: 10}}"}
 		}
 		var names []string
-		var found *WindowField
-		for _, f := range WindowFields() {
+		var found *pipeline.SightField
+		for _, f := range pipeline.SightFields() {
 			names = append(names, f.Name)
 			if f.Name == p.field {
 				found = &f

@@ -11,7 +11,7 @@ import (
 
 	"github.com/tocsin-security/tocsin/filter/field"
 	"github.com/tocsin-security/tocsin/filter/syntax"
-	"github.com/tocsin-security/tocsin/rules"
+	"github.com/tocsin-security/tocsin/pipeline"
 )
 
 // newFieldsCommand lists what rules can ask for.
@@ -91,7 +91,7 @@ const windowClass = "window"
 
 func windowFields() []fieldInfo {
 	var fields []fieldInfo
-	for _, f := range rules.WindowFields() {
+	for _, f := range pipeline.SightFields() {
 		source := "window"
 		if f.Clause != "" {
 			source += ": " + f.Clause

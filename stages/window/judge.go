@@ -122,14 +122,13 @@ func (s *shard) holds(l *line, this *occurrence, changed, isNew bool) bool {
 	if l == nil {
 		return (w.Changed == 0 || changed) && (w.New == 0 || isNew)
 	}
-	if w.Count > 0 && s.count(l, this) <= w.Count {
-		return false
+	var none extra // nothing has been noted yet
+	x, horizon := &none, l.latest-this.within
+	if l.extra != 0 {
+		x = s.extras.at(l.extra)
 	}
-	if l.extra == 0 && w.Distinct == 0 && w.Rate == 0 && w.Steps == 0 {
-		return (w.Changed == 0 || changed) && (w.New == 0 || isNew)
-	}
-	x, horizon := s.extraOf(l), l.latest-this.within
-	return (w.Distinct == 0 || s.distinct(l, this) > w.Distinct) &&
+	return (w.Count == 0 || s.count(l, this) > w.Count) &&
+		(w.Distinct == 0 || s.distinct(l, this) > w.Distinct) &&
 		(w.Rate == 0 || x.breached && l.latest-x.breach >= w.RateFor.Microseconds()) &&
 		(w.Changed == 0 || changed || x.changedAt > horizon) &&
 		(w.New == 0 || isNew || x.newAt > horizon) &&
