@@ -2,56 +2,19 @@ package e2e
 
 import (
 	"fmt"
-	"net"
-	"os/exec"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tocsin-security/tocsin/store/shared/redistest"
 )
 
-// redisServer is a real Redis on a free loopback port.
-type redisServer struct {
-	cmd  *exec.Cmd
-	addr string
-	done chan struct{}
-}
-
-func startRedis(t *testing.T) *redisServer {
-	t.Helper()
-	needTool(t, "redis-server")
-	addr := freeAddr(t)
-	_, port, err := net.SplitHostPort(addr)
-	must(t, err)
-	r := &redisServer{addr: addr, done: make(chan struct{})}
-	r.cmd = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
-	must(t, r.cmd.Start())
-	go func() {
-		r.cmd.Wait()
-		close(r.done)
-	}()
-	t.Cleanup(r.stop)
-	eventually(t, "redis-server listens", func() error {
-		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			conn.Close()
-		}
-		return err
-	})
-	return r
-}
-
-func (r *redisServer) stop() {
-	r.cmd.Process.Signal(syscall.SIGKILL) // an error means that it is gone already
-	<-r.done
-}
-
 func TestRedisHoldsTheWindows(t *testing.T) {
-	redis := startRedis(t)
+	redis := redistest.Start(t)
 	sink := newWebhookSink(t)
 	config := func(l layout) string {
-		return l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}", "store: redis://"+redis.addr)
+		return l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}", "store: "+redis.URL())
 	}
 	// Two routers that share a Redis know each other's alerts.
 	first, second := newLayout(t, shadowRules), newLayout(t, shadowRules)
@@ -73,15 +36,15 @@ func TestRedisHoldsTheWindows(t *testing.T) {
 
 // With Redis gone alerts are delivered all the same, at once, and the metric says why they may repeat.
 func TestRedisGoneDeliversAnyway(t *testing.T) {
-	redis := startRedis(t)
+	redis := redistest.Start(t)
 	l, sink := newLayout(t, shadowRules), newWebhookSink(t)
-	p := start(t, l.dir, "router", l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}", "store: redis://"+redis.addr))
+	p := start(t, l.dir, "router", l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}", "store: "+redis.URL()))
 	post(t, p, falcoAlert("/before"))
 	sink.waitFor(t, 1)
 	if v := p.metric(t, "tocsin_store_degraded"); v != 0 {
 		t.Errorf("tocsin_store_degraded = %v while Redis answers, want 0", v)
 	}
-	redis.stop()
+	redis.Stop()
 	begun := time.Now()
 	post(t, p, falcoAlert("/after"))
 	eventually(t, "the alert is delivered", func() error {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tocsin-security/tocsin/store/shared/redistest"
 )
 
 // windowRules count opens of a file: by process in the node's memory, by file in the store.
@@ -184,10 +186,10 @@ func TestAWindowOverPostedEvents(t *testing.T) {
 
 // Routers on one Redis count as one. When it is away each counts for itself, and nothing is lost.
 func TestWindowsOfAFleet(t *testing.T) {
-	redis, sink := startRedis(t), newWebhookSink(t)
+	redis, sink := redistest.Start(t), newWebhookSink(t)
 	router := func() *process {
 		l := newLayout(t, bruteForce)
-		return start(t, l.dir, "router", l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}", "store: redis://"+redis.addr))
+		return start(t, l.dir, "router", l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}", "store: "+redis.URL()))
 	}
 	a, b := router(), router()
 	failLogins(t, a, "li", 6)
@@ -199,7 +201,7 @@ func TestWindowsOfAFleet(t *testing.T) {
 	if got := outputs(sink.waitFor(t, 1)); !slices.Equal(got, want) {
 		t.Errorf("messages %q, want %q: the eleventh, whichever router has it", got, want)
 	}
-	redis.stop()
+	redis.Stop()
 	failLogins(t, b, "wu", 11)
 	eventually(t, "a router fires without the store", func() error {
 		if got := outputs(sink.received()); !slices.Contains(got, "brute force (user=wu failures=11)") {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tocsin-security/tocsin/store/shared/redistest"
 )
 
 // windowExamples are the rules that ship, with a rate that a test can wait for.
@@ -36,7 +38,7 @@ func TestWindowExamples(t *testing.T) {
 	needRoot(t)
 	for sentence, store := range map[string]func(*testing.T) string{
 		"windows in memory": func(*testing.T) string { return "store: embedded" },
-		"windows in redis":  func(t *testing.T) string { return "store: redis://" + startRedis(t).addr },
+		"windows in redis":  func(t *testing.T) string { return "store: " + redistest.Start(t).URL() },
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			l, sink := newLayout(t, windowExamples(t)), newWebhookSink(t)

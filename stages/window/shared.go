@@ -56,17 +56,18 @@ type Shared struct {
 	made  atomic.Uint64
 	cache *cache
 
-	mu     sync.Mutex
-	desks  []*shard // where keys are judged, one for each goroutine that does
-	outage uint64
-	local  *Memory // made anew each time the store goes away
+	memory *shared.StandIn[*Memory]
+
+	mu    sync.Mutex // guards desks
+	desks []*shard   // where keys are judged, one for each goroutine that does
 }
 
 var _ Engine = (*Shared)(nil)
 
 // NewShared makes a Shared; cfg is valid. The store was opened with Scripts.
 func NewShared(store *shared.Store, cfg Config) *Shared {
-	s := &Shared{store: store, cfg: cfg, cache: newCache(), local: NewMemory(cfg)}
+	s := &Shared{store: store, cfg: cfg, cache: newCache()}
+	s.memory = shared.NewStandIn(store, func() *Memory { return NewMemory(cfg) })
 	_, _ = rand.Read(s.me[:]) // it never fails
 	return s
 }
@@ -249,13 +250,7 @@ func (s *Shared) calls(jobs []*job) (calls []shared.Call, of [][]*job) {
 // standIn judges by the Memory of this outage. What has fired already by what we knew of the store fires: it may
 // have taken the exchange, and then counts it as told, though its answer did not come.
 func (s *Shared) standIn(ctx context.Context, observed []pipeline.Observation, already []pipeline.Judged) ([]pipeline.Judged, error) {
-	s.mu.Lock()
-	if n, _ := s.store.Outage(); n != s.outage {
-		s.outage, s.local = n, NewMemory(s.cfg)
-	}
-	local := s.local
-	s.mu.Unlock()
-	judged, err := local.Observe(ctx, observed)
+	judged, err := s.memory.Get().Observe(ctx, observed)
 	for i := range judged {
 		if already != nil && already[i].Fired {
 			judged[i] = already[i]

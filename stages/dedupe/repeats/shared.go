@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -42,15 +41,14 @@ func Scripts() []*shared.Script {
 // takes over: its answers say Degraded, and it knows nothing of what the store knew, so that a quiet key is
 // told once more. It is safe for concurrent use.
 type Shared struct {
-	store *shared.Store
-
-	mu     sync.Mutex
-	outage uint64
-	local  *Memory // made anew each time the store goes away
+	store   *shared.Store
+	standIn *shared.StandIn[*Memory]
 }
 
 // NewShared makes a Shared. The store was opened with Scripts.
-func NewShared(store *shared.Store) *Shared { return &Shared{store: store, local: NewMemory(0)} }
+func NewShared(store *shared.Store) *Shared {
+	return &Shared{store, shared.NewStandIn(store, func() *Memory { return NewMemory(0) })}
+}
 
 // Observe shows occurrences, in order, in one round trip; one more keeps what was first for its summary.
 func (s *Shared) Observe(ctx context.Context, hits []pipeline.Hit) ([]pipeline.Seen, error) {
@@ -65,7 +63,7 @@ func (s *Shared) Observe(ctx context.Context, hits []pipeline.Hit) ([]pipeline.S
 	if !errors.Is(err, shared.ErrAway) {
 		return seen, err
 	}
-	seen, err = s.standIn().Observe(ctx, hits)
+	seen, err = s.standIn.Get().Observe(ctx, hits)
 	for i := range seen {
 		seen[i].Degraded = true
 	}
@@ -161,7 +159,7 @@ func (s *Shared) Untold(ctx context.Context, of []pipeline.Episode) ([]pipeline.
 	}
 	replies, err := s.store.ReadHash(ctx, keys, "id", "repeats", "last")
 	if errors.Is(err, shared.ErrAway) {
-		return s.standIn().Untold(ctx, of)
+		return s.standIn.Get().Untold(ctx, of)
 	}
 	if err != nil {
 		return nil, err
@@ -201,7 +199,7 @@ func (s *Shared) Told(ctx context.Context, repeats []pipeline.Repeats) error {
 	err := s.told(ctx, repeats, false)
 	if errors.Is(err, shared.ErrAway) {
 		// Of what the store knew, nobody can be told less by this: the next message repeats a count.
-		return s.standIn().Told(ctx, repeats)
+		return s.standIn.Get().Told(ctx, repeats)
 	}
 	return err
 }
@@ -240,14 +238,4 @@ func dueKey(key string) string { return dueKeyOf(partitionOf(key)) }
 
 func dueKeyOf(partition int) string {
 	return "tocsin:{dedupe" + strconv.Itoa(partition) + "}:due"
-}
-
-// standIn is the Memory of this outage.
-func (s *Shared) standIn() *Memory {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if n, _ := s.store.Outage(); n != s.outage {
-		s.outage, s.local = n, NewMemory(0)
-	}
-	return s.local
 }

@@ -17,7 +17,7 @@ const lease = 30 * time.Second
 // Ended returns episodes that are over by now and have repeats nobody was told of, at most limit of each
 // partition. Until Closed has them they are returned again, but by no process for as long as the lease.
 func (s *Shared) Ended(ctx context.Context, now time.Time, limit int) ([]pipeline.Ending, error) {
-	ended, err := s.standIn().Ended(ctx, now, limit) // what an outage counted
+	ended, err := s.standIn.Get().Ended(ctx, now, limit) // what an outage counted
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func endingOf(key string, reply any) (e pipeline.Ending, ok bool, err error) {
 
 // Closed notes that these episodes were summed up. Saying it twice changes nothing.
 func (s *Shared) Closed(ctx context.Context, repeats []pipeline.Repeats) error {
-	if err := s.standIn().Closed(ctx, repeats); err != nil {
+	if err := s.standIn.Get().Closed(ctx, repeats); err != nil {
 		return err
 	}
 	err := s.told(ctx, repeats, true)
