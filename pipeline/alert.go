@@ -82,11 +82,19 @@ type Alert struct {
 	Annotations  map[string]string `json:"annotations,omitempty"`
 	Fingerprint  Fingerprint       `json:"fingerprint"`
 	Enrichment   string            `json:"enrichment,omitempty"` // "partial": metadata was not there in time
+	Ancestry     string            `json:"ancestry,omitempty"`   // the process and those above it, the oldest first: "systemd(1) > sshd(812) > bash(4021)"
 
 	Lossy bool `json:"lossy,omitempty"` // the kernel lost events around Time: what belongs to this may be missing
 
-	Window   *Sight    `json:"window,omitempty"`   // what the rule's window held in view when it fired
-	Unjudged *Unjudged `json:"unjudged,omitempty"` // not an alert yet: the store's window has to be asked
+	Window    *Sight     `json:"window,omitempty"`    // what the rule's window held in view when it fired
+	Unjudged  *Unjudged  `json:"unjudged,omitempty"`  // not an alert yet: the store's window has to be asked
+	Covered   *Covered   `json:"covered,omitempty"`   // not an alert: what an exception keeps quiet, for the account of that
+	Completes *Completes `json:"completes,omitempty"` // not another alert: what was missing in the one with the same ID
+
+	Place      *Place      `json:"place,omitempty"`      // where the remote address is
+	Owner      *Owner      `json:"owner,omitempty"`      // whose it is
+	Deployment *Deployment `json:"deployment,omitempty"` // the latest one of its workload
+	Findings   []Findings  `json:"findings,omitempty"`   // what is known of its image, node or resource
 
 	// QuietFor is how long repeats of this fingerprint stay quiet; 0 means the configured default.
 	QuietFor time.Duration `json:"quiet_for,omitempty"`

@@ -16,7 +16,8 @@ import (
 	"github.com/tocsin-security/tocsin/stages/route"
 )
 
-// listener keeps, for each thing, the ids of the alerts that told of it.
+// listener keeps, for each thing, the quiet times that it was told of, by the id of their first alert,
+// and the ids of the alerts that told that it goes on.
 type listener struct {
 	mu        sync.Mutex
 	first     map[pipeline.Fingerprint]map[string]bool
@@ -36,15 +37,21 @@ func (l *listener) note(n pipeline.Notification) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, a := range n.Alerts {
-		in, id := l.first, a.ID
-		if a.Escalated {
-			in = l.escalated
+		if !a.Escalated {
+			tell(l.first, a.Fingerprint, a.ID)
+			continue
 		}
-		if in[a.Fingerprint] == nil {
-			in[a.Fingerprint] = map[string]bool{}
-		}
-		in[a.Fingerprint][id] = true
+		// It may be the only one heard: a first alert that waits in a group with its tenth is shown as that.
+		tell(l.first, a.Fingerprint, a.Episode)
+		tell(l.escalated, a.Fingerprint, a.ID)
 	}
+}
+
+func tell(to map[pipeline.Fingerprint]map[string]bool, thing pipeline.Fingerprint, id string) {
+	if to[thing] == nil {
+		to[thing] = map[string]bool{}
+	}
+	to[thing][id] = true
 }
 
 // episodes are the quiet times that were begun, as far as was heard.

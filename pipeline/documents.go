@@ -1,0 +1,28 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+)
+
+// Document is something small that the store keeps under a key: a deployment, the findings of an image,
+// the account of an exception. What is in it is its owner's own business.
+type Document struct {
+	Key  string // at most 512 bytes
+	At   time.Time
+	Body []byte // at most 1 MiB
+}
+
+// Documents keeps documents of one kind: at most so many, those with the latest At. It is safe for
+// concurrent use, by several processes where the store is shared. On error nothing is known to have changed,
+// and what was there is still there.
+type Documents interface {
+	// Put keeps documents, each in place of the one that had its key before if its At is not before that one's.
+	Put(ctx context.Context, docs ...Document) error
+	// Get returns those of the keys that there are, in the order of the keys.
+	Get(ctx context.Context, keys ...string) ([]Document, error)
+	// All returns everything, the latest first.
+	All(ctx context.Context) ([]Document, error)
+	// Remove forgets documents. Those that are not there are no error.
+	Remove(ctx context.Context, keys ...string) error
+}
