@@ -30,14 +30,14 @@ type diagnosis struct {
 // configFacts are what the configuration asks of this machine.
 type configFacts struct {
 	File    string   `json:"file"`
-	DataDir finding  `json:"data_dir"`
-	HTTP    finding  `json:"http"`
+	DataDir tried    `json:"data_dir"`
+	HTTP    tried    `json:"http"`
 	Rules   int      `json:"rules"` // that run
 	Blind   []string `json:"blind"` // rules that wait for what the sensor does not report; never null
 }
 
-// finding is something that works or not.
-type finding struct {
+// tried is something that works or not.
+type tried struct {
 	What string `json:"what"`
 	OK   bool   `json:"ok"`
 	Why  string `json:"why,omitempty"`

@@ -21,9 +21,9 @@ func healthy() *diagnosis {
 			{Name: "sys_exit", State: sensor.OK, Without: "every system call", Required: true},
 			{Name: "io_uring_complete", State: sensor.Blind, Why: "attach: invalid argument", Without: "what io_uring does"},
 		},
-		Host:     hostFacts{Cgroups: "v2", Proc: finding{What: "visible", OK: true}},
+		Host:     hostFacts{Cgroups: "v2", Proc: tried{What: "visible", OK: true}},
 		Runtimes: []enrich.Socket{{Path: "/run/c.sock", Found: true, Why: "connection refused"}, {Path: "/run/d.sock", Found: true, Answers: true, Version: "v2.1"}},
-		Config:   configFacts{File: "t.yaml", DataDir: finding{What: "/data", Why: "read-only"}, HTTP: finding{What: ":1", OK: true}, Rules: 3, Blind: []string{"R: cannot fire"}},
+		Config:   configFacts{File: "t.yaml", DataDir: tried{What: "/data", Why: "read-only"}, HTTP: tried{What: ":1", OK: true}, Rules: 3, Blind: []string{"R: cannot fire"}},
 	}
 }
 

@@ -11,14 +11,14 @@ import (
 
 // hostFacts are what decode and enrich find on this machine.
 type hostFacts struct {
-	Cgroups string  `json:"cgroups"` // v1, v2, hybrid or unknown
-	Proc    finding `json:"proc"`    // other processes can be looked at
+	Cgroups string `json:"cgroups"` // v1, v2, hybrid or unknown
+	Proc    tried  `json:"proc"`    // other processes can be looked at
 }
 
 func lookAtHost() hostFacts {
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
-		return hostFacts{Cgroups: "unknown", Proc: finding{What: "not readable", Why: err.Error()}}
+		return hostFacts{Cgroups: "unknown", Proc: tried{What: "not readable", Why: err.Error()}}
 	}
 	return hostFacts{Cgroups: cgroupLayout(string(mounts)), Proc: procVisibility(string(mounts))}
 }
@@ -43,8 +43,8 @@ func cgroupLayout(mounts string) string {
 }
 
 // procVisibility says whether names and arguments of other users' processes can be read.
-func procVisibility(mounts string) finding {
-	f := finding{What: "processes of all users are visible", OK: true}
+func procVisibility(mounts string) tried {
+	f := tried{What: "processes of all users are visible", OK: true}
 	for _, m := range mountsOf(mounts) {
 		if m.kind != "proc" || m.dir != "/proc" {
 			continue
@@ -75,8 +75,8 @@ func mountsOf(table string) (all []mount) {
 }
 
 // tryDataDir makes something in dir, or in the nearest folder above that exists, and takes it away again.
-func tryDataDir(dir string) finding {
-	f := finding{What: dir}
+func tryDataDir(dir string) tried {
+	f := tried{What: dir}
 	at := dir
 	info, err := os.Stat(at)
 	for errors.Is(err, fs.ErrNotExist) && at != filepath.Dir(at) {
@@ -107,8 +107,8 @@ func tryDataDir(dir string) finding {
 }
 
 // tryListen takes an address for a moment.
-func tryListen(address string) finding {
-	f := finding{What: address}
+func tryListen(address string) tried {
+	f := tried{What: address}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		f.Why = err.Error() + " (a tocsin that runs has it)"
