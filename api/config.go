@@ -16,6 +16,8 @@ type Config struct {
 	Listen string `yaml:"listen"`
 	// MaxBody bounds a request body; default 4MiB. A larger one is answered with 413.
 	MaxBody pipeline.Size `yaml:"max_body"`
+	// MaxReport is MaxBody for the reports of scanners, which are read as they come in; default 64MiB.
+	MaxReport pipeline.Size `yaml:"max_report"`
 	// MaxRequests bounds the requests worked on at once; default 256. More are answered with 429.
 	MaxRequests int        `yaml:"max_requests"`
 	Auth        AuthConfig `yaml:"auth"`
@@ -40,7 +42,7 @@ type TLSConfig struct {
 
 // DefaultConfig listens on loopback only.
 func DefaultConfig() Config {
-	return Config{Listen: "127.0.0.1:8686", MaxBody: 4 << 20, MaxRequests: 256}
+	return Config{Listen: "127.0.0.1:8686", MaxBody: 4 << 20, MaxReport: 64 << 20, MaxRequests: 256}
 }
 
 // Validate names the field that is wrong.
@@ -51,6 +53,9 @@ func (c Config) Validate() error {
 	}
 	if c.MaxBody < 1<<10 {
 		return fmt.Errorf("http.max_body: %d bytes is too small for an alert: use at least 1KiB", c.MaxBody)
+	}
+	if c.MaxReport < 1<<10 {
+		return fmt.Errorf("http.max_report: %d bytes is too small for a report: use at least 1KiB", c.MaxReport)
 	}
 	if c.MaxRequests < 1 {
 		return fmt.Errorf("http.max_requests: must be at least 1")

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/tocsin-security/tocsin/pipeline"
 )
 
 // busyRetryAfter is what a client is told to wait when too many requests are in work: about the time
@@ -30,15 +32,18 @@ func (s *Server) throttle() func(http.Handler) http.Handler {
 	})
 }
 
-func (s *Server) limitBody(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > int64(s.cfg.MaxBody) {
-			refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are taken: post smaller batches", r.ContentLength, s.cfg.MaxBody))
-			return
-		}
-		r.Body = http.MaxBytesReader(w, r.Body, int64(s.cfg.MaxBody))
-		next.ServeHTTP(w, r)
-	})
+// limitBody answers larger bodies with 413.
+func limitBody(most pipeline.Size) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.ContentLength > int64(most) {
+				refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are taken: post smaller batches", r.ContentLength, most))
+				return
+			}
+			r.Body = http.MaxBytesReader(w, r.Body, int64(most))
+			next.ServeHTTP(w, r)
+		})
+	}
 }
 
 func (s *Server) requireIntake(next http.Handler) http.Handler {

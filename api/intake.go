@@ -88,12 +88,16 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) {
 // accept answers after publishing: 202 says that all of it is durable.
 func (s *Server) accept(w http.ResponseWriter, n int, err error) {
 	if err != nil {
-		s.deps.Log.Error("intake could not store what was posted", "err", err)
-		w.Header().Set("Retry-After", "5")
-		refuse(w, http.StatusServiceUnavailable, "not stored, post it again: "+err.Error())
+		s.notStored(w, err)
 		return
 	}
 	answer(w, http.StatusAccepted, map[string]any{"accepted": n})
+}
+
+func (s *Server) notStored(w http.ResponseWriter, err error) {
+	s.deps.Log.Error("intake could not store what was posted", "err", err)
+	w.Header().Set("Retry-After", "5")
+	refuse(w, http.StatusServiceUnavailable, "not stored, post it again: "+err.Error())
 }
 
 // readJSON reads the body as one JSON value or an array of them, and answers by itself when it cannot.

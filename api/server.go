@@ -26,13 +26,16 @@ type Intake interface {
 
 // Deps are what the server works with.
 type Deps struct {
-	Intake   Intake                          // nil in the sensor role: nothing can be posted
-	Sources  func() []string                 // sources of structured events, the default one first
-	Reload   func(ctx context.Context) error // swaps the configuration whole or not at all
-	Ready    func() error                    // nil error: alerts can be taken and delivered
-	Gatherer prometheus.Gatherer
-	Hostname string // of alerts that carry none
-	Log      *slog.Logger
+	Intake  Intake          // nil in the sensor role: nothing can be posted
+	Sources func() []string // sources of structured events, the default one first
+	// Deployments and Reports take context for alerts; there where Intake is.
+	Deployments Deployments
+	Reports     Reports
+	Reload      func(ctx context.Context) error // swaps the configuration whole or not at all
+	Ready       func() error                    // nil error: alerts can be taken and delivered
+	Gatherer    prometheus.Gatherer
+	Hostname    string // of alerts that carry none
+	Log         *slog.Logger
 }
 
 // Timeouts of a connection. A slow reader must not hold a worker for long, yet a batch of alerts over
@@ -115,11 +118,22 @@ func (s *Server) routes() http.Handler {
 		r.Use(s.authenticate)
 		r.Post("/-/reload", s.reload)
 		r.Group(func(r chi.Router) {
-			r.Use(s.throttle(), s.limitBody, s.requireIntake)
-			r.Post("/", s.postFalco)
-			r.Post("/api/v1/falco", s.postFalco)
-			r.Post("/api/v1/events", s.postEvents)
-			r.Post("/api/v1/alerts", s.postAlerts)
+			r.Use(s.throttle(), s.requireIntake)
+			r.Group(func(r chi.Router) {
+				r.Use(limitBody(s.cfg.MaxBody))
+				r.Post("/", s.postFalco)
+				r.Post("/api/v1/falco", s.postFalco)
+				r.Post("/api/v1/events", s.postEvents)
+				r.Post("/api/v1/alerts", s.postAlerts)
+				r.Post("/api/v1/deployments", s.postDeployments)
+				r.Get("/api/v1/deployments", s.listDeployments)
+			})
+			r.Group(func(r chi.Router) {
+				r.Use(limitBody(s.cfg.MaxReport))
+				for _, scanner := range pipeline.Scanners() {
+					r.Post("/api/v1/"+scanner, s.postReport(scanner))
+				}
+			})
 		})
 	})
 	return r

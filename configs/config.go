@@ -1,6 +1,8 @@
 package configs
 
 import (
+	"errors"
+
 	"github.com/tocsin-security/tocsin/api"
 	"github.com/tocsin-security/tocsin/notifiers/dingtalk"
 	"github.com/tocsin-security/tocsin/notifiers/email"
@@ -11,7 +13,9 @@ import (
 	"github.com/tocsin-security/tocsin/rules"
 	"github.com/tocsin-security/tocsin/sensor"
 	"github.com/tocsin-security/tocsin/stages/dedupe"
+	"github.com/tocsin-security/tocsin/stages/deployment"
 	"github.com/tocsin-security/tocsin/stages/enrich"
+	"github.com/tocsin-security/tocsin/stages/finding"
 	"github.com/tocsin-security/tocsin/stages/render"
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/stages/whitelist"
@@ -25,7 +29,7 @@ type Config struct {
 	Rules     rules.Config     `yaml:"rules"`
 	Sources   Sources          `yaml:"sources"`
 	Whitelist whitelist.Config `yaml:"whitelist"`
-	Enrich    enrich.Config    `yaml:"enrich"`
+	Enrich    Enrich           `yaml:"enrich"`
 	Windows   window.Config    `yaml:"windows"`
 	Dedupe    dedupe.Config    `yaml:"dedupe"`
 	Bus       pipeline.Secret  `yaml:"bus"`        // a URL, which may hold a password; or embedded
@@ -40,6 +44,18 @@ type Config struct {
 	InhibitRules  []any        `yaml:"inhibit_rules"`
 	TimeIntervals []any        `yaml:"time_intervals"`
 	Templates     []string     `yaml:"templates"` // template files, globs
+}
+
+// Enrich is everything that is added to alerts, each block by its own package.
+type Enrich struct {
+	enrich.Config `yaml:",inline"`
+	Deployments   deployment.Config `yaml:"deployments"`
+	Findings      finding.Config    `yaml:"findings"`
+}
+
+// Validate asks each block.
+func (e Enrich) Validate() error {
+	return errors.Join(e.Config.Validate(), e.Deployments.Validate(), e.Findings.Validate())
 }
 
 // Global holds defaults for receivers.
@@ -64,7 +80,7 @@ func Defaults() Config {
 		DataDir: "data",
 		Sensor:  sensor.DefaultConfig(),
 		Rules:   rules.DefaultConfig(),
-		Enrich:  enrich.DefaultConfig(),
+		Enrich:  Enrich{enrich.DefaultConfig(), deployment.DefaultConfig(), finding.DefaultConfig()},
 		Windows: window.DefaultConfig(),
 		Bus:     "embedded",
 		Store:   "embedded",

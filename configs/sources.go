@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -8,12 +9,14 @@ import (
 
 	"github.com/tocsin-security/tocsin/filter/payload"
 	"github.com/tocsin-security/tocsin/rules"
+	"github.com/tocsin-security/tocsin/stages/finding"
 )
 
 // Sources are the sources of structured events by name.
 type Sources map[string]payload.Config
 
-// SourceNames are all sources of structured events, the default one first.
+// SourceNames are all sources that events can be posted for, the default one first. Those of scanners are not
+// among them: their events follow from reports.
 func (c *Config) SourceNames() []string {
 	names := []string{rules.SourceJSON}
 	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
@@ -24,11 +27,31 @@ func (c *Config) SourceNames() []string {
 	return names
 }
 
+// ScannerSources are the sources that are always there: the events of scanners' reports.
+func ScannerSources() (map[string]*payload.Schema, error) {
+	all := map[string]*payload.Schema{}
+	for name, members := range finding.Schemas() {
+		schema, err := payload.NewSchema(members)
+		if err != nil {
+			return nil, fmt.Errorf("schema of %s: %w", name, err)
+		}
+		all[name] = schema
+	}
+	return all, nil
+}
+
 // validateSources checks names and schemas, and hands the schemas to the rules.
 func (f *file) validateSources(body ast.Node, c *Config) {
 	c.Rules.Sources = make(map[string]*payload.Schema, len(c.Sources))
+	scanners, err := ScannerSources()
+	f.invalid(body, "sources", err)
+	maps.Copy(c.Rules.Sources, scanners)
 	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
 		path := "sources." + name
+		if _, ok := scanners[name]; ok {
+			f.invalid(body, path, fmt.Errorf("%q is a source of its own: the events of that scanner's reports, posted to /api/v1/%s", name, name))
+			continue
+		}
 		f.invalid(body, path, payload.ValidateSource(name))
 		schema, err := payload.NewSchema(c.Sources[name].Schema)
 		f.invalid(body, path+".schema", err)

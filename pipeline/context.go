@@ -18,9 +18,20 @@ type Deployment struct {
 	Link     string            `json:"link,omitempty"`
 }
 
+// Scanners of which reports are taken. Each is a source of structured events by this name, and the last part
+// of the path that takes its reports.
+const (
+	Trivy      = "trivy"      // of images
+	KubeBench  = "kube-bench" // of nodes
+	Gatekeeper = "gatekeeper" // of resources in Kubernetes
+)
+
+// Scanners lists them.
+func Scanners() []string { return []string{Trivy, KubeBench, Gatekeeper} }
+
 // Findings is what a scanner reported about one subject.
 type Findings struct {
-	Scanner string         `json:"scanner"` // trivy, kube-bench, gatekeeper
+	Scanner string         `json:"scanner"` // one of Scanners
 	Subject string         `json:"subject"` // "image sha256:…", "node NAME", "resource Kind/namespace/name"
 	At      time.Time      `json:"at"`      // of the report
 	Counts  map[string]int `json:"counts"`  // by severity: critical, high, medium, low, unknown

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tocsin-security/tocsin/filter/payload"
 	"github.com/tocsin-security/tocsin/filter/syntax"
+	"github.com/tocsin-security/tocsin/pipeline"
 )
 
 // SourceJSON is the source of structured events that name none.
@@ -22,12 +23,12 @@ type Payload struct {
 // structured reports whether a source is one of structured events.
 func (c Config) structured(source string) bool {
 	_, ok := c.Sources[source]
-	return ok || source == SourceJSON
+	return ok || source == SourceJSON || slices.Contains(pipeline.Scanners(), source)
 }
 
 // sourceHint says what a rule can be for, in place of a source nobody has.
 func (c Config) sourceHint(source string) string {
-	known := append(slices.Sorted(maps.Keys(c.Sources)), SourceJSON, sourceSyscall)
+	known := slices.Concat(slices.Sorted(maps.Keys(c.Sources)), pipeline.Scanners(), []string{SourceJSON, sourceSyscall})
 	if near := syntax.DidYouMean(source, known); near != "" {
 		return near
 	}

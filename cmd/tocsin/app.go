@@ -96,7 +96,7 @@ func (a *app) open(ctx context.Context, p *plan) error {
 		return err
 	}
 	if a.role.hot && p.cfg.Sensor.Enabled {
-		a.enricher = enrich.New(p.cfg.Enrich, p.host, a.log)
+		a.enricher = enrich.New(p.cfg.Enrich.Config, p.host, a.log)
 		a.resolver = enrich.NewResolver(a.log)
 		a.resolver.Watch(p.rules.Program.HostNames(), p.rules.Program.Names())
 		if a.hot, err = openHot(p.cfg.Sensor, wanted(p.matcher), p.host, a.enricher, a.log); err != nil {
@@ -143,6 +143,7 @@ func (a *app) openServer(p *plan) (*api.Server, error) {
 	if a.durable != nil {
 		deps.Intake = a.durable.router
 		deps.Sources = func() []string { return a.active.Load().cfg.SourceNames() }
+		deps.Deployments, deps.Reports = a.durable.deployments, a.durable.findings
 	}
 	return api.New(p.cfg.HTTP, deps)
 }

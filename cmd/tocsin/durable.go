@@ -17,6 +17,8 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline/router"
 	"github.com/tocsin-security/tocsin/stages/dedupe"
 	"github.com/tocsin-security/tocsin/stages/dedupe/repeats"
+	"github.com/tocsin-security/tocsin/stages/deployment"
+	"github.com/tocsin-security/tocsin/stages/finding"
 	"github.com/tocsin-security/tocsin/stages/match"
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/stages/window"
@@ -40,6 +42,10 @@ type durable struct {
 	payload atomic.Pointer[match.Payload]           // rules for structured events; likewise
 	show    func(context.Context, []pipeline.Alert) // prints what passed dedupe; nil when a receiver does
 	log     *slog.Logger
+
+	deployments *deployment.Deployments
+	findings    *finding.Findings
+	annotators  []annotator // of alerts that people are told of, in this order
 }
 
 // openBus opens the configured bus. A router's address means the embedded one, as a spool.
@@ -72,6 +78,7 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	if d.router, err = router.New(router.Config{}, d.bus, reg, d.log); err != nil {
 		return err
 	}
+	d.openContext(ctx, p.cfg.Enrich)
 	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.repeats))
 	d.payload.Store(p.payload)
 	d.grouper = route.NewGrouper(p.tree, d.store, d.repeats, d.router.PublishNotifications, d.log)
@@ -100,21 +107,6 @@ func (d *durable) openShared(ctx context.Context, url string, windows window.Con
 		d.windows = window.NewStage(window.NewShared(d.shared, windows))
 	}
 	return d.registerStore(reg)
-}
-
-// versioned are documents that tell whether they have changed.
-type versioned interface {
-	pipeline.Documents
-	Version(ctx context.Context) (int64, error)
-}
-
-// documents opens the documents of a kind, of which at most limit are kept: in the store that the fleet
-// shares, or in this process's own file. Each kind is opened once.
-func (d *durable) documents(kind string, limit int) versioned {
-	if d.shared != nil {
-		return documents.New(d.shared, kind, limit)
-	}
-	return d.store.Documents(kind, limit)
 }
 
 // registerStore makes metrics of the shared store; where there is none only that none is away.
@@ -184,6 +176,7 @@ func (d *durable) parts() []part {
 	return []part{
 		{name: "summaries", run: d.closer.Run},
 		{name: "groups", run: d.grouper.Run},
+		{name: "deployments", run: d.deployments.Run},
 		{name: "router", run: d.router.Run, grace: routerGrace},
 	}
 }

@@ -81,6 +81,10 @@ func (f explainFlags) load() (*rules.Set, error) {
 // loadRuleFiles compiles the rule files given on the command line.
 func loadRuleFiles(files []string) (*rules.Set, error) {
 	cfg := rules.DefaultConfig()
+	var err error
+	if cfg.Sources, err = configs.ScannerSources(); err != nil {
+		return nil, err
+	}
 	for _, f := range files {
 		abs, err := filepath.Abs(f)
 		if err != nil {

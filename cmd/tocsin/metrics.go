@@ -40,6 +40,11 @@ var (
 	windowStands = desc("window_degraded_total", "Alerts whose window a stand-in judged because the store was away.")
 	connects     = desc("tcp_connects_total", "TCP connects that succeeded or went on in the background.", containerLabels...)
 	connectErrs  = desc("tcp_connect_errors_total", "TCP connects that failed, at once or later, by error.", append(containerLabels, "errno")...)
+	documentsNow = desc("deployments", "Deployments known.")
+	deployPosts  = desc("deployments_posted_total", "Deployments that CI posted and that were kept.")
+	reportPosts  = desc("reports_total", "Reports of scanners by what became of them: kept, older (a later one was known).", "outcome")
+	findingsNew  = desc("findings_new_total", "Findings that the report before did not have.")
+	findingsMiss = desc("findings_failed_total", "Times that alerts went on without findings because the store did not answer.")
 	escalated    = desc("dedupe_escalated_total", "Alerts that passed since they have repeated so often.")
 	degradedSeen = desc("dedupe_degraded_total", "Alerts judged by a stand-in window because the store was away.")
 )
@@ -63,6 +68,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		count(deduped, s.Repeats, "repeat")
 		count(escalated, s.Escalated)
 		count(degradedSeen, s.Degraded)
+		collectContext(d, count, gauge)
 		w := d.windows.Stats()
 		count(windowed, w.Fired, "fired")
 		count(windowed, w.Dropped, "dropped")
@@ -89,6 +95,17 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	if c.app.hot != nil {
 		c.collectHot(c.app.hot, count, gauge)
 	}
+}
+
+// collectContext counts what was posted for alerts to be told.
+func collectContext(d *durable, count func(*prometheus.Desc, uint64, ...string), gauge func(*prometheus.Desc, int, ...string)) {
+	deployed, found := d.deployments.Stats(), d.findings.Stats()
+	gauge(documentsNow, deployed.Kept)
+	count(deployPosts, deployed.Posted)
+	count(reportPosts, found.Reports, "kept")
+	count(reportPosts, found.Older, "older")
+	count(findingsNew, found.New)
+	count(findingsMiss, found.Failed)
 }
 
 func (c collector) collectHot(h *hot, count func(*prometheus.Desc, uint64, ...string), gauge func(*prometheus.Desc, int, ...string)) {
