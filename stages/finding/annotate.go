@@ -67,8 +67,12 @@ func (c *cache) forget(keys []string) {
 	}
 }
 
-// candidate is a subject that an alert may be about, and what people call its kind.
-type candidate struct{ scanner, subject, kind string }
+// candidate is a subject that an alert may be about, the key of its document, and what people call its kind.
+type candidate struct{ scanner, subject, key, kind string }
+
+func newCandidate(scanner, subject, kind string) candidate {
+	return candidate{scanner, subject, documentKey(scanner, subject), kind}
+}
 
 // Annotate tells alerts what is known of their image, node and resource: the field, and the annotation
 // findings. It asks the store at most once; a store that does not answer costs the findings, not the alerts.
@@ -79,9 +83,9 @@ func (f *Findings) Annotate(ctx context.Context, alerts []pipeline.Alert) {
 	candidates := make([][]candidate, len(alerts))
 	wanted := map[string]bool{}
 	for i := range alerts {
-		candidates[i] = candidatesOf(&alerts[i])
+		candidates[i] = f.candidatesOf(&alerts[i])
 		for _, c := range candidates[i] {
-			wanted[documentKey(c.scanner, c.subject)] = true
+			wanted[c.key] = true
 		}
 	}
 	known := f.lookUp(ctx, slices.Sorted(maps.Keys(wanted)))
@@ -129,7 +133,7 @@ func (f *Findings) tell(a *pipeline.Alert, candidates []candidate, all map[strin
 	var texts []string
 	told := map[string]bool{}
 	for _, c := range candidates {
-		k := all[documentKey(c.scanner, c.subject)]
+		k := all[c.key]
 		if k == nil || c.kind == "image" && told[c.kind] {
 			continue
 		}
@@ -171,7 +175,7 @@ var owners = []struct{ field, kind string }{
 }
 
 // candidatesOf lists what an alert may be about, the most certain names of its image first.
-func candidatesOf(a *pipeline.Alert) []candidate {
+func (f *Findings) candidatesOf(a *pipeline.Alert) []candidate {
 	field := func(name string) string {
 		s, _ := a.OutputFields[name].(string)
 		if s == "<NA>" {
@@ -187,11 +191,11 @@ func candidatesOf(a *pipeline.Alert) []candidate {
 	if image == "" {
 		image = field("container.image")
 	}
-	for _, subject := range imageSubjects([]string{field("container.image.digest"), image}, field("container.image.id"), []string{image}) {
-		all = append(all, candidate{pipeline.Trivy, subject, "image"})
+	for _, subject := range imageSubjects([]string{field("container.image.digest"), image}, field("container.image.id"), []string{image}, f.names.tagged) {
+		all = append(all, newCandidate(pipeline.Trivy, subject, "image"))
 	}
 	if a.Hostname != "" {
-		all = append(all, candidate{pipeline.KubeBench, "node " + strings.ToLower(a.Hostname), "node"})
+		all = append(all, newCandidate(pipeline.KubeBench, "node "+strings.ToLower(a.Hostname), "node"))
 	}
 	namespace := firstOf(a.Labels["k8s_ns_name"], field("k8s.ns.name"))
 	if namespace == "" {
@@ -199,7 +203,7 @@ func candidatesOf(a *pipeline.Alert) []candidate {
 	}
 	add := func(kind, name string) {
 		if name != "" {
-			all = append(all, candidate{pipeline.Gatekeeper, resource(kind, namespace, name), kind + " " + cut(name, 253)})
+			all = append(all, newCandidate(pipeline.Gatekeeper, resource(kind, namespace, name), kind+" "+cut(name, 253)))
 		}
 	}
 	add("Pod", firstOf(a.Labels["k8s_pod_name"], field("k8s.pod.name")))

@@ -30,6 +30,7 @@ type Findings struct {
 	cfg   Config
 	deps  Deps
 	cache cache
+	names names
 
 	keeping sync.Mutex // reports are kept one after the other
 	reports atomic.Uint64

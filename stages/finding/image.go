@@ -1,23 +1,55 @@
 package finding
 
 import (
-	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/distribution/reference"
 )
 
-// digest is a digest of an image, or its id.
-var digest = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
+// digestIn finds the digest or id of an image in "repo@sha256:…" or in "sha256:…"; "" when there is none.
+func digestIn(s string) string {
+	const prefix, hexDigits = "sha256:", 64
+	i := strings.Index(s, prefix)
+	if i < 0 || len(s)-i-len(prefix) < hexDigits {
+		return ""
+	}
+	s = s[i : i+len(prefix)+hexDigits]
+	if strings.Trim(s[len(prefix):], "0123456789abcdef") != "" {
+		return ""
+	}
+	return s
+}
 
-// digestIn finds the digest in "repo@sha256:…" or in "sha256:…"; "" when there is none.
-func digestIn(s string) string { return digest.FindString(s) }
+// names remembers what tagged said, which takes some microseconds, of the images that alerts name again and
+// again. It is safe for concurrent use.
+type names struct {
+	mu  sync.Mutex
+	all map[string]string
+}
+
+// maxNames bounds it; when it is full it begins anew.
+const maxNames = 10_000
+
+func (n *names) tagged(name string) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	said, ok := n.all[name]
+	if !ok {
+		if n.all == nil || len(n.all) >= maxNames {
+			n.all = map[string]string{}
+		}
+		said = tagged(name)
+		n.all[name] = said
+	}
+	return said
+}
 
 // tagged is an image's name with its tag, as every tool would have it: nginx is docker.io/library/nginx:latest.
 // "" when there is neither, or what is there is no name.
 func tagged(name string) string {
 	name, _, _ = strings.Cut(name, "@")
-	if name == "" || digest.MatchString(name) {
+	if name == "" || digestIn(name) != "" {
 		return ""
 	}
 	named, err := reference.ParseNormalizedNamed(name)
@@ -32,7 +64,7 @@ func tagged(name string) string {
 }
 
 // imageSubjects are what an image is found by, the most certain first: digests, its id, tags.
-func imageSubjects(digests []string, id string, tags []string) []string {
+func imageSubjects(digests []string, id string, tags []string, tagged func(string) string) []string {
 	var all []string
 	add := func(name string) {
 		subject := "image " + name

@@ -205,7 +205,7 @@ func (t *trivyReader) finish() ([]Report, error) {
 		err = t.w.fail("ArtifactType: %.80q is no container_image, and there are no alerts that it could be told to", d.ArtifactType)
 	default:
 		t.rep.At, err = timeOf("CreatedAt", d.CreatedAt, t.now)
-		t.rep.Subjects = imageSubjects(append(d.Metadata.RepoDigests, d.ArtifactName), d.Metadata.ImageID, append(d.Metadata.RepoTags, d.ArtifactName))
+		t.rep.Subjects = imageSubjects(append(d.Metadata.RepoDigests, d.ArtifactName), d.Metadata.ImageID, append(d.Metadata.RepoTags, d.ArtifactName), tagged)
 	}
 	if err != nil {
 		return nil, err

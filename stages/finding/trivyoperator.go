@@ -74,6 +74,6 @@ func (t *trivyReader) finishOperator() (err error) {
 	if o.Artifact.Tag != "" && name != "" {
 		tags = append(tags, name+":"+o.Artifact.Tag)
 	}
-	t.rep.Subjects = imageSubjects([]string{o.Artifact.Digest}, "", tags)
+	t.rep.Subjects = imageSubjects([]string{o.Artifact.Digest}, "", tags, tagged)
 	return nil
 }
