@@ -16,8 +16,8 @@ import (
 //   - the lines of the audit's log (event_type violation_audited);
 //   - the messages of its export (eventType violation_audited).
 //
-// The first is all that an audit found (up to its own limit, 20 a constraint by default). The others are
-// parts of it, which add up. What violates one constraint is one finding for each resource, however many
+// The first is all that an audit found, up to its own limit, 20 a constraint by default; beyond that, and in
+// the others, there are parts of it, which add up. What violates one constraint is one finding for each resource, however many
 // messages there are.
 
 // gatekeeperReader collects violations by constraint.
@@ -200,7 +200,10 @@ func (g *gatekeeperReader) constraint(v *gatekeeperValue) error {
 		f.ID = v.Kind + "/" + v.Metadata.Name
 		r.Findings = append(r.Findings, f.cut())
 	}
-	r.Left += max(0, v.Status.Total-len(v.Status.Violations))
+	if left := v.Status.Total - len(v.Status.Violations); left > 0 {
+		r.Left += left
+		r.Part = true // which of them are listed may be others at each audit: those that are not are not gone
+	}
 	return nil
 }
 

@@ -125,7 +125,7 @@ func TestReadGatekeeper(t *testing.T) {
 		return Finding{ID: "K8sRequiredOwner/pods-have-an-owner", Class: "violation", Severity: severity, Title: "label owner is missing", Subject: subject}
 	}
 	want := []Report{
-		{Scanner: pipeline.Gatekeeper, Unit: "constraint K8sRequiredOwner/pods-have-an-owner", At: at, Left: 1, Findings: []Finding{
+		{Scanner: pipeline.Gatekeeper, Unit: "constraint K8sRequiredOwner/pods-have-an-owner", At: at, Left: 1, Part: true, Findings: []Finding{
 			owner("high", "resource Namespace/shop"), owner("high", "resource Pod/shop/web-6d4cf56db6-x2x1z")}},
 		{Scanner: pipeline.Gatekeeper, Unit: "constraint K8sNoLatest/no-latest", At: at, Findings: []Finding{{ID: "K8sNoLatest/no-latest",
 			Class: "violation", Severity: "medium", Title: "image has the tag latest", Subject: "resource Pod/shop/web-6d4cf56db6-x2x1z"}}},
