@@ -13,6 +13,7 @@ import (
 
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/rules"
+	"github.com/tocsin-security/tocsin/stages/match"
 	"github.com/tocsin-security/tocsin/stages/whitelist"
 	"github.com/tocsin-security/tocsin/stages/whitelist/account"
 	"github.com/tocsin-security/tocsin/store"
@@ -39,6 +40,26 @@ func cover(t *testing.T, list *whitelist.List) {
 	}
 	if list.Wants(id, "R", ev) {
 		list.Keep(id, pipeline.Alert{ID: "a", Rule: "R", Time: ev.At()})
+	}
+}
+
+// In the steady state an event that an entry covers costs no memory.
+func TestACoveredEventAllocatesNothing(t *testing.T) {
+	set := parseRules(t, twoRules)
+	list := parseEntries(t, "- {id: e, reason: r, rules: [\"tag:odd\"], match: {proc.name: [worker]}}\n", set)
+	m, err := match.New(match.Config{Whitelist: list}, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev := busy()
+	told := 0
+	emit := func(pipeline.Alert) { told++ }
+	m.Match(ev, emit) // makes the sample
+	if n := testing.AllocsPerRun(100, func() { m.Match(ev, emit) }); n != 0 || told != 0 {
+		t.Errorf("%v allocations and %d alerts, want none", n, told)
+	}
+	if changes := list.Counts().Changes("h"); len(changes) != 1 || changes[0].Covered.Hits != 102 || changes[0].Output == "" {
+		t.Errorf("changes = %+v, want 102 hits with a sample", changes)
 	}
 }
 

@@ -96,7 +96,7 @@ func BenchmarkStructuredEntries(b *testing.B) {
 	compare(b, ask(none), ask(many))
 }
 
-func parseRules(b *testing.B, text string) *rules.Set {
+func parseRules(b testing.TB, text string) *rules.Set {
 	set, err := rules.Parse(rules.DefaultConfig(), []rules.Source{{Name: "r.yaml", Data: []byte(text)}})
 	if err != nil || set.Err() != nil {
 		b.Fatal(err, set.Err())
@@ -104,7 +104,7 @@ func parseRules(b *testing.B, text string) *rules.Set {
 	return set
 }
 
-func parseEntries(b *testing.B, text string, set *rules.Set) *whitelist.List {
+func parseEntries(b testing.TB, text string, set *rules.Set) *whitelist.List {
 	list, problems := whitelist.Parse(whitelist.Config{}, []rules.Source{{Name: "w.yaml", Data: []byte(text)}}, set, time.Now())
 	if err := rules.Err(problems); err != nil {
 		b.Fatal(err)
