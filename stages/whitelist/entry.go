@@ -20,6 +20,7 @@ type Entry struct {
 	Expires  time.Time // from then on it does not apply; zero: never
 	At       syntax.Pos
 
+	match     syntax.Node // null-safe
 	condition *filter.Condition
 	schedule  []timeinterval.TimeInterval // empty: always
 

@@ -130,7 +130,8 @@ func (p *parser) entry(it *rules.Item) (*Entry, error) {
 	if err != nil {
 		return e, err
 	}
-	e.condition, err = p.program.Compile(knownOnly(node, false))
+	e.match = knownOnly(node, false)
+	e.condition, err = p.program.Compile(e.match)
 	return e, err
 }
 
