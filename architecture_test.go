@@ -31,6 +31,8 @@ var mayImport = map[string][]string{
 	"rules/ruletest":         {"pipeline", "filter/...", "rules", "stages/match", "stages/whitelist", "stages/window"},
 	"store":                  {"pipeline"},
 	"store/shared/...":       {},
+	"store/documents":        {"pipeline", "store/shared"},
+	"store/documentstest":    {"pipeline"},
 	"templates":              {"pipeline"},
 	"stages/decode":          {"pipeline", "bpf"},
 	"stages/enrich":          {"pipeline"},

@@ -177,9 +177,9 @@ func TestContractIsAccepted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(set.Rules) != 4 || len(list.Stats()) != 1 || len(l.Receivers) != 2 || len(problems) != 0 {
+	if len(set.Rules) != 4 || len(list.Entries()) != 1 || len(l.Receivers) != 2 || len(problems) != 0 {
 		t.Errorf("%d rules, %d entries, %d receivers, problems %v; want 4, 1, 2 and none",
-			len(set.Rules), len(list.Stats()), len(l.Receivers), problems)
+			len(set.Rules), len(list.Entries()), len(l.Receivers), problems)
 	}
 	if notes := l.NotYet(); len(notes) != 1 || !strings.Contains(notes[0], "enrich.owners") {
 		t.Errorf("NotYet() = %v, want owners", notes)

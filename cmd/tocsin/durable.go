@@ -21,6 +21,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/stages/window"
 	"github.com/tocsin-security/tocsin/store"
+	"github.com/tocsin-security/tocsin/store/documents"
 	"github.com/tocsin-security/tocsin/store/shared"
 )
 
@@ -91,7 +92,7 @@ func (d *durable) openShared(ctx context.Context, url string, windows window.Con
 		d.counts = window.NewMemory(windows)
 		d.windows = window.NewStage(d.counts)
 	} else {
-		scripts := slices.Concat(repeats.Scripts(), window.Scripts())
+		scripts := slices.Concat(repeats.Scripts(), window.Scripts(), documents.Scripts())
 		if d.shared, err = shared.Open(ctx, url, scripts, d.log); err != nil {
 			return err
 		}
@@ -99,6 +100,21 @@ func (d *durable) openShared(ctx context.Context, url string, windows window.Con
 		d.windows = window.NewStage(window.NewShared(d.shared, windows))
 	}
 	return d.registerStore(reg)
+}
+
+// versioned are documents that tell whether they have changed.
+type versioned interface {
+	pipeline.Documents
+	Version(ctx context.Context) (int64, error)
+}
+
+// documents opens the documents of a kind, of which at most limit are kept: in the store that the fleet
+// shares, or in this process's own file. Each kind is opened once.
+func (d *durable) documents(kind string, limit int) versioned {
+	if d.shared != nil {
+		return documents.New(d.shared, kind, limit)
+	}
+	return d.store.Documents(kind, limit)
 }
 
 // registerStore makes metrics of the shared store; where there is none only that none is away.

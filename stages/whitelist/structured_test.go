@@ -24,7 +24,7 @@ func TestStructuredEventsHaveOnlySourceAndHost(t *testing.T) {
 		"what holds for every event": {"{evt.dir: [<]}", false},
 	} {
 		list, problems := parse(entry(c.match))
-		if len(list.entries) != 1 {
+		if len(problems) != 0 || len(list.entries) != 1 {
 			t.Fatalf("%s: %v", sentence, problems)
 		}
 		ev := &pipeline.Event{Type: pipeline.EventJSON, Time: now.UnixNano(), Source: "login", Host: "web-1", Proc: &pipeline.Process{}}

@@ -22,7 +22,8 @@ type Kind string
 
 // Kinds of finding, the gravest first.
 const (
-	Refused     Kind = "refused"      // the configuration does not allow it, or it is not valid
+	Invalid     Kind = "invalid"      // cannot be read, and keeps the whole whitelist from being used
+	NoReason    Kind = "no-reason"    // nobody said why
 	Broad       Kind = "broad"        // covers more than anybody can have meant
 	Expired     Kind = "expired"      // no longer applies
 	NeverHolds  Kind = "never-holds"  // no event can satisfy it here
@@ -70,6 +71,6 @@ func (l *Level) UnmarshalText(b []byte) error {
 
 // levels are how grave the kinds are.
 var levels = map[Kind]Level{
-	Refused: Error, Broad: Error, Expired: Warning, NeverHolds: Warning, UnknownRule: Warning, Shadowed: Warning,
+	Invalid: Error, NoReason: Error, Broad: Error, Expired: Warning, NeverHolds: Warning, UnknownRule: Warning, Shadowed: Warning,
 	Expiring: Warning, Unused: Warning, Overlapping: Info, NoOwner: Info,
 }

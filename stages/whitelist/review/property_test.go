@@ -183,7 +183,7 @@ func twoEntries(t rapid.TB, set *rules.Set, earlier, later string) (both, first,
 		return fmt.Sprintf("- id: %s\n  reason: r\n  owner: o\n  approver: a\n  rules: [Read]\n  match: '%s'\n", id, match)
 	}
 	parse := func(text string) *whitelist.List {
-		l, problems := whitelist.Parse([]rules.Source{{Name: "w.yaml", Data: []byte(text)}}, set, now)
+		l, problems := whitelist.Parse(whitelist.Config{}, []rules.Source{{Name: "w.yaml", Data: []byte(text)}}, set, now)
 		if err := rules.Err(problems); err != nil {
 			t.Fatalf("%v\n%s", err, text)
 		}

@@ -26,7 +26,7 @@ const maxNamed = 5
 
 // Review looks at the entries of list, which are for the rules of set. problems are those found on loading.
 func Review(list *whitelist.List, set *rules.Set, problems []rules.Problem, opts Options) *Report {
-	r := reviewer{opts: opts, usage: map[string]pipeline.EntryUsage{}}
+	r := reviewer{opts: opts, usage: map[string]pipeline.EntryUsage{}, invalid: map[string]bool{}}
 	report := &Report{At: opts.Now, Findings: []Finding{}, Quiet: []Quiet{}}
 	if opts.Usage != nil {
 		report.UsageAt = &opts.Usage.At
@@ -35,10 +35,12 @@ func Review(list *whitelist.List, set *rules.Set, problems []rules.Problem, opts
 		}
 		report.Quiet = quiet(opts.Usage)
 	}
-	r.refused(problems)
+	r.told(problems)
 	subjects := r.subjects(list, set)
 	for _, s := range subjects {
-		r.single(s)
+		if !r.invalid[s.ID] || s.State(opts.Now) != pipeline.EntryRefused { // of what cannot be read nothing more is known
+			r.single(s)
+		}
 	}
 	r.pairs(subjects)
 	report.Entries = len(list.Entries())
@@ -50,6 +52,7 @@ func Review(list *whitelist.List, set *rules.Set, problems []rules.Problem, opts
 type reviewer struct {
 	opts     Options
 	usage    map[string]pipeline.EntryUsage
+	invalid  map[string]bool // ids of entries that cannot be read
 	findings []Finding
 }
 
@@ -81,18 +84,11 @@ func (r *reviewer) add(e *whitelist.Entry, kind Kind, format string, args ...any
 	return &r.findings[len(r.findings)-1]
 }
 
-// refused takes over what makes a whitelist invalid: that an entry is there at all is no reason to believe that
-// it applies. What loading only warns about is found again here.
-func (r *reviewer) refused(problems []rules.Problem) {
+// told takes over what only loading can tell. What an entry itself says is found again by single.
+func (r *reviewer) told(problems []rules.Problem) {
 	for _, p := range problems {
-		if !strings.HasPrefix(string(p.Code), "WHITELIST_") {
-			continue
-		}
-		kind := Refused
-		switch {
-		case p.Code == whitelist.UnknownRule:
-			kind = UnknownRule
-		case p.Severity != rules.Error:
+		kind, ok := toldKinds[p.Code]
+		if !ok {
 			continue
 		}
 		at := syntax.Pos{File: p.File, Line: p.Line, Col: p.Col}
@@ -101,8 +97,13 @@ func (r *reviewer) refused(problems []rules.Problem) {
 			message += " (" + p.Hint + ")"
 		}
 		r.findings = append(r.findings, Finding{Entry: p.Item, Place: at.String(), Kind: kind, Level: levels[kind], Message: message})
+		if kind == Invalid {
+			r.invalid[p.Item] = true
+		}
 	}
 }
+
+var toldKinds = map[rules.Code]Kind{whitelist.Invalid: Invalid, whitelist.NoReason: NoReason, whitelist.UnknownRule: UnknownRule}
 
 // single looks at one entry by itself.
 func (r *reviewer) single(s *subject) {
@@ -171,7 +172,7 @@ func (r *reviewer) sorted(list *whitelist.List) []Finding {
 	return r.findings
 }
 
-var kinds = []Kind{Refused, Broad, Expired, NeverHolds, UnknownRule, Shadowed, Expiring, Unused, Overlapping, NoOwner}
+var kinds = []Kind{Invalid, NoReason, Broad, Expired, NeverHolds, UnknownRule, Shadowed, Expiring, Unused, Overlapping, NoOwner}
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
