@@ -1,7 +1,10 @@
 package review
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
+	"strconv"
 
 	"github.com/tocsin-security/tocsin/filter/field"
 	"github.com/tocsin-security/tocsin/filter/syntax"
@@ -69,6 +72,41 @@ func (b *book) group(k kind, kids []syntax.Node, neg bool) *formula {
 		}
 	}
 	return f
+}
+
+// keys are the fields that f asks about, other than the kind of the event, sorted.
+func (f *formula) keys() []string {
+	keys := map[string]bool{}
+	f.each(func(a *atom) {
+		if a.check == nil || !isType(a.check.Left) {
+			keys[a.key] = true
+		}
+	})
+	return slices.Sorted(maps.Keys(keys))
+}
+
+// shares reports whether two sorted lists have something in common.
+func shares(a, b []string) bool {
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0] == b[0]:
+			return true
+		case a[0] < b[0]:
+			a = a[1:]
+		default:
+			b = b[1:]
+		}
+	}
+	return false
+}
+
+func (f *formula) each(visit func(*atom)) {
+	if f.kind == leaf {
+		visit(f.leaf)
+	}
+	for _, k := range f.kids {
+		k.each(visit)
+	}
 }
 
 // book keeps the atoms of all entries, each once.
@@ -153,6 +191,9 @@ func shapeOf(op syntax.Op, text string, t field.Type) (shape, bool) {
 	case t == field.Net && exact:
 		p, err := netip.ParsePrefix(text)
 		return shape{net: p.Masked(), value: p.Addr().String(), wide: !p.IsSingleIP()}, err == nil && !p.Addr().Is4In6()
+	case exact && t.IsNumber():
+		n, err := strconv.ParseInt(text, 10, 64)
+		return literal(strconv.FormatInt(n, 10)), err == nil && n >= 0 // others are written in several ways
 	case exact:
 		return literal(text), true
 	case t != field.String && t != field.Buffer:

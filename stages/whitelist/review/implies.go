@@ -107,14 +107,15 @@ func (b *book) atomImplies(p, q *atom) bool {
 	return true
 }
 
-// satisfies reports whether every value of s satisfies q.
+// satisfies reports whether every value of s satisfies q. Of a single value it is known where q's shapes are: then
+// the engine need not be asked.
 func (b *book) satisfies(s shape, q *atom) bool {
 	for _, t := range q.shapes {
 		if s.within(t) {
 			return true
 		}
 	}
-	if s.wide {
+	if s.wide || q.shapes != nil {
 		return false
 	}
 	holds, known := b.oracle.holds(q, s.value)
@@ -128,12 +129,40 @@ func (b *book) excludes(p, q *atom) bool {
 		return false
 	}
 	for _, s := range p.shapes {
-		if s.wide {
+		if s.wide || isType(q.check.Left) { // a kind of event has several names
 			return false
 		}
-		if holds, known := b.oracle.holds(q, s.value); holds || !known {
+		if q.shapes != nil {
+			if b.satisfies(s, q) {
+				return false
+			}
+		} else if holds, known := b.oracle.holds(q, s.value); holds || !known {
 			return false
 		}
 	}
 	return true
+}
+
+// contradict reports whether no event is known to satisfy both: something that one demands excludes something that
+// the other does. False may mean that it is not known.
+func (b *book) contradict(f, g *formula) bool {
+	for _, l := range f.demands() {
+		for _, m := range g.demands() {
+			switch {
+			case l.kind != leaf || m.kind != leaf || l.leaf.key != m.leaf.key:
+			case !l.neg && !m.neg && (b.excludes(l.leaf, m.leaf) || b.excludes(m.leaf, l.leaf)),
+				l.neg != m.neg && l.leaf == m.leaf:
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// demands are the parts of which each has to hold.
+func (f *formula) demands() []*formula {
+	if f.kind == all {
+		return f.kids
+	}
+	return []*formula{f}
 }

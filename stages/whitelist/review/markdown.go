@@ -19,6 +19,9 @@ func (r *Report) Markdown(out io.Writer) error {
 	} else {
 		fmt.Fprintf(&b, "Usage as of %s.\n", moment(*r.UsageAt))
 	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(&b, "\n%s\n", n)
+	}
 	if len(r.Findings) > 0 {
 		fmt.Fprint(&b, "\n### Findings\n\n")
 	}
@@ -29,7 +32,7 @@ func (r *Report) Markdown(out io.Writer) error {
 		fmt.Fprint(&b, "\n### Kept quiet\n\n")
 	}
 	for _, q := range r.Quiet {
-		fmt.Fprintf(&b, "- %s by %s: %d times, last %s", code(q.Rule), code(q.entry()), q.Hits, moment(q.Last))
+		fmt.Fprintf(&b, "- %s by %s: %s, last %s", code(q.Rule), code(q.entry()), plural(int(q.Hits), "time"), moment(q.Last))
 		if len(q.Hosts) > 0 {
 			fmt.Fprintf(&b, " on %s", code(hosts(q.Hosts)))
 		}

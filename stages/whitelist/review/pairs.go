@@ -8,37 +8,37 @@ import (
 	"time"
 
 	"github.com/tocsin-security/tocsin/filter"
+	"github.com/tocsin-security/tocsin/filter/syntax"
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// maxPairs bounds how many pairs of entries are looked at with the engine: some seconds.
-const maxPairs = 200_000
+// maxSearches bounds for how many pairs of entries an event is looked for: a few seconds.
+const maxSearches = 20_000
 
-// pairs compares every entry with those before it.
-func (r *reviewer) pairs(subjects []*subject) {
+// pairs compares every entry with those before it. It reports whether it came to the end.
+func (r *reviewer) pairs(subjects []*subject) (whole bool) {
 	p := pairing{reviewer: r, book: newBook(), compiled: map[int]*filter.Condition{}, calendar: map[int][]bool{}}
 	p.compile(subjects)
-	looked := 0
-	for i, later := range subjects {
+	var useful []*subject // those that do something that none before does
+	for _, later := range subjects {
 		if !p.usable(later) {
 			continue
 		}
-		if by := p.shadow(subjects[:i], later); by != nil {
+		if by := p.shadow(useful, later); by != nil {
 			f := r.add(later.Entry, Shadowed, "entry %q, which comes first, covers all that it does, for as long: remove one of them", by.ID)
 			f.Others = []string{by.ID}
 			continue // that both are for the same is clear
 		}
 		var others []*overlap
-		for _, earlier := range subjects[:i] {
-			if looked++; looked > maxPairs {
-				return
-			}
+		for _, earlier := range useful {
 			if o := p.overlap(earlier, later); o != nil {
 				others = append(others, o)
 			}
 		}
 		p.tell(later, others)
+		useful = append(useful, later)
 	}
+	return p.searches <= maxSearches
 }
 
 // pairing compares entries. What it asks twice it asks the engine once.
@@ -48,6 +48,7 @@ type pairing struct {
 	evaluator *filter.Evaluator
 	compiled  map[int]*filter.Condition // by the entry's index, for events made of fields
 	calendar  map[int][]bool            // when entries with a schedule are in force
+	searches  int                       // for events that two entries cover
 }
 
 // compile puts all conditions into one program.
@@ -59,6 +60,7 @@ func (p *pairing) compile(subjects []*subject) {
 		}
 		if condition, err := program.Compile(s.Match()); err == nil { // else it was refused, which has been said
 			s.formula, p.compiled[s.index] = p.book.read(s.Match(), false), condition
+			s.keys = s.formula.keys()
 		}
 	}
 	p.evaluator = filter.NewEvaluator(program)
@@ -66,13 +68,14 @@ func (p *pairing) compile(subjects []*subject) {
 
 // usable leaves out what applies to nothing: it covers nothing twice.
 func (p *pairing) usable(s *subject) bool {
-	return s.formula != nil && len(s.rules) > 0 && s.Blind() == "" && s.State(p.opts.Now) != pipeline.EntryExpired && s.State(p.opts.Now) != pipeline.EntryRefused
+	state := s.State(p.opts.Now)
+	return s.formula != nil && len(s.rules) > 0 && s.Blind() == "" && state != pipeline.EntryExpired && state != pipeline.EntryRefused
 }
 
 // shadow finds an entry among those before that covers everything that later does, nil when none is known.
 func (p *pairing) shadow(before []*subject, later *subject) *subject {
 	for _, s := range before {
-		if p.usable(s) && contains(s.rules, later.rules) && s.AlwaysWith(later.Entry) && outlives(s, later) &&
+		if contains(s.rules, later.rules) && s.AlwaysWith(later.Entry) && outlives(s, later) &&
 			(s.Structured() || !later.Structured()) && p.book.implies(later.formula, s.formula) {
 			return s
 		}
@@ -82,6 +85,11 @@ func (p *pairing) shadow(before []*subject, later *subject) *subject {
 
 func outlives(s, later *subject) bool {
 	return s.Expires.IsZero() || !later.Expires.IsZero() && !later.Expires.After(s.Expires)
+}
+
+// common are the names that are in both.
+func common(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(name string) bool { return !slices.Contains(b, name) })
 }
 
 // contains reports whether every name of some is among those of many; both are in one order.
@@ -101,13 +109,17 @@ type overlap struct {
 	event map[string]string
 }
 
-// overlap proves that two entries cover one event for the same rule at one time, or returns nil.
+// overlap proves that two entries cover one event for the same rule at one time, or returns nil. Entries that ask
+// about no field in common are left out: chance may bring any two of those together.
 func (p *pairing) overlap(a, b *subject) *overlap {
-	if !p.usable(a) {
+	if !shares(a.keys, b.keys) || p.book.contradict(a.formula, b.formula) {
 		return nil
 	}
-	common := slices.DeleteFunc(slices.Clone(a.rules), func(name string) bool { return !slices.Contains(b.rules, name) })
-	if len(common) == 0 {
+	both := common(a.rules, b.rules)
+	if len(both) == 0 {
+		return nil
+	}
+	if p.searches++; p.searches > maxSearches {
 		return nil
 	}
 	w := witness{book: p.book, evaluator: p.evaluator}
@@ -115,7 +127,7 @@ func (p *pairing) overlap(a, b *subject) *overlap {
 	if event == nil || !p.meet(a, b) {
 		return nil
 	}
-	return &overlap{a, common, event}
+	return &overlap{a, both, event}
 }
 
 // The times at which schedules are compared: every quarter of an hour for the next five weeks. Entries that
@@ -198,7 +210,7 @@ func list(named []string, count int) string {
 func fieldsText(event map[string]string) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(event)) {
-		parts = append(parts, fmt.Sprintf("%s=%s", name, event[name]))
+		parts = append(parts, name+"="+syntax.Quote(event[name]))
 	}
 	return strings.Join(parts, " ")
 }

@@ -17,7 +17,8 @@ type Report struct {
 	UsageAt    *time.Time `json:"usage_at,omitempty"`    // when it was taken
 	UsageError string     `json:"usage_error,omitempty"` // why there is none: then no entry is said to be unused
 	Findings   []Finding  `json:"findings"`
-	Quiet      []Quiet    `json:"quiet"` // what was kept quiet, the most first
+	Notes      []string   `json:"notes,omitempty"` // what was not looked at
+	Quiet      []Quiet    `json:"quiet"`           // what was kept quiet, the most first
 }
 
 // Quiet is what one entry kept quiet of one rule.

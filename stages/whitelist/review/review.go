@@ -42,7 +42,9 @@ func Review(list *whitelist.List, set *rules.Set, problems []rules.Problem, opts
 			r.single(s)
 		}
 	}
-	r.pairs(subjects)
+	if !r.pairs(subjects) {
+		report.Notes = append(report.Notes, "there are too many entries for the same rules to compare all of them: not every overlap is told")
+	}
 	report.Entries = len(list.Entries())
 	report.Findings = append(report.Findings, r.sorted(list)...)
 	return report
@@ -62,6 +64,7 @@ type subject struct {
 	index   int // in the order of the files
 	rules   []string
 	formula *formula // nil: it asks for more than the language of rules can say
+	keys    []string // of formula
 }
 
 // subjects are the entries that apply to something.

@@ -17,6 +17,9 @@ func (r *Report) Text(out io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "whitelist of %s: %s\n", line(r.Config), r.summary())
 	fmt.Fprintln(&b, r.usageLine())
+	for _, n := range r.Notes {
+		fmt.Fprintln(&b, "note: "+n)
+	}
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0) // neither it nor a strings.Builder fails
 	if len(r.Findings) > 0 {
 		fmt.Fprintln(w, "\nLEVEL\tFINDING\tENTRY\tPLACE\tWHAT")

@@ -131,7 +131,7 @@ func (r *reader) what() {
 		}
 		r.telling = true
 		p := generalise(value)
-		switch dir := path.Dir(path.Clean(value)); {
+		switch dir := value[:strings.LastIndexByte(value, '/')]; {
 		case strings.Contains(value, "\uFFFD"):
 			r.add(name, value)
 		case !r.exact && depth(dir) >= minDepth:
@@ -154,7 +154,7 @@ func (r *reader) what() {
 const minDepth = 2
 
 func depth(dir string) int {
-	return len(strings.FieldsFunc(dir, func(c rune) bool { return c == '/' }))
+	return len(strings.FieldsFunc(path.Clean("/"+dir), func(c rune) bool { return c == '/' }))
 }
 
 // connection asks for the address and the port of a server; of a client only for the address, since its port is
