@@ -22,10 +22,11 @@ func newWhitelistCommand(logger func() (*slog.Logger, error)) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "whitelist",
 		Short: "Review the exceptions there are, or suggest one for an alert",
-		Args:  cobra.NoArgs,
+		Args:  cobra.NoArgs, // what is no command below is an error
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newWhitelistReviewCommand(), newWhitelistSuggestCommand(logger))
-	return cmd
+	return withExitCodes(cmd)
 }
 
 // reviewFlags are the flags of tocsin whitelist review.
