@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"stages/enrich":            {"pipeline"},
 	"stages/match":             {"pipeline", "filter/...", "rules"},
 	"stages/whitelist":         {"pipeline", "filter/...", "rules"},
+	"stages/whitelist/account": {"pipeline"},
 	"stages/whitelist/review":  {"pipeline", "filter/...", "rules", "stages/whitelist", "templates"},
 	"stages/whitelist/suggest": {"pipeline", "filter/...", "rules", "stages/whitelist"},
 	"stages/window/...":        {"pipeline", "stages/window/...", "store/shared"},

@@ -4,13 +4,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/tocsin-security/tocsin/api"
 	"github.com/tocsin-security/tocsin/configs"
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/rules"
@@ -49,8 +46,8 @@ func newWhitelistReviewCommand() *cobra.Command {
 		Long: "review looks at every entry of the configuration's whitelist: expired or soon so, not hit for long, too\n" +
 			"broad, without effect since an earlier entry does it all, for the same events as another, for rules that\n" +
 			"do not exist, without owner. How often entries were hit it asks the tocsin that runs, at the\n" +
-			"configuration's http.listen; --usage names another address, or a file with its answer. Without an answer\n" +
-			"no entry is said to be unused.\n\n" +
+			"configuration's http.listen, and where none runs its store; --usage names another address, or a file with its\n" +
+			"answer. Without an answer no entry is said to be unused.\n\n" +
 			"It exits with 0 when there is nothing to do, 1 when there is a finding of the level of --fail-on or above,\n" +
 			"2 when the configuration or its rules cannot be read.",
 		Args: cobra.NoArgs,
@@ -58,7 +55,7 @@ func newWhitelistReviewCommand() *cobra.Command {
 	}
 	configFlag(cmd, &flags.config)
 	f := cmd.Flags()
-	f.StringVar(&flags.usage, "usage", "", "where to ask how often entries were hit: http(s)://[TOKEN@]host:port, a file with the answer, or none (default: http.listen of the configuration)")
+	f.StringVar(&flags.usage, "usage", "", "where to ask how often entries were hit: http(s)://[TOKEN@]host:port, a file with the answer, or none (default: the configuration's http.listen, or its store)")
 	f.StringVar(&flags.unused, "unused", "30d", "how long an entry that is needed may go without a hit; 0 turns the finding off")
 	f.StringVar(&flags.expiring, "expiring", "14d", "how long before its expiry an entry is told; 0 turns the finding off")
 	f.StringVar(&flags.output, "output", "text", "text, json, or markdown for a ticket")
@@ -93,7 +90,7 @@ func reviewWhitelist(cmd *cobra.Command, flags reviewFlags) error {
 	if err := rules.Err(set.Problems); err != nil { // what is wrong with the whitelist is what this is about
 		return fmt.Errorf("the rules cannot be used, so nothing can be said about exceptions to them:\n%w", err)
 	}
-	from, usage, usageErr := readUsage(cmd, flags.usage, cfg)
+	from, usage, usageErr := readUsage(cmd.Context(), flags.usage, cfg, list)
 	opts.Usage = usage
 	report := review.Review(list, set, problems, opts)
 	report.Config, report.UsageFrom = cfg.Name, from
@@ -141,35 +138,4 @@ func readDay(s string) (time.Time, error) {
 		}
 	}
 	return time.Time{}, fmt.Errorf("%q is neither a day such as 2030-01-01 nor a time such as 2030-01-01T02:00:00Z", s)
-}
-
-// readUsage gets the account, and says where from. The error says why there is none.
-func readUsage(cmd *cobra.Command, from string, cfg *configs.Loaded) (string, *pipeline.WhitelistUsage, error) {
-	switch {
-	case from == "none":
-		return "", nil, fmt.Errorf("--usage none was asked for")
-	case from == "":
-		client, err := api.NewOwnUsageClient(cfg.HTTP)
-		if err != nil {
-			return "", nil, err
-		}
-		usage, err := client.Usage(cmd.Context())
-		return client.Address(), usage, err
-	case strings.Contains(from, "://"):
-		client, err := api.NewUsageClient(from)
-		if err != nil {
-			return "", nil, fmt.Errorf("--usage: %w", err)
-		}
-		usage, err := client.Usage(cmd.Context())
-		return client.Address(), usage, err
-	}
-	body, err := os.ReadFile(from)
-	if err != nil {
-		return from, nil, fmt.Errorf("--usage: %w", err)
-	}
-	usage, err := api.ReadUsage(body)
-	if err != nil {
-		return from, nil, fmt.Errorf("--usage: %s: %w", from, err)
-	}
-	return from, usage, nil
 }

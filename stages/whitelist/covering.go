@@ -12,7 +12,7 @@ import (
 type covering struct {
 	entries    []*Entry // for the kernel's events, in the order of the files
 	index      *filter.Index
-	structured []*Entry // for structured events, likewise
+	structured memberIndex // for structured events, likewise
 }
 
 // coverings makes what covers each rule. Rules that are covered by the same entries share it.
@@ -35,7 +35,7 @@ func (c *coverings) of(rule string, tags []string) *covering {
 			found.entries = append(found.entries, e)
 		}
 		if e.forStructured() {
-			found.structured = append(found.structured, e)
+			found.structured.add(e)
 		}
 	}
 	if before := c.shared[string(key)]; before != nil {
@@ -57,7 +57,7 @@ func (c *covering) find(ev *pipeline.Event, evaluator *filter.Evaluator) *Entry 
 	at := ev.At()
 	if ev.Type == pipeline.EventJSON {
 		evaluator.Reset(ev)
-		for _, e := range c.structured {
+		for _, e := range c.structured.candidates(ev.Extra) {
 			if e.membersHold(ev) && (e.condition == nil || evaluator.Match(e.condition)) && e.inForce(at) {
 				return e
 			}

@@ -67,19 +67,29 @@ func (m *member) narrows() bool {
 
 // holds reports whether the payload has one of the values there. A list has a value that one of its elements is.
 func (m *member) holds(members map[string]any) bool {
-	v := m.path.In(members)
-	if list, ok := v.([]any); ok {
-		return slices.ContainsFunc(list, m.is)
-	}
-	return m.is(v)
+	return slices.ContainsFunc(texts(m.path.In(members)), m.has)
 }
 
-func (m *member) is(v any) bool {
-	switch v.(type) {
-	case nil, map[string]any, []any:
-		return false
+// texts is a value as it is compared: text, numbers and bools as they print, of a list those of its elements.
+// Nothing, and an object, has none.
+func texts(v any) []string {
+	switch v := v.(type) {
+	case nil, map[string]any:
+		return nil
+	case []any:
+		var all []string
+		for _, element := range v {
+			if _, nested := element.([]any); !nested {
+				all = append(all, texts(element)...)
+			}
+		}
+		return all
+	default:
+		return []string{payload.Text(v)}
 	}
-	text := payload.Text(v)
+}
+
+func (m *member) has(text string) bool {
 	if slices.Contains(m.exact, text) || slices.ContainsFunc(m.globs, func(g string) bool { return field.Glob(g, text) }) {
 		return true
 	}

@@ -179,12 +179,3 @@ func FuzzParse(f *testing.F) {
 		l.Bypass("R", backup())
 	})
 }
-
-func BenchmarkBypass(b *testing.B) {
-	l, _ := parse(entry("{proc.name: [backup], fd.name: [/etc/passwd]}"))
-	ev := backup()
-	b.ReportAllocs()
-	for b.Loop() {
-		l.Bypass("R", ev)
-	}
-}

@@ -140,7 +140,10 @@ func (r *reviewer) single(s *subject) {
 func (r *reviewer) unused(s *subject) {
 	u, ok := r.usage[s.ID]
 	now, least := r.opts.Now, r.opts.Unused
-	expired := !s.Expires.IsZero() && !now.Before(s.Expires)
+	if at := r.opts.Usage; ok && at.At.Before(now) {
+		now = at.At // what happened since nobody has told
+	}
+	expired := s.State(r.opts.Now) == pipeline.EntryExpired
 	if least <= 0 || !ok || expired || u.Since.IsZero() || now.Sub(u.Since) < least {
 		return
 	}
