@@ -34,7 +34,7 @@ type atom struct {
 	field *field.Ref
 	// many says that the field stands for several values of which one has to satisfy the comparison.
 	many bool
-	// shapes are the sets of values, of which the comparison demands one; nil: not known.
+	// shapes are the sets of values, of which the comparison demands one; nil: not known, or not pointwise.
 	shapes []shape
 	// pointwise says that every value satisfies the comparison or not, by itself: where many is set, the
 	// comparison holds if one of them does.

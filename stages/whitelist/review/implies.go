@@ -96,7 +96,7 @@ func (b *book) atomImplies(p, q *atom) bool {
 	case q.check.Op == syntax.Exists && q.check.Left.String() == p.check.Left.String(),
 		q.check.Op == syntax.Exists && p.check.Right != nil && q.check.Left.String() == p.check.Right.String():
 		return true // no comparison holds for what is null
-	case p.key != q.key || !p.pointwise || !q.pointwise || len(p.shapes) == 0:
+	case p.key != q.key || !q.pointwise || len(p.shapes) == 0:
 		return false
 	}
 	for _, s := range p.shapes {
@@ -125,7 +125,7 @@ func (b *book) satisfies(s shape, q *atom) bool {
 // excludes reports whether q cannot hold where p does: p leaves the field only single values, and none of
 // them satisfies q.
 func (b *book) excludes(p, q *atom) bool {
-	if p.key != q.key || p.many || q.many || !p.pointwise || !q.pointwise || len(p.shapes) == 0 {
+	if p.key != q.key || p.many || q.many || !q.pointwise || len(p.shapes) == 0 {
 		return false
 	}
 	for _, s := range p.shapes {
