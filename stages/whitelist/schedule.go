@@ -202,17 +202,15 @@ func minuteOf(s string) (minute int, ok bool) {
 	return t.Hour()*60 + t.Minute(), err == nil
 }
 
-// readLocation reads a time zone. Local is refused: the same entry would mean something else on every node.
+// readLocation reads a time zone: one of the IANA's, or Local, which is the node's own.
 func (i *interval) readLocation(k rules.Key) error {
 	t, err := k.Text()
 	if err != nil {
 		return err
 	}
 	name := t.String()
-	if name == "Local" || name == "" {
-		return &syntax.Error{At: t.Pos(0), Msg: "location: which zone that is differs from node to node", Hint: "name one, such as Asia/Shanghai"}
-	}
-	if i.location, err = time.LoadLocation(name); err != nil {
+	i.location, err = time.LoadLocation(name)
+	if err != nil || name == "" {
 		return &syntax.Error{At: t.Pos(0), Msg: fmt.Sprintf("location: there is no time zone %q", name), Hint: "name one of the IANA's, such as Asia/Shanghai or UTC"}
 	}
 	return nil

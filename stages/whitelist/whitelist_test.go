@@ -174,8 +174,12 @@ func FuzzParse(f *testing.F) {
 	f.Add(entry("{proc.name: [a, b*], fd.rip: 10.0.0.0/8}", "schedule: [{times: [{start_time: '02:00', end_time: '03:00'}]}]"))
 	f.Add(entry("not (proc.name = x and evt.num != val(proc.pid))", "expires: 2030-01-01"))
 	f.Add("- id: e\n---\n- match: [\n")
+	f.Add(entry("{event.user.name: [a, 'b*', 10.0.0.0/8], evt.source: login}", "schedule: {daily: ['22:00-02:00'], days: ['monday:friday'], location: Europe/Berlin}"))
+	f.Add(strings.Replace(entry("{proc.name: x}"), "[R]", "[tag:a, {tag: b}, 'R*']", 1))
 	f.Fuzz(func(t *testing.T, text string) {
 		l, _ := parse(text)
 		l.Bypass("R", backup())
+		l.Bypass("R", structured(map[string]any{"user": map[string]any{"name": []any{"a", 1, nil}}}))
+		l.Usage(now)
 	})
 }
