@@ -3,6 +3,7 @@ package review
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -124,4 +125,27 @@ func TestExpiring(t *testing.T) {
 			t.Errorf("expires %s: findings %q, want %q", expires, got, want)
 		}
 	}
+}
+
+// FuzzReview checks that no whitelist makes the review panic or contradict itself: what is shadowed does not
+// overlap, and nothing is about an entry that is not there.
+func FuzzReview(f *testing.F) {
+	f.Add(entries("match: {proc.name: [a], fd.sip: 10.0.0.0/8}", "match: 'not (proc.name = a or fd.port != 1)'"))
+	f.Add(entries("match: 'toupper(proc.name) = A and fd.name pmatch (/a, /b) or proc.name = val(proc.pname)'", "match: {event.a: [b]}"))
+	f.Add("- id: e\n- {id: e, match: [}")
+	f.Fuzz(func(t *testing.T, text string) {
+		shadowed := map[string]bool{}
+		r := fixture(t, text, nil)
+		for _, finding := range r.Findings {
+			if finding.Kind == Shadowed {
+				shadowed[finding.Place] = true
+			}
+			if finding.Kind == Overlapping && shadowed[finding.Place] {
+				t.Errorf("shadowed and overlapping: %+v", finding)
+			}
+		}
+		if err := r.Markdown(io.Discard); err != nil {
+			t.Fatal(err)
+		}
+	})
 }

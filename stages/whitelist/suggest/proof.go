@@ -28,17 +28,18 @@ func (e *Entry) listAt(set *rules.Set, now time.Time) (*whitelist.List, error) {
 }
 
 // prove asks the whitelist itself, with the entry in it, about an event that is made of the alert's fields. It
-// returns why that does not show that the entry covers the alert, or "".
-func prove(e *Entry, a *pipeline.Alert) string {
+// returns why that does not show that the entry covers the alert, or "". It is an error when the entry would not be
+// accepted.
+func prove(e *Entry, a *pipeline.Alert) (string, error) {
 	cfg := rules.DefaultConfig()
 	cfg.Given = true
 	set, err := rules.Parse(cfg, nil)
 	if err != nil {
-		return err.Error()
+		return "", err
 	}
 	list, err := e.listAt(set, a.Time)
 	if err != nil {
-		return err.Error()
+		return "", err
 	}
 	fields := field.Given{}
 	for name, value := range a.OutputFields {
@@ -56,10 +57,10 @@ func prove(e *Entry, a *pipeline.Alert) string {
 	}
 	for _, ev.Type = range types {
 		if _, ok := list.Bypass(e.Rule, ev); ok {
-			return ""
+			return "", nil
 		}
 	}
-	return "asked about an event with the alert's fields, the entry does not apply"
+	return "asked about an event with the alert's fields, the entry does not apply", nil
 }
 
 // structured reports whether the entry is about a structured event.

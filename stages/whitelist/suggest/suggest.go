@@ -43,6 +43,9 @@ func For(a *pipeline.Alert, opts Options) (*Entry, error) {
 	if a.Rule == "" {
 		return nil, errors.New("the alert has no rule: one of tocsin's or Falco's JSON alerts is needed")
 	}
+	if a.Time.IsZero() {
+		return nil, errors.New("the alert has no time")
+	}
 	e := &Entry{ID: opts.ID, Rule: a.Rule, Owner: opts.Owner, Expires: opts.Expires, of: a.Time}
 	r := reader{fields: a.OutputFields, entry: e, exact: opts.Exact}
 	r.read()
@@ -56,7 +59,10 @@ func For(a *pipeline.Alert, opts Options) (*Entry, error) {
 	if e.ID == "" {
 		e.ID = slug(a.Rule + " " + r.program)
 	}
-	e.Proof = prove(e, a)
+	var err error
+	if e.Proof, err = prove(e, a); err != nil {
+		return nil, err
+	}
 	return e, nil
 }
 

@@ -184,6 +184,32 @@ func TestGeneralise(t *testing.T) {
 	}
 }
 
+// FuzzFor checks that whatever is said to be an alert's fields, there is an error or one entry that is accepted
+// once it has a reason.
+func FuzzFor(f *testing.F) {
+	f.Add("R", `{"proc.exepath": "/a", "fd.name": "/x/y/z", "container.id": "host"}`)
+	f.Add("tag:x*", `{"event.a.b": "c", "event.a[0]": "d", "event.x\n- id: y": "z", "event.": true}`)
+	f.Add("", `{"proc.name": null, "fd.rip": "10.0.0.1", "fd.rport": 99999}`)
+	f.Add("R", `{"proc.name": "x", "fd.name": "::1:80->::1:99999999", "fd.sip": "fe80::1%eth0", "fd.sport": "http"}`)
+	f.Fuzz(func(t *testing.T, rule, fields string) {
+		a := alert(rule, nil)
+		if json.Unmarshal([]byte(fields), &a.OutputFields) != nil {
+			return
+		}
+		e, err := For(a, Options{Expires: expires})
+		if (e == nil) == (err == nil) {
+			t.Fatalf("For = %v, %v", e, err)
+		}
+		if err != nil {
+			return
+		}
+		list, problems := parse(t, strings.Replace(e.YAML(), `reason: ""`, "reason: because", 1))
+		if err := rules.Err(problems); err != nil || len(list.Entries()) != 1 {
+			t.Fatalf("%v in\n%s", err, e.YAML())
+		}
+	})
+}
+
 // TestGolden holds an entry as it is printed. UPDATE=1 writes it.
 func TestGolden(t *testing.T) {
 	e, err := For(alert("Shadow file read", pipeline.Fields{"container.image.repository": "shop/web", "k8s.ns.name": "shop", "evt.type": "openat",

@@ -7,8 +7,11 @@ import (
 	"net/netip"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/tocsin-security/tocsin/filter/payload"
+	"github.com/tocsin-security/tocsin/filter/syntax"
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
@@ -161,21 +164,18 @@ func depth(dir string) int {
 // another one each time, and for the port that it came to.
 func (r *reader) connection() bool {
 	client, server, named := ends(r.text("fd.name"))
-	remote, err := netip.ParseAddr(r.text("fd.rip"))
+	remote, hasRemote := r.address("fd.rip")
+	_, hasServer := r.address("fd.sip")
 	switch {
-	case err == nil && named && remote.Unmap() == client.Addr().Unmap() && r.text("fd.rport") == fmt.Sprint(client.Port()):
+	case hasRemote && named && remote == client.Addr().Unmap() && r.text("fd.rport") == fmt.Sprint(client.Port()):
 		r.add("fd.rip", r.text("fd.rip"))
 		r.add("fd.sport", fmt.Sprint(server.Port()))
-	case err == nil:
+	case hasRemote:
 		r.add("fd.rip", r.text("fd.rip"))
-		if port := r.text("fd.rport"); port != "" {
-			r.add("fd.rport", port)
-		}
-	case r.text("fd.sip") != "":
+		r.port("fd.rport")
+	case hasServer:
 		r.add("fd.sip", r.text("fd.sip"))
-		if port := r.text("fd.sport"); port != "" {
-			r.add("fd.sport", port)
-		}
+		r.port("fd.sport")
 	case named:
 		r.add("fd.sip", server.Addr().String())
 		r.add("fd.sport", fmt.Sprint(server.Port()))
@@ -184,6 +184,17 @@ func (r *reader) connection() bool {
 	}
 	r.telling = true
 	return true
+}
+
+func (r *reader) address(name string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(r.text(name))
+	return a.Unmap(), err == nil && a.Zone() == ""
+}
+
+func (r *reader) port(name string) {
+	if p, err := strconv.ParseUint(r.text(name), 10, 16); err == nil {
+		r.add(name, strconv.FormatUint(p, 10))
+	}
 }
 
 // ends reads client:port->server:port, in which an IPv6 address has no brackets.
@@ -200,14 +211,8 @@ func end(s string) (netip.AddrPort, bool) {
 		return netip.AddrPort{}, false
 	}
 	a, err := netip.ParseAddr(strings.Trim(s[:colon], "[]"))
-	if err != nil {
-		return netip.AddrPort{}, false
-	}
-	p, err := netip.ParseAddrPort(netip.AddrPortFrom(a, 0).Addr().String() + s[colon:])
-	if a.Is6() {
-		p, err = netip.ParseAddrPort("[" + a.String() + "]" + s[colon:])
-	}
-	return p, err == nil
+	port, portErr := strconv.ParseUint(s[colon+1:], 10, 16)
+	return netip.AddrPortFrom(a, uint16(port)), err == nil && portErr == nil && a.Zone() == ""
 }
 
 // members asks for the members of a structured event that the rule's output names: texts and bools, numbers being
@@ -215,6 +220,10 @@ func end(s string) (netip.AddrPort, bool) {
 func (r *reader) members() bool {
 	for _, name := range slices.Sorted(maps.Keys(r.fields)) {
 		if !strings.HasPrefix(name, "event.") {
+			continue
+		}
+		if _, err := payload.ParsePath(syntax.FixedText(name, syntax.Pos{}), nil); err != nil {
+			r.entry.note("%q is no path of a member: it is left out", name)
 			continue
 		}
 		switch v := r.fields[name].(type) {
