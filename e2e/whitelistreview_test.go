@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tocsin-security/tocsin/store/shared/redistest"
 )
 
 const readRules = `
@@ -51,15 +53,25 @@ func markedFiles(t *testing.T) (dir string, files [3]string) {
 // What an entry keeps quiet is in the review, of a tocsin that runs and of one that has ended.
 func TestReviewShowsWhatWasKeptQuiet(t *testing.T) {
 	needRoot(t)
+	t.Run("embedded", func(t *testing.T) {
+		l := newLayout(t, readRules)
+		reviewed(t, l, "", filepath.Join(l.dir, "data", "tocsin.db"))
+	})
+	t.Run("Redis", func(t *testing.T) {
+		reviewed(t, newLayout(t, readRules), "store: "+redistest.Start(t).URL(), "the shared store")
+	})
+}
+
+// reviewed reviews a tocsin with a store while it runs and after its end, when the account is from left.
+func reviewed(t *testing.T, l layout, store, left string) {
 	_, files := markedFiles(t)
-	l := newLayout(t, readRules)
 	must(t, os.WriteFile(filepath.Join(l.dir, "whitelist.yaml"), []byte(`
 - {id: cache, reason: test, owner: o, approver: a, rules: [Marked file], match: {fd.name: ["*/cache/*"]}}
 - {id: idle, reason: test, owner: o, approver: a, rules: [Marked file], match: {proc.name: [never-there]}}
 `), 0o644))
 	addr := freeAddr(t)
 	file := filepath.Join(l.dir, "tocsin.yaml")
-	must(t, os.WriteFile(file, []byte(strings.ReplaceAll(l.config("0s", "stdout_configs: [{format: json}]"), "{http}", addr)), 0o644))
+	must(t, os.WriteFile(file, []byte(strings.ReplaceAll(l.config("0s", "stdout_configs: [{format: json}]", store), "{http}", addr)), 0o644))
 	p := launch(t, "run", "--config", file)
 	p.base = "http://" + addr
 	p.waitReady(t)
@@ -87,7 +99,7 @@ func TestReviewShowsWhatWasKeptQuiet(t *testing.T) {
 	}
 	eventually(t, "the review of what runs shows two hits", func() error { return review("http://" + addr) })
 	p.stop(t)
-	must(t, review(filepath.Join(l.dir, "data", "tocsin.db")))
+	must(t, review(left))
 }
 
 // An entry that was suggested for an alert, with a reason, is accepted and keeps quiet what its replay said.
