@@ -38,6 +38,9 @@ func (e extended) Wants(string, string, *pipeline.Event) bool { return false }
 func whatIf(cmd *cobra.Command, entry *suggest.Entry, alert *pipeline.Alert, flags suggestFlags, log *slog.Logger) error {
 	var runs [2][]pipeline.Alert // without the entry, with it
 	for i := range runs {
+		if i == 1 {
+			log = slog.New(slog.DiscardHandler) // everything has been said
+		}
 		p, err := newPlan(options{config: flags.config, output: "json"}, nil, io.Discard, log)
 		if err != nil {
 			return err
