@@ -93,9 +93,11 @@ func TestAnEntryThatExpiresIsSaid(t *testing.T) {
 type away struct {
 	pipeline.Documents
 	back bool
+	gets int
 }
 
 func (a *away) Get(ctx context.Context, keys ...string) ([]pipeline.Document, error) {
+	a.gets++
 	if !a.back {
 		return nil, errors.New("away")
 	}
@@ -118,6 +120,11 @@ func TestAnAccountBeginsWhenItsStoreIsBack(t *testing.T) {
 	docs.back = true
 	now := time.Now()
 	w.look(t.Context(), now)
+	known := docs.gets
+	w.look(t.Context(), now.Add(coveredPause))
+	if docs.gets != known {
+		t.Error("the store is asked although nothing has changed")
+	}
 	usage, err := account.New(docs, log).Usage(t.Context(), list.Usage(now), nil, now)
 	if err != nil {
 		t.Fatal(err)

@@ -36,8 +36,11 @@ func TestHitsAreCounted(t *testing.T) {
 	if n := hits(t, l, 5, 0, 7, 14, 15, 16); n != 2 {
 		t.Errorf("%d samples in eleven seconds, want 2: one in ten", n)
 	}
+	if n := hits(t, l, 1); n != 1 {
+		t.Errorf("%d samples after the clock was set back, want 1", n)
+	}
 	l.Bypass("Other", backup())
-	want := &pipeline.Covered{Entry: "e", Alert: "sample 12:00:15", Host: "h", Hits: 6, First: now, Last: now.Add(16 * time.Second)}
+	want := &pipeline.Covered{Entry: "e", Alert: "sample 12:00:01", Host: "h", Hits: 7, First: now, Last: now.Add(16 * time.Second)}
 	changes := l.Counts().Changes("h")
 	if len(changes) != 1 || changes[0].Rule != "R" || changes[0].ID == "" || changes[0].ID == want.Alert {
 		t.Fatalf("Changes = %+v, want one of rule R with an id of its own", changes)
@@ -53,11 +56,11 @@ func TestHitsAreCounted(t *testing.T) {
 	}
 	hits(t, l, 17)
 	again := l.Counts().Changes("h")
-	if len(again) != 1 || again[0].Covered.Hits != 7 || again[0].ID == changes[0].ID || again[0].Covered.Run != changes[0].Covered.Run {
-		t.Errorf("Changes = %+v, want 7 hits of the same run under a new id", again)
+	if len(again) != 1 || again[0].Covered.Hits != 8 || again[0].ID == changes[0].ID || again[0].Covered.Run != changes[0].Covered.Run {
+		t.Errorf("Changes = %+v, want 8 hits of the same run under a new id", again)
 	}
 	stats := l.Counts().Entries()
-	if diff := cmp.Diff(map[string]EntryStats{"e": {Hits: 7, Last: now.Add(17 * time.Second).Local()}}, stats); diff != "" {
+	if diff := cmp.Diff(map[string]EntryStats{"e": {Hits: 8, Last: now.Add(17 * time.Second).Local()}}, stats); diff != "" {
 		t.Errorf("Entries (-want +got):\n%s", diff)
 	}
 }

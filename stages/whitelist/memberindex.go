@@ -48,7 +48,6 @@ func (x *memberIndex) candidates(members map[string]any) []*Entry {
 		}
 	}
 	slices.Sort(places)
-	places = slices.Compact(places)
 	found := make([]*Entry, len(places))
 	for i, place := range places {
 		found[i] = x.entries[place]

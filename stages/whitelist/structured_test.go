@@ -95,6 +95,28 @@ func TestMembersOfStructuredEvents(t *testing.T) {
 	}
 }
 
+// The first entry in the file counts the hit, under whichever member it is found.
+func TestTheFirstOfTheFileCoversAStructuredEvent(t *testing.T) {
+	l, _ := parse(`
+- {id: globs, reason: r, rules: [R], match: {event.user: ["x*"]}}
+- {id: none, reason: r, rules: [R], match: {event.user: [nobody]}}
+- {id: first, reason: r, rules: [R], match: {event.path: [/a]}}
+- {id: second, reason: r, rules: [R], match: {event.user: [li]}}
+- {id: third, reason: r, rules: [R], match: {event.user: ["l*"]}}
+`)
+	for want, members := range map[string]map[string]any{
+		"first": {"user": "li", "path": "/a"}, "second": {"user": []any{"li", "li"}}, "third": {"user": "lo"}, "globs": {"user": []any{"li", "xu"}},
+	} {
+		if got, _ := l.Bypass("R", structured(members)); got != want {
+			t.Errorf("%v is covered by %q, want %s", members, got, want)
+		}
+	}
+	mapped, _ := parse(entry("{event.ip: [10.0.0.0/8]}"))
+	if _, ok := mapped.Bypass("R", structured(map[string]any{"ip": "::ffff:10.1.2.3"})); !ok {
+		t.Error("an IPv4 address written as IPv6 is not in its network")
+	}
+}
+
 // With a schema, a path that no event can have is a mistake; and so is an entry for rules of other events.
 func TestEntriesAreComparedWithTheirRules(t *testing.T) {
 	schema, err := payload.NewSchema(map[string]any{"user": "string"})

@@ -18,8 +18,8 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// MaxDocuments is how many documents an account needs at most: one for each entry, rule and host that were hit,
-// one for each entry. More forgets those that were hit longest ago.
+// MaxDocuments is how many documents an account needs at most: some 300 bytes for each entry, rule and host that
+// were hit, an alert for each entry and rule, and one for each entry. More forgets those that were hit longest ago.
 const MaxDocuments = 50_000
 
 // Account adds up what the entries kept quiet. It is safe for concurrent use.
@@ -60,7 +60,7 @@ func (a *Account) Add(ctx context.Context, covered []pipeline.Alert) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, alert := range covered {
-		key := keyOf(alert.Covered.Entry, alert.Rule, alert.Covered.Host) + alert.Covered.Run
+		key := hitsKey(alert.Covered.Entry, alert.Rule, alert.Covered.Host) + alert.Covered.Run
 		if before, ok := a.pending[key]; !ok || before.Covered.Hits <= alert.Covered.Hits {
 			a.pending[key] = alert
 		}
@@ -82,7 +82,7 @@ func (a *Account) write(ctx context.Context) error {
 	var keys []string
 	for _, alert := range a.pending {
 		c := alert.Covered
-		if key := keyOf(c.Entry, alert.Rule, c.Host); records[key] == nil {
+		if key := hitsKey(c.Entry, alert.Rule, c.Host); records[key] == nil {
 			records[key] = &record{Entry: c.Entry, Rule: alert.Rule, Host: c.Host}
 			keys = append(keys, key)
 		}
@@ -97,10 +97,18 @@ func (a *Account) write(ctx context.Context) error {
 			records[doc.Key] = &r
 		}
 	}
+	var docs []pipeline.Document
 	for _, alert := range a.pending {
-		records[keyOf(alert.Covered.Entry, alert.Rule, alert.Covered.Host)].add(&alert)
+		records[hitsKey(alert.Covered.Entry, alert.Rule, alert.Covered.Host)].add(&alert)
+		sample := sampleOf(&alert)
+		doc, err := encode(sample.key(), sample.Last, &sample)
+		if err != nil {
+			return err
+		}
+		if doc.Validate() == nil { // a sample that is too large is left out: the counts matter more
+			docs = append(docs, doc)
+		}
 	}
-	docs := make([]pipeline.Document, 0, len(keys))
 	for _, key := range keys {
 		doc, err := records[key].document()
 		if err != nil {
@@ -126,7 +134,7 @@ type since struct {
 	Since time.Time `json:"since"`
 }
 
-func sinceKey(entry string) string { return "since/" + keyOf(entry, "", "") }
+func sinceKey(entry string) string { return sinceKind + keyOf(entry) }
 
 // Begin notes which entries there are: the hits of those that are new are counted from now on.
 func (a *Account) Begin(ctx context.Context, entries []pipeline.EntryUsage, now time.Time) error {

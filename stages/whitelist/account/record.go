@@ -16,19 +16,15 @@ import (
 // message of theirs is on its way any more.
 const maxRuns = 8
 
-// maxSample bounds the sample in a record, in bytes of JSON, so that the record fits into a document.
-const maxSample = pipeline.MaxDocumentBody / 2
-
 // record is the account of one entry and one rule on one host: the body of a document.
 type record struct {
-	Entry  string          `json:"entry"`
-	Rule   string          `json:"rule"`
-	Host   string          `json:"host"`
-	Past   uint64          `json:"past,omitempty"` // hits of runs that are no longer told apart
-	Runs   []run           `json:"runs"`           // the latest hit last
-	First  time.Time       `json:"first"`
-	Last   time.Time       `json:"last"`
-	Sample *pipeline.Alert `json:"sample,omitempty"`
+	Entry string    `json:"entry"`
+	Rule  string    `json:"rule"`
+	Host  string    `json:"host"`
+	Past  uint64    `json:"past,omitempty"` // hits of runs that are no longer told apart
+	Runs  []run     `json:"runs"`           // the latest hit last
+	First time.Time `json:"first"`
+	Last  time.Time `json:"last"`
 }
 
 // run is what one run of a process counted.
@@ -38,13 +34,20 @@ type run struct {
 	Last time.Time `json:"last"`
 }
 
-// keyOf is the key of the document that an account belongs to. Names may be longer than a key.
-func keyOf(entry, rule, host string) string {
+// Kinds of documents, with which their keys begin.
+const (
+	hitsKind   = "hits/"   // records, by entry, rule and host
+	sampleKind = "sample/" // samples, by entry and rule
+	sinceKind  = "since/"  // sinces, by entry
+)
+
+// keyOf is the key of a document about something. Names may be longer than a key.
+func keyOf(names ...string) string {
 	sum := sha256.New()
-	for _, part := range []string{entry, rule, host} {
+	for _, part := range names {
 		fmt.Fprintf(sum, "%d:%s", len(part), part) // a hash takes everything
 	}
-	return "hits/" + hex.EncodeToString(sum.Sum(nil)[:16])
+	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
 // add takes the account that an alert brings. One that was taken before, or one that a later one of its run has
@@ -55,7 +58,7 @@ func (r *record) add(a *pipeline.Alert) {
 		r.First = c.First
 	}
 	if !c.Last.Before(r.Last) {
-		r.Last, r.Sample = c.Last, sampleOf(a)
+		r.Last = c.Last
 	}
 	i := slices.IndexFunc(r.Runs, func(known run) bool { return known.ID == c.Run })
 	if i < 0 {
@@ -72,13 +75,6 @@ func (r *record) add(a *pipeline.Alert) {
 	}
 }
 
-// sampleOf is the alert as nobody was told it.
-func sampleOf(a *pipeline.Alert) *pipeline.Alert {
-	s := *a
-	s.ID, s.Covered = a.Covered.Alert, nil
-	return &s
-}
-
 func (r *record) hits() uint64 {
 	n := r.Past
 	for _, known := range r.Runs {
@@ -87,16 +83,34 @@ func (r *record) hits() uint64 {
 	return n
 }
 
-// document is the record as it is kept. A sample that is too large is left out: the counts matter more.
+// document is the record as it is kept.
 func (r *record) document() (pipeline.Document, error) {
-	body, err := json.Marshal(r)
-	if err == nil && len(body) > maxSample {
-		without := *r
-		without.Sample = nil
-		body, err = json.Marshal(&without)
-	}
+	return encode(hitsKey(r.Entry, r.Rule, r.Host), r.Last, r)
+}
+
+func hitsKey(entry, rule, host string) string { return hitsKind + keyOf(entry, rule, host) }
+
+// sample is the latest alert of a rule that an entry kept quiet anywhere: the body of a document, of which the
+// store keeps the one with the latest hit.
+type sample struct {
+	Entry string          `json:"entry"`
+	Last  time.Time       `json:"last"` // the latest hit of the account that it came with
+	Alert *pipeline.Alert `json:"alert"`
+}
+
+// sampleOf is the alert as nobody was told it.
+func sampleOf(a *pipeline.Alert) sample {
+	alert := *a
+	alert.ID, alert.Covered = a.Covered.Alert, nil
+	return sample{a.Covered.Entry, a.Covered.Last, &alert}
+}
+
+func (s *sample) key() string { return sampleKind + keyOf(s.Entry, s.Alert.Rule) }
+
+func encode(key string, at time.Time, body any) (pipeline.Document, error) {
+	text, err := json.Marshal(body)
 	if err != nil {
-		return pipeline.Document{}, fmt.Errorf("encode the account of whitelist entry %q: %w", r.Entry, err)
+		return pipeline.Document{}, fmt.Errorf("encode document %s: %w", key, err)
 	}
-	return pipeline.Document{Key: keyOf(r.Entry, r.Rule, r.Host), At: r.Last, Body: body}, nil
+	return pipeline.Document{Key: key, At: at, Body: text}, nil
 }
