@@ -39,6 +39,8 @@ var mayImport = map[string][]string{
 	"stages/match":             {"pipeline", "filter/...", "rules"},
 	"stages/whitelist":         {"pipeline", "filter/...", "rules"},
 	"stages/whitelist/account": {"pipeline"},
+	"stages/whitelist/review":  {"pipeline", "filter/...", "rules", "stages/whitelist", "templates"},
+	"stages/whitelist/suggest": {"pipeline", "filter/...", "rules", "stages/whitelist"},
 	"stages/window/...":        {"pipeline", "stages/window/...", "store/shared"},
 	"stages/dedupe/...":        {"pipeline", "stages/dedupe/...", "store/shared"},
 	"stages/connstat":          {"pipeline"},

@@ -103,10 +103,15 @@ func (p *plan) loadRules(log *slog.Logger) (err error) {
 
 // newMatcher compiles the rules for events of host.
 func (p *plan) newMatcher(host string) (*match.Matcher, error) {
+	return p.newMatcherWith(host, p.whitelist)
+}
+
+// newMatcherWith does so with other exceptions than the configuration's.
+func (p *plan) newMatcherWith(host string, exceptions match.Whitelist) (*match.Matcher, error) {
 	return match.New(match.Config{
 		Host:       host,
 		IdentityBy: p.cfg.Dedupe.By,
-		Whitelist:  p.whitelist,
+		Whitelist:  exceptions,
 		Windows:    p.windows,
 	}, p.rules)
 }
