@@ -31,11 +31,13 @@ type Deps struct {
 	// Deployments and Reports take context for alerts; there where Intake is.
 	Deployments Deployments
 	Reports     Reports
-	Reload      func(ctx context.Context) error // swaps the configuration whole or not at all
-	Ready       func() error                    // nil error: alerts can be taken and delivered
-	Gatherer    prometheus.Gatherer
-	Hostname    string // of alerts that carry none
-	Log         *slog.Logger
+	// Whitelist is the whitelist's entries, and what they kept quiet.
+	Whitelist func(ctx context.Context) (pipeline.WhitelistUsage, error)
+	Reload    func(ctx context.Context) error // swaps the configuration whole or not at all
+	Ready     func() error                    // nil error: alerts can be taken and delivered
+	Gatherer  prometheus.Gatherer
+	Hostname  string // of alerts that carry none
+	Log       *slog.Logger
 }
 
 // Timeouts of a connection. A slow reader must not hold a worker for long, yet a batch of alerts over
@@ -117,6 +119,7 @@ func (s *Server) routes() http.Handler {
 	r.Group(func(r chi.Router) {
 		r.Use(s.authenticate)
 		r.Post("/-/reload", s.reload)
+		r.Get("/api/v1/whitelist", s.whitelist)
 		r.Group(func(r chi.Router) {
 			r.Use(s.throttle(), s.requireIntake)
 			r.Group(func(r chi.Router) {

@@ -21,6 +21,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/finding"
 	"github.com/tocsin-security/tocsin/stages/match"
 	"github.com/tocsin-security/tocsin/stages/route"
+	"github.com/tocsin-security/tocsin/stages/whitelist/account"
 	"github.com/tocsin-security/tocsin/stages/window"
 	"github.com/tocsin-security/tocsin/store"
 	"github.com/tocsin-security/tocsin/store/documents"
@@ -36,6 +37,7 @@ type durable struct {
 	windows *window.Stage
 	counts  *window.Memory // of windows; nil: the shared store has them
 	closer  *dedupe.Closer
+	account *account.Account // of what the whitelist keeps quiet
 	store   *store.Store
 	grouper *route.Grouper
 	dedupe  atomic.Pointer[dedupe.Dedupe]           // exchanged by a reload
@@ -82,6 +84,7 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.repeats))
 	d.payload.Store(p.payload)
 	d.grouper = route.NewGrouper(p.tree, d.store, d.repeats, d.router.PublishNotifications, d.log)
+	d.account = account.New(d.documents("whitelist", account.MaxDocuments), d.log)
 	d.closer = dedupe.NewCloser(d.repeats, d.pass, d.log)
 	d.router.HandleAlerts(d.handleAlerts)
 	if err := d.router.HandleEvents(d.handleEvent); err != nil {
@@ -131,8 +134,18 @@ func (d *durable) registerStore(reg prometheus.Registerer) error {
 	return nil
 }
 
-// handleAlerts is what happens to a batch between the bus and the groups. nil acknowledges it.
+// handleAlerts is what happens to a batch between the bus and the groups. nil acknowledges it. What the
+// whitelist covers goes to its account and nowhere else; an account that cannot be written holds no alert up.
 func (d *durable) handleAlerts(ctx context.Context, alerts []pipeline.Alert) error {
+	covered, alerts := account.Take(alerts)
+	if len(covered) > 0 {
+		if err := d.account.Add(ctx, covered); err != nil {
+			d.log.Warn("what the whitelist kept quiet is not in its account yet", "pairs", len(covered), "err", err)
+		}
+	}
+	if len(alerts) == 0 {
+		return nil
+	}
 	fired, err := d.windows.Process(ctx, alerts)
 	if err != nil {
 		return fmt.Errorf("ask windows: %w", err)
