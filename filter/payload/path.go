@@ -8,10 +8,12 @@ import (
 	"github.com/tocsin-security/tocsin/filter/syntax"
 )
 
-// Path names one value of an event: event.user.name, event.list[0], event.metadata["a.b"].
+// Path names one value of an event: event.user.name, event.list[0], event.metadata["a.b"]; or something of the
+// place of an address that stands there: geo(event.ip).country.
 type Path struct {
-	Text string
-	keys []any // string for a member, int for an element
+	Text  string
+	keys  []any  // string for a member, int for an element
+	place string // the member of the place; "" the value itself
 }
 
 // Value is what stands there, or nil.
@@ -21,6 +23,9 @@ func (p Path) Value(e Event) any {
 		if v = member(v, key); v == nil {
 			return nil
 		}
+	}
+	if p.place != "" {
+		return member(placeOf(e.geo, v), p.place)
 	}
 	return v
 }
@@ -39,6 +44,9 @@ func ParsePath(t syntax.Text, schema *Schema) (Path, error) {
 func leadingPath(t syntax.Text, schema *Schema) (Path, int, error) {
 	s := t.String()
 	n := nameLength(s)
+	if strings.HasPrefix(s, geoFunction+"(") {
+		return placePath(t, schema)
+	}
 	if s[:n] != root {
 		hint := "members of the payload are event.…"
 		if n > 0 {
