@@ -102,7 +102,7 @@ func check(config string, files []string) (*checkReport, error) {
 		report.fatal = err
 		return report.finish(), nil
 	}
-	report.rules(set, problems)
+	report.rules(set, append(problems, placesProblems(cfg)...))
 	report.whitelist = len(list.Stats())
 	if report.fatal == nil { // the rest: receivers, templates, routes
 		quiet := slog.New(slog.DiscardHandler) // problems are printed, not logged
