@@ -3,7 +3,7 @@ package filter
 import "github.com/tocsin-security/tocsin/filter/field"
 
 // whyNoPlaces is why fields that stand for the place of an address are null when nobody knows places.
-const whyNoPlaces = "no address database is configured: enrich.geoip"
+const whyNoPlaces = "there is no address database: enrich.geoip"
 
 // LocateAddresses says that events will know where addresses are. It must come before the first Compile;
 // without it, fields that stand for a place are null.

@@ -44,7 +44,7 @@ func TestPlacesInConditions(t *testing.T) {
 func TestWithoutADatabasePlacesAreBlind(t *testing.T) {
 	p := NewProgram()
 	c := compile(t, p, "evt.type = connect and not geo.country = CN")
-	if notes := c.Notes(); len(notes) != 1 || !strings.Contains(notes[0].Msg, "geo.country is always null here: no address database is configured: enrich.geoip") {
+	if notes := c.Notes(); len(notes) != 1 || !strings.Contains(notes[0].Msg, "geo.country is always null here: there is no address database: enrich.geoip") {
 		t.Errorf("notes of the condition = %v, want one that names the setting", notes)
 	}
 	o, err := ParseOutput(syntax.NewText("to %geo.city", syntax.Pos{Line: 1, Col: 1}))

@@ -50,6 +50,6 @@ func (r *Rule) AsksPlaces() (asks bool, of []payload.Path) {
 // blindToPlaces warns when a rule asks where addresses are and nobody knows.
 func (b *builder) blindToPlaces(r *Rule) {
 	if asks, _ := r.AsksPlaces(); asks && !b.cfg.Places && !b.cfg.Given {
-		b.problems.add(Warning, Blind, r.Name, r.At, fmt.Sprintf("%s: geo() knows no place: no address database is configured: enrich.geoip", r.Name), "")
+		b.problems.add(Warning, Blind, r.Name, r.At, fmt.Sprintf("%s: geo() knows no place: there is no address database: enrich.geoip", r.Name), "")
 	}
 }
