@@ -31,11 +31,7 @@ var placeMembers = []string{"country", "city", "asn", "as_org"}
 var geoType = expr.Function(geoFunction, func(...any) (any, error) { return &place{}, nil }, new(func(string) *place))
 
 // locate is the function as conditions run it.
-func locate(m *meter, a []any) any {
-	const lookUp = 10 // steps
-	m.left -= lookUp
-	return placeOf(m.geo, a[0])
-}
+func locate(m *meter, a []any) any { return placeOf(m.geo, a[0]) }
 
 // placeOf is nil for what is no text and for what is not known, as a value that events can have.
 func placeOf(geo Locator, address any) any {

@@ -59,22 +59,23 @@ func (x *index) file(entry int, m *labels.Matcher) {
 	}
 }
 
-// wanted are the values that a label has to have for a matcher to hold; none when they cannot be listed. That
-// a label is missing is no value to be found by.
+// wanted are the values that a label has to have for a matcher to hold, a missing one the empty one; none when
+// they cannot be listed.
 func wanted(m *labels.Matcher) []string {
-	if m.Type == labels.MatchEqual && m.Value != "" {
+	switch m.Type {
+	case labels.MatchEqual:
 		return []string{m.Value}
-	}
-	if m.Type == labels.MatchRegexp {
+	case labels.MatchRegexp:
 		return alternatives(m.Value)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // alternatives are the texts that a regular expression of nothing but those matches: payments|billing.
 func alternatives(pattern string) []string {
 	texts := strings.Split(pattern, "|")
-	if slices.ContainsFunc(texts, func(s string) bool { return s == "" || regexp.QuoteMeta(s) != s }) {
+	if slices.ContainsFunc(texts, func(s string) bool { return regexp.QuoteMeta(s) != s }) {
 		return nil
 	}
 	slices.Sort(texts)

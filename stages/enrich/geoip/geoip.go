@@ -19,9 +19,12 @@ import (
 // new every few days is in use within the minute.
 const lookEvery = 30 * time.Second
 
-// slots is how many addresses are remembered with their place, a power of two. A node talks to fewer; on one
+// slots is how many addresses are remembered with their place. A node talks to fewer; on one
 // that is scanned the addresses push each other out, which costs a lookup (a microsecond or two) each.
-const slots = 4096
+const (
+	slotBits = 12
+	slots    = 1 << slotBits
+)
 
 // Databases are the files of the configuration. It is safe for concurrent use.
 type Databases struct {
@@ -154,12 +157,12 @@ func (d *Databases) lookUp(g *generation, addr netip.Addr) *pipeline.Place {
 }
 
 // slotOf spreads addresses over the slots, by the high bits of a product with an odd constant (Fibonacci
-// hashing).
+// hashing): those depend on all bits, the last ones of neighbours too.
 func slotOf(addr netip.Addr) uint64 {
 	b := addr.As16()
 	const odd = 0x9e3779b97f4a7c15
-	h := (binary.LittleEndian.Uint64(b[:8])*odd ^ binary.LittleEndian.Uint64(b[8:])) * odd
-	return h >> 32 % slots
+	h := (binary.BigEndian.Uint64(b[:8])*odd ^ binary.BigEndian.Uint64(b[8:])) * odd
+	return h >> (64 - slotBits)
 }
 
 // FileStats is what became of one file.

@@ -177,6 +177,55 @@ func TestNewFileIsTaken(t *testing.T) {
 	}
 }
 
+func TestAFileThatStaysIsNotOpenedAgain(t *testing.T) {
+	d := use(write(t, t.TempDir()+"/city.mmdb", database(t, 6, record{"203.0.113.0/24": cityOf("CN", "Shanghai")})))
+	before := d.current.Load()
+	d.look(false)
+	d.Use(Config{Database: Files{d.files[0].path}})
+	if d.current.Load() != before {
+		t.Error("what was remembered of places is gone, though the file is the same")
+	}
+}
+
+func TestAddressesThatShareASlot(t *testing.T) {
+	d := use(write(t, t.TempDir()+"/city.mmdb", database(t, 6, record{"203.0.113.0/24": cityOf("CN", "Shanghai")})))
+	known := netip.MustParseAddr("203.0.113.9")
+	other := netip.MustParseAddr("8.0.0.0")
+	for slotOf(other) != slotOf(known) {
+		other = other.Next()
+	}
+	for range 2 {
+		if got := place(d, known.String()); got != "CN/Shanghai/0/" {
+			t.Errorf("place of %s = %s", known, got)
+		}
+		if got := place(d, other.String()); got != "unknown" {
+			t.Errorf("place of %s, which shares its slot = %s", other, got)
+		}
+	}
+}
+
+// Neighbours, and networks that differ in one byte, do not push each other out.
+func TestSlotsAreSpread(t *testing.T) {
+	for _, first := range []string{"8.0.0.0", "203.0.113.0", "2001:db8::", "2001:db8:0:1::"} {
+		taken := map[uint64]bool{}
+		addr := netip.MustParseAddr(first)
+		for range 1024 {
+			taken[slotOf(addr)] = true
+			addr = addr.Next()
+		}
+		if len(taken) < 900 { // 1024 at random are in 905 slots
+			t.Errorf("1024 addresses from %s on are in %d slots", first, len(taken))
+		}
+	}
+	taken := map[uint64]bool{}
+	for i := range 65536 {
+		taken[slotOf(netip.AddrFrom4([4]byte{byte(i >> 8), byte(i), 1, 1}))] = true
+	}
+	if len(taken) < slots*9/10 {
+		t.Errorf("65536 networks are in %d of %d slots", len(taken), slots)
+	}
+}
+
 // A file cut while it is mapped loses its pages: an answer is missing, and nothing else.
 func TestCutInPlaceIsNoCrash(t *testing.T) {
 	path := write(t, filepath.Join(t.TempDir(), "city.mmdb"), database(t, 6, record{"203.0.113.0/24": cityOf("CN", "Shanghai")}))
