@@ -75,9 +75,12 @@ func versionOf(path string) (version, error) {
 	return v, nil
 }
 
-// open maps a file. Strings are not cached, as places are.
-func open(path string) (*maxminddb.Reader, error) {
-	reader, err := maxminddb.Open(path, maxminddb.DisableStringCache())
+// open maps a file, which somebody may be about to cut. Strings are not cached, as places are.
+func open(path string) (reader *maxminddb.Reader, err error) {
+	err = guarded(func() (err error) {
+		reader, err = maxminddb.Open(path, maxminddb.DisableStringCache())
+		return err
+	})
 	if err != nil {
 		return nil, describe(path, err)
 	}

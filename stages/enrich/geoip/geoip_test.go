@@ -1,80 +1,14 @@
 package geoip
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/maxmind/mmdbwriter"
 	"github.com/maxmind/mmdbwriter/mmdbtype"
-
-	"github.com/tocsin-security/tocsin/pipeline"
 )
-
-// record is what a network has in a database made here.
-type record map[string]mmdbtype.Map
-
-func cityOf(country, city string) mmdbtype.Map {
-	return mmdbtype.Map{
-		"country": mmdbtype.Map{"iso_code": mmdbtype.String(country), "names": mmdbtype.Map{"en": mmdbtype.String("a country")}},
-		"city":    mmdbtype.Map{"names": mmdbtype.Map{"en": mmdbtype.String(city), "de": mmdbtype.String("andere")}},
-	}
-}
-
-func asOf(number uint32, org string) mmdbtype.Map {
-	return mmdbtype.Map{
-		"autonomous_system_number": mmdbtype.Uint32(number), "autonomous_system_organization": mmdbtype.String(org),
-	}
-}
-
-// database makes a file in MaxMind's format.
-func database(t testing.TB, ipVersion int, records record) []byte {
-	t.Helper()
-	tree, err := mmdbwriter.New(mmdbwriter.Options{
-		DatabaseType: "Test-City", IPVersion: ipVersion, RecordSize: 24, BuildEpoch: 1_700_000_000, IncludeReservedNetworks: true,
-		DisableIPv4Aliasing: true,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for network, value := range records {
-		_, n, err := net.ParseCIDR(network)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := tree.Insert(n, value); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var b bytes.Buffer
-	if _, err := tree.WriteTo(&b); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-func write(t testing.TB, path string, data []byte) string {
-	t.Helper()
-	if err := os.WriteFile(path, data, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// rename puts a file in place as geoipupdate does.
-func rename(t testing.TB, path string, data []byte) {
-	t.Helper()
-	if err := os.Rename(write(t, path+".new", data), path); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
@@ -137,46 +71,6 @@ func TestPlace(t *testing.T) {
 	}
 }
 
-func TestNewFileIsTaken(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "city.mmdb")
-	var logged bytes.Buffer
-	d := New(slog.New(slog.NewTextHandler(&logged, nil)))
-	step := func(what, want string) {
-		t.Helper()
-		d.look(false)
-		if got := place(d, "203.0.113.9"); got != want {
-			t.Errorf("%s: place = %s, want %s", what, got, want)
-		}
-	}
-	d.Use(Config{Database: Files{path}})
-	step("a file that is missing", "unknown")
-	whole := database(t, 6, record{"203.0.113.0/24": cityOf("CN", "Shanghai")})
-	rename(t, path, whole)
-	step("a file that came", "CN/Shanghai/0/")
-	rename(t, path, whole[:len(whole)/2])
-	step("half a file renamed over it", "CN/Shanghai/0/")
-	step("half a file, a second time", "CN/Shanghai/0/")
-	if got := d.Stats()[0].LoadErrors; got != 2 {
-		t.Errorf("load errors = %d, want 2: missing, half", got)
-	}
-	rename(t, path, database(t, 6, record{"203.0.113.0/24": cityOf("SG", "Singapore")}))
-	step("a new file renamed over it", "SG/Singapore/0/")
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	step("the file removed", "SG/Singapore/0/")
-	d.Use(Config{})
-	step("no file configured", "unknown")
-	for _, want := range []string{"level=ERROR", "no such file: fetch it", "the one of before stays in use", "address database in use"} {
-		if !strings.Contains(logged.String(), want) {
-			t.Errorf("the log does not say %q:\n%s", want, logged.String())
-		}
-	}
-	if n := strings.Count(logged.String(), "stays in use"); n != 2 {
-		t.Errorf("%d warnings, want one for each change:\n%s", n, logged.String())
-	}
-}
-
 func TestAFileThatStaysIsNotOpenedAgain(t *testing.T) {
 	d := use(write(t, t.TempDir()+"/city.mmdb", database(t, 6, record{"203.0.113.0/24": cityOf("CN", "Shanghai")})))
 	before := d.current.Load()
@@ -226,69 +120,6 @@ func TestSlotsAreSpread(t *testing.T) {
 	}
 }
 
-// A file cut while it is mapped loses its pages: an answer is missing, and nothing else.
-func TestCutInPlaceIsNoCrash(t *testing.T) {
-	path := write(t, filepath.Join(t.TempDir(), "city.mmdb"), database(t, 6, record{"203.0.113.0/24": cityOf("CN", "Shanghai")}))
-	d := use(path)
-	if err := os.Truncate(path, 0); err != nil {
-		t.Fatal(err)
-	}
-	if got := place(d, "203.0.113.9"); got != "unknown" {
-		t.Errorf("place = %s, want unknown", got)
-	}
-	if got := d.Stats()[0].LookupErrors; got != 1 {
-		t.Errorf("lookup errors = %d, want 1", got)
-	}
-	write(t, path, database(t, 6, record{"203.0.113.0/24": cityOf("SG", "Singapore")}))
-	d.look(false)
-	if got := place(d, "203.0.113.9"); got != "SG/Singapore/0/" {
-		t.Errorf("after the file was written in place: %s, want Singapore", got)
-	}
-}
-
-func TestCheck(t *testing.T) {
-	dir := t.TempDir()
-	whole := database(t, 6, record{"203.0.113.0/24": cityOf("CN", "Shanghai")})
-	damaged := bytes.Clone(whole)
-	for i := range 600 {
-		damaged[i] = 0xEE
-	}
-	for name, c := range map[string]struct{ path, want string }{
-		"a good file":       {write(t, dir+"/good", whole), ""},
-		"a missing file":    {dir + "/missing", "no such file"},
-		"an empty file":     {write(t, dir+"/empty", nil), "no usable database"},
-		"a folder":          {dir, "is a directory"},
-		"text":              {write(t, dir+"/text", []byte("not a database")), "no usable database"},
-		"a damaged tree":    {write(t, dir+"/damaged", damaged), "no usable database"},
-		"the second half":   {write(t, dir+"/half", whole[len(whole)/2:]), "no usable database"},
-		"cut at the length": {write(t, dir+"/cut", whole[:len(whole)-100]), "no usable database"},
-	} {
-		err := Check(Config{Database: Files{c.path}})
-		if got := fmt.Sprint(err); (c.want == "") != (err == nil) || !strings.Contains(got, c.want) {
-			t.Errorf("%s: check = %v, want %q", name, err, c.want)
-		}
-	}
-}
-
-func FuzzFile(f *testing.F) {
-	whole := database(f, 6, record{"203.0.113.0/24": cityOf("CN", "Shanghai"), "192.0.2.0/24": asOf(1, "x")})
-	f.Add(whole)
-	f.Add(whole[:len(whole)/2])
-	for i := 0; i < len(whole); i += 97 {
-		broken := bytes.Clone(whole)
-		broken[i] ^= 0xFF
-		f.Add(broken)
-	}
-	path := filepath.Join(f.TempDir(), "fuzzed.mmdb")
-	f.Fuzz(func(t *testing.T, data []byte) {
-		d := use(write(t, path, data))
-		for _, addr := range []string{"203.0.113.9", "192.0.2.1", "8.8.8.8", "2001:db8::1"} {
-			d.Place(netip.MustParseAddr(addr)) // does not panic
-		}
-		_ = Check(Config{Database: Files{path}}) // whatever it says
-	})
-}
-
 func TestConfig(t *testing.T) {
 	c := Config{Database: Files{"a.mmdb", "/b.mmdb"}, ASNDatabase: Files{"c.mmdb"}}
 	if diff := cmp.Diff([]string{"/etc/t/a.mmdb", "/b.mmdb", "/etc/t/c.mmdb"}, c.From("/etc/t").Files()); diff != "" {
@@ -333,56 +164,4 @@ func BenchmarkPlace(b *testing.B) {
 			d.Place(addr)
 		}
 	})
-}
-
-func TestLocate(t *testing.T) {
-	d := use(write(t, t.TempDir()+"/city.mmdb", database(t, 6, record{"203.0.113.0/24": func() mmdbtype.Map {
-		m := cityOf("CN", "Shanghai")
-		for k, v := range asOf(4134, "CHINANET") {
-			m[k] = v
-		}
-		return m
-	}()})))
-	full := pipeline.Place{Country: "CN", City: "Shanghai", ASN: 4134, ASOrg: "CHINANET", Address: "203.0.113.9"}
-	for name, c := range map[string]struct {
-		fields pipeline.Fields
-		want   *pipeline.Place
-	}{
-		"the remote end":                         {pipeline.Fields{"fd.rip": "203.0.113.9"}, &full},
-		"the server of Falco's":                  {pipeline.Fields{"fd.sip": "203.0.113.9", "fd.cip": "10.0.0.5"}, &full},
-		"the client of Falco's":                  {pipeline.Fields{"fd.sip": "10.0.0.5", "fd.cip": "203.0.113.9"}, &full},
-		"the client, for the server is this one": {pipeline.Fields{"fd.sip": "203.0.113.7", "fd.lip": "203.0.113.7", "fd.cip": "203.0.113.9"}, &full},
-		"a posted event's":                       {pipeline.Fields{"event.ip": "203.0.113.9"}, &full},
-		"a posted event's with a port":           {pipeline.Fields{"event.remote_addr": "203.0.113.9:4711"}, &full},
-		"a private one":                          {pipeline.Fields{"fd.rip": "10.0.0.1"}, nil},
-		"no text":                                {pipeline.Fields{"fd.rip": 7}, nil},
-		"no address":                             {pipeline.Fields{"fd.rip": "<NA>"}, nil},
-		"nothing":                                {nil, nil},
-	} {
-		a := pipeline.Alert{OutputFields: c.fields}
-		d.Locate(&a)
-		if diff := cmp.Diff(c.want, a.Place); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
-		}
-	}
-	shared := map[string]string{"rule": "r"}
-	a := pipeline.Alert{OutputFields: pipeline.Fields{"fd.rip": "203.0.113.9", "geo.city": nil}, Labels: shared, Annotations: map[string]string{"geo_asn": "mine"}}
-	a.SetIdentity(map[string]string{"object": "x"})
-	before := a.Fingerprint
-	shared = a.Labels
-	for range 2 {
-		d.Locate(&a)
-	}
-	want := pipeline.Fields{"fd.rip": "203.0.113.9", "geo.country": "CN", "geo.city": "Shanghai", "geo.asn": int64(4134), "geo.as_org": "CHINANET"}
-	if diff := cmp.Diff(want, a.OutputFields); diff != "" {
-		t.Errorf("fields (-want +got):\n%s", diff)
-	}
-	wantTexts := map[string]string{"geo_country": "CN", "geo_city": "Shanghai", "geo_asn": "mine", "geo_as_org": "CHINANET"}
-	if diff := cmp.Diff(wantTexts, a.Annotations); diff != "" {
-		t.Errorf("annotations (-want +got):\n%s", diff)
-	}
-	if a.Labels["geo_country"] != "CN" || shared["geo_country"] != "" || a.Fingerprint != before {
-		t.Errorf("labels %v, of before %v, fingerprint %v of %v: want the country in labels of its own, and the same fingerprint",
-			a.Labels, shared, a.Fingerprint, before)
-	}
 }
