@@ -58,8 +58,8 @@ func (p *plan) rulesRunning() int {
 }
 
 // newPlan loads the configuration, the rules and the whitelist, and builds all that follows from them. What
-// the windows of the running plan have counted, and what it has open, goes on; nil: all begins. Alerts for
-// people at the terminal go to out.
+// windows and whitelist of the running plan have counted, and what it has open, goes on; nil: all begins. Alerts
+// for people at the terminal go to out.
 func newPlan(opts options, running *plan, out io.Writer, log *slog.Logger) (*plan, error) {
 	cfg, err := configs.Load(opts.config)
 	if err != nil {
@@ -86,6 +86,9 @@ func newPlan(opts options, running *plan, out io.Writer, log *slog.Logger) (*pla
 	if err := p.loadRules(log); err != nil {
 		return nil, err
 	}
+	if running != nil {
+		p.whitelist.Continue(running.whitelist.Counts())
+	}
 	return p, p.buildDelivery(opts, out, log)
 }
 
@@ -110,10 +113,15 @@ func (p *plan) useFiles() { p.places.Use(p.cfg.Enrich.GeoIP) }
 
 // newMatcher compiles the rules for events of host.
 func (p *plan) newMatcher(host string) (*match.Matcher, error) {
+	return p.newMatcherWith(host, p.whitelist)
+}
+
+// newMatcherWith does so with other exceptions than the configuration's.
+func (p *plan) newMatcherWith(host string, exceptions match.Whitelist) (*match.Matcher, error) {
 	return match.New(match.Config{
 		Host:       host,
 		IdentityBy: p.cfg.Dedupe.By,
-		Whitelist:  p.whitelist,
+		Whitelist:  exceptions,
 		Windows:    p.windows,
 	}, p.rules)
 }

@@ -18,14 +18,27 @@ type Path struct {
 
 // Value is what stands there, or nil.
 func (p Path) Value(e Event) any {
-	v := e.env[root]
+	v := p.at(e.Members())
+	if p.place == "" {
+		return v
+	}
+	return member(placeOf(e.geo, v), p.place)
+}
+
+// In is what stands there in an event's members, or nil. Nobody is asked for places.
+func (p Path) In(members map[string]any) any {
+	if p.place != "" {
+		return nil
+	}
+	return p.at(members)
+}
+
+func (p Path) at(members map[string]any) any {
+	v := any(members)
 	for _, key := range p.keys {
 		if v = member(v, key); v == nil {
 			return nil
 		}
-	}
-	if p.place != "" {
-		return member(placeOf(e.geo, v), p.place)
 	}
 	return v
 }

@@ -94,6 +94,9 @@ func TestPlacesInPathsAndOutputs(t *testing.T) {
 		if got := p.Value(e); got != want {
 			t.Errorf("%s = %v, want %v", path, got, want)
 		}
+		if got := p.In(e.Members()); got != nil {
+			t.Errorf("%s of members alone, which know no place, = %v", path, got)
+		}
 	}
 	for path, want := range map[string]string{
 		`geo(event.ip)`:               "expected ).",
