@@ -1,8 +1,6 @@
 package configs
 
 import (
-	"errors"
-
 	"github.com/tocsin-security/tocsin/api"
 	"github.com/tocsin-security/tocsin/notifiers/dingtalk"
 	"github.com/tocsin-security/tocsin/notifiers/email"
@@ -46,18 +44,6 @@ type Config struct {
 	Templates     []string     `yaml:"templates"` // template files, globs
 }
 
-// Enrich is everything that is added to alerts, each block by its own package.
-type Enrich struct {
-	enrich.Config `yaml:",inline"`
-	Deployments   deployment.Config `yaml:"deployments"`
-	Findings      finding.Config    `yaml:"findings"`
-}
-
-// Validate asks each block.
-func (e Enrich) Validate() error {
-	return errors.Join(e.Config.Validate(), e.Deployments.Validate(), e.Findings.Validate())
-}
-
 // Global holds defaults for receivers.
 type Global struct {
 	email.Global   `yaml:",inline"`
@@ -81,7 +67,7 @@ func Defaults() Config {
 		Whitelist: whitelist.DefaultConfig(),
 		Sensor:    sensor.DefaultConfig(),
 		Rules:     rules.DefaultConfig(),
-		Enrich:    Enrich{enrich.DefaultConfig(), deployment.DefaultConfig(), finding.DefaultConfig()},
+		Enrich:    Enrich{Config: enrich.DefaultConfig(), Deployments: deployment.DefaultConfig(), Findings: finding.DefaultConfig()},
 		Windows:   window.DefaultConfig(),
 		Bus:       "embedded",
 		Store:     "embedded",

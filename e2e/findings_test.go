@@ -60,7 +60,7 @@ func ofThePod(rule string) string {
 const (
 	imageFindings = "image: 2 critical, 3 high, 1 medium, 1 unknown: CVE-2026-990001, CVE-2026-990002, CVE-2026-990003, invented-access-key, DS990"
 	nodeFindings  = "node: 1 high, 1 medium, 1 low: 4.1.1, 4.1.3, 4.2.8"
-	podFindings   = "Pod web-6d4cf56db6-x2x1z: 1 high, 1 medium: K8sRequiredOwner/pods-have-an-owner, K8sNoLatest/no-latest"
+	podFindings   = "resource Pod/shop/web-6d4cf56db6-x2x1z: 1 high, 1 medium: K8sRequiredOwner/pods-have-an-owner, K8sNoLatest/no-latest"
 )
 
 // deployedAgo is what CI posts.
@@ -100,8 +100,8 @@ func TestAlertsSayWhatWasDeployedAndFound(t *testing.T) {
 	if want := strings.Join([]string{imageFindings, nodeFindings, podFindings}, "; "); got["findings"] != want {
 		t.Errorf("findings = %q, want %q", got["findings"], want)
 	}
-	if got["deployment"] != "deployed 12 min ago: v1.4.2 by zhang.wei" || got["deployment_url"] != "https://ci.example/7" {
-		t.Errorf("deployment = %q, %q", got["deployment"], got["deployment_url"])
+	if got["deployment"] != "v1.4.2" || got["deployment_by"] != "zhang.wei" || got["deployment_link"] != "https://ci.example/7" || !strings.HasPrefix(got["deployment_age"], "12m") {
+		t.Errorf("annotations = %v, want the deployment of 12 minutes ago", got)
 	}
 	const output = "new critical findings (image=registry.shop.example/shop/web:1.4.2 new=2 worst=[\"CVE-2026-990001\",\"CVE-2026-990002\",\"CVE-2026-990003\",\"invented-access-key\",\"DS990\"] critical=2 high=3 first_report=true)"
 	if got := annotationsOf(sink, "New critical findings in an image")["output"]; got != output {
@@ -132,7 +132,7 @@ func TestFindingsSurviveAKill(t *testing.T) {
 	p = start(t, l.dir, "router", config)
 	post(t, p, ofThePod("Posted"))
 	sink.waitFor(t, 1)
-	if got := annotationsOf(sink, "Posted"); got["findings"] != imageFindings || got["deployment"] != "deployed 60 min ago: v1.4.2 by zhang.wei" {
+	if got := annotationsOf(sink, "Posted"); got["findings"] != imageFindings || got["deployment"] != "v1.4.2" {
 		t.Errorf("after a kill: %q, %q", got["findings"], got["deployment"])
 	}
 }

@@ -88,6 +88,7 @@ func (a *app) open(ctx context.Context, p *plan) error {
 	if err := prepareDataDir(p.cfg.DataDir); err != nil {
 		return err
 	}
+	p.useFiles()
 	publish, err := a.openDownstream(ctx, p)
 	if err != nil {
 		return err
@@ -102,6 +103,7 @@ func (a *app) open(ctx context.Context, p *plan) error {
 		if a.hot, err = openHot(p.cfg.Sensor, wanted(p.matcher), p.host, a.enricher, a.log); err != nil {
 			return err
 		}
+		a.hot.places = p.places
 		if err := a.hot.replace(p.matcher); err != nil {
 			return err
 		}
@@ -176,6 +178,7 @@ func (a *app) run(ctx context.Context) error {
 	}
 	parts = append(parts,
 		part{name: "http", run: a.server.Run},
+		part{name: "places", run: p.places.Run},
 		part{name: "windows", run: (&windowWatch{host: p.host, evicted: a.evictedKeys, emit: emit(ctx)}).run},
 		part{name: "batcher", run: a.batcher.Run, grace: batcherGrace},
 		part{name: "reload", run: a.reloadOnSignal},

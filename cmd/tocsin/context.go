@@ -10,9 +10,6 @@ import (
 	"github.com/tocsin-security/tocsin/store/documents"
 )
 
-// annotator adds to alerts what is known of what they are about. It never holds one back.
-type annotator func(ctx context.Context, alerts []pipeline.Alert)
-
 // Kinds of documents in the store.
 const (
 	kindDeployments = "deployments"
@@ -27,13 +24,6 @@ func (d *durable) openContext(ctx context.Context, cfg configs.Enrich) {
 		Subjects: d.documents(kindFindings, cfg.Findings.Limit), Accounts: d.documents(kindReports, cfg.Findings.Limit),
 		Publish: d.router.PublishEvents, Log: d.log,
 	})
-	d.annotators = append(d.annotators,
-		func(_ context.Context, alerts []pipeline.Alert) {
-			for i := range alerts {
-				d.deployments.Annotate(&alerts[i])
-			}
-		},
-		d.findings.Annotate)
 }
 
 // versioned are documents that tell whether they have changed.

@@ -12,6 +12,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/connstat"
 	"github.com/tocsin-security/tocsin/stages/decode"
 	"github.com/tocsin-security/tocsin/stages/enrich"
+	"github.com/tocsin-security/tocsin/stages/enrich/geoip"
 	"github.com/tocsin-security/tocsin/stages/match"
 )
 
@@ -21,6 +22,7 @@ type hot struct {
 	sensor   *sensor.Sensor // nil in replay
 	decoder  *decode.Decoder
 	enricher *enrich.Enricher
+	places   *geoip.Databases              // nil: nobody asks for places
 	matcher  atomic.Pointer[match.Matcher] // exchanged by a reload, between two events
 	connects *connstat.Table
 	tape     *tape // nil: nothing is recorded
@@ -77,6 +79,9 @@ func (h *hot) handle(s pipeline.Sample, emit func(pipeline.Alert) error) error {
 	}
 	var emitErr error
 	h.matcher.Load().Match(&h.event, func(a pipeline.Alert) {
+		if h.places != nil {
+			h.places.Locate(&a)
+		}
 		emitErr = errors.Join(emitErr, emit(a))
 	})
 	return emitErr
@@ -103,6 +108,9 @@ func (h *hot) take(s pipeline.Sample) (ok bool) {
 	h.events.Add(1)
 	h.clock.Tick(&h.event)
 	h.enricher.Process(&h.event)
+	if h.places != nil {
+		h.event.Places = h.places
+	}
 	return true
 }
 

@@ -100,6 +100,8 @@ func newReplay(p *plan, header capture.Header, log *slog.Logger) (*replayed, err
 		return nil, err
 	}
 	r := &replayed{hot: newReplayHot(header, log), windows: p.windows}
+	p.useFiles()
+	r.hot.places = p.places
 	r.hot.matcher.Store(matcher)
 	// The scheduler's events are always reported, counted connects as the sensor is configured.
 	for _, t := range append(wanted(matcher), pipeline.EventExecve, pipeline.EventClone, pipeline.EventExit, pipeline.EventConnects) {

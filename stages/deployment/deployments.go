@@ -169,8 +169,7 @@ func keyOf(d pipeline.Deployment) string {
 // List returns everything that is known, the latest first; it is not to be changed.
 func (d *Deployments) List() []pipeline.Deployment { return d.index.Load().all }
 
-// Annotate tells an alert the latest deployment of what it is about: the field, and the annotations
-// deployment and deployment_url.
+// Annotate tells an alert the latest deployment of what it is about.
 func (d *Deployments) Annotate(a *pipeline.Alert) {
 	found := d.index.Load().find(a.Labels, a.Time.Add(skew))
 	if found == nil || d.cfg.MaxAge == 0 || a.Time.Sub(found.At) > time.Duration(d.cfg.MaxAge) {
@@ -178,13 +177,6 @@ func (d *Deployments) Annotate(a *pipeline.Alert) {
 	}
 	told := *found
 	a.Deployment = &told
-	if a.Annotations == nil {
-		a.Annotations = map[string]string{}
-	}
-	a.Annotations["deployment"] = Tell(told, a.Time)
-	if told.Link != "" {
-		a.Annotations["deployment_url"] = told.Link
-	}
 }
 
 // Stats are counts since the start, and how many deployments are known.

@@ -3,7 +3,6 @@ package finding
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -67,15 +66,14 @@ func (c *cache) forget(keys []string) {
 	}
 }
 
-// candidate is a subject that an alert may be about, the key of its document, and what people call its kind.
-type candidate struct{ scanner, subject, key, kind string }
+// candidate is a subject that an alert may be about, and the key of its document.
+type candidate struct{ scanner, subject, key string }
 
-func newCandidate(scanner, subject, kind string) candidate {
-	return candidate{scanner, subject, documentKey(scanner, subject), kind}
+func newCandidate(scanner, subject string) candidate {
+	return candidate{scanner, subject, documentKey(scanner, subject)}
 }
 
-// Annotate tells alerts what is known of their image, node and resource: the field, and the annotation
-// findings. It asks the store at most once; a store that does not answer costs the findings, not the alerts.
+// Annotate tells alerts what is known of their image, node and resource. It asks the store at most once; a store that does not answer costs the findings, not the alerts.
 func (f *Findings) Annotate(ctx context.Context, alerts []pipeline.Alert) {
 	if f.cfg.MaxAge == 0 || len(alerts) == 0 {
 		return
@@ -130,43 +128,18 @@ func (f *Findings) lookUp(ctx context.Context, keys []string) map[string]*known 
 func (f *Findings) tell(a *pipeline.Alert, candidates []candidate, all map[string]*known) {
 	a.Findings = nil
 	oldest := a.Time.Add(-time.Duration(f.cfg.MaxAge))
-	var texts []string
-	told := map[string]bool{}
+	imageTold := false
 	for _, c := range candidates {
 		k := all[c.key]
-		if k == nil || c.kind == "image" && told[c.kind] {
+		isImage := c.scanner == pipeline.Trivy
+		if k == nil || isImage && imageTold {
 			continue
 		}
-		told[c.kind] = true
-		found := k.tell(c.scanner, c.subject, oldest)
-		if found == nil {
-			continue
-		}
-		a.Findings = append(a.Findings, *found)
-		texts = append(texts, Tell(c.kind, *found))
-	}
-	if len(texts) == 0 {
-		return
-	}
-	if a.Annotations == nil {
-		a.Annotations = map[string]string{}
-	}
-	a.Annotations["findings"] = strings.Join(texts, "; ")
-}
-
-// Tell says what was found: "image: 2 critical, 5 high: CVE-2024-0001, CVE-2024-0002".
-func Tell(kind string, found pipeline.Findings) string {
-	var counts []string
-	for _, severity := range severities {
-		if n := found.Counts[severity]; n > 0 {
-			counts = append(counts, fmt.Sprint(n, " ", severity))
+		imageTold = imageTold || isImage
+		if found := k.tell(c.scanner, c.subject, oldest); found != nil {
+			a.Findings = append(a.Findings, *found)
 		}
 	}
-	text := kind + ": " + strings.Join(counts, ", ")
-	if len(found.Worst) > 0 {
-		text += ": " + strings.Join(found.Worst, ", ")
-	}
-	return text
 }
 
 // owners are the fields that name what a pod belongs to, and the kind of that.
@@ -192,10 +165,10 @@ func (f *Findings) candidatesOf(a *pipeline.Alert) []candidate {
 		image = field("container.image")
 	}
 	for _, subject := range imageSubjects([]string{field("container.image.digest"), image}, field("container.image.id"), []string{image}, f.names.tagged) {
-		all = append(all, newCandidate(pipeline.Trivy, subject, "image"))
+		all = append(all, newCandidate(pipeline.Trivy, subject))
 	}
 	if a.Hostname != "" {
-		all = append(all, newCandidate(pipeline.KubeBench, "node "+strings.ToLower(a.Hostname), "node"))
+		all = append(all, newCandidate(pipeline.KubeBench, "node "+strings.ToLower(a.Hostname)))
 	}
 	namespace := firstOf(a.Labels["k8s_ns_name"], field("k8s.ns.name"))
 	if namespace == "" {
@@ -203,7 +176,7 @@ func (f *Findings) candidatesOf(a *pipeline.Alert) []candidate {
 	}
 	add := func(kind, name string) {
 		if name != "" {
-			all = append(all, newCandidate(pipeline.Gatekeeper, resource(kind, namespace, name), kind+" "+cut(name, 253)))
+			all = append(all, newCandidate(pipeline.Gatekeeper, resource(kind, namespace, name)))
 		}
 	}
 	add("Pod", firstOf(a.Labels["k8s_pod_name"], field("k8s.pod.name")))

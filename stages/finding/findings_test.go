@@ -99,7 +99,21 @@ func alert(pairs ...string) pipeline.Alert {
 func (b *bench) told(pairs ...string) string {
 	alerts := []pipeline.Alert{alert(pairs...)}
 	b.Annotate(b.t.Context(), alerts)
-	return alerts[0].Annotations["findings"]
+	var texts []string
+	for _, f := range alerts[0].Findings {
+		kind, name, _ := strings.Cut(f.Subject, " ")
+		if kind == "resource" {
+			kind = name
+		}
+		var counts []string
+		for _, severity := range severities {
+			if n := f.Counts[severity]; n > 0 {
+				counts = append(counts, fmt.Sprint(n, " ", severity))
+			}
+		}
+		texts = append(texts, kind+": "+strings.Join(counts, ", ")+": "+strings.Join(f.Worst, ", "))
+	}
+	return strings.Join(texts, "; ")
 }
 
 // trivyReport is one of an image, scanned so long ago; each finding is written SEVERITY ID.
@@ -172,7 +186,7 @@ func TestAlertHasTheFindings(t *testing.T) {
 	a[0].Findings[0].At = time.Time{}
 	want := []pipeline.Findings{{Scanner: pipeline.Trivy, Subject: "image docker.io/shop/web:1.4", Counts: map[string]int{"critical": 6, "low": 1},
 		Worst: []string{"1", "2", "3", "4", "5"}}}
-	if diff := cmp.Diff(want, a[0].Findings); diff != "" || a[1].Findings != nil || a[1].Annotations != nil {
+	if diff := cmp.Diff(want, a[0].Findings); diff != "" || a[1].Findings != nil {
 		t.Errorf("Findings (-want +got):\n%s\nother alert: %+v", diff, a[1])
 	}
 	old := alert("container_image", "shop/web:1.4")
@@ -199,14 +213,14 @@ func TestResource(t *testing.T) {
 	equal(t, "the first audit", b.post(pipeline.Gatekeeper, text), "report 0+2+0", "finding K8sRequiredOwner/pods-have-an-owner",
 		"finding K8sRequiredOwner/pods-have-an-owner", "report 0+0+1", "finding K8sNoLatest/no-latest")
 	pod := []string{"k8s_ns_name", "shop", "k8s_pod_name", "web-6d4cf56db6-x2x1z"}
-	equal(t, "the pod", b.told(pod...), "Pod web-6d4cf56db6-x2x1z: 1 high, 1 medium: K8sRequiredOwner/pods-have-an-owner, K8sNoLatest/no-latest")
+	equal(t, "the pod", b.told(pod...), "Pod/shop/web-6d4cf56db6-x2x1z: 1 high, 1 medium: K8sRequiredOwner/pods-have-an-owner, K8sNoLatest/no-latest")
 	equal(t, "another namespace", b.told("k8s_ns_name", "other", "k8s_pod_name", "web-6d4cf56db6-x2x1z"), "")
 	later := strings.ReplaceAll(text, "2026-07-01T01:00:00Z", "2026-07-01T01:01:00Z")
 	equal(t, "the next audit, the same", b.post(pipeline.Gatekeeper, later))
 	repaired := strings.Replace(strings.NewReplacer("2026-07-01T01:00:00Z", "2026-07-01T01:02:00Z", `"totalViolations": 1,`, `"totalViolations": 0,`).Replace(text),
 		`{"enforcementAction": "warn", "kind": "Pod", "namespace": "shop", "name": "web-6d4cf56db6-x2x1z", "message": "image has the tag latest"}`, "", 1)
 	equal(t, "one is repaired", b.post(pipeline.Gatekeeper, repaired), "report 0+0+0")
-	equal(t, "the pod, of which one is repaired", b.told(pod...), "Pod web-6d4cf56db6-x2x1z: 1 high: K8sRequiredOwner/pods-have-an-owner")
+	equal(t, "the pod, of which one is repaired", b.told(pod...), "Pod/shop/web-6d4cf56db6-x2x1z: 1 high: K8sRequiredOwner/pods-have-an-owner")
 }
 
 // The lines of a log come in parts, which add up; what two audits have not seen is gone.
@@ -224,10 +238,10 @@ func TestAuditInParts(t *testing.T) {
 	equal(t, "the second again", b.post(pipeline.Gatekeeper, line(0, "b")))
 	equal(t, "the next audit's first part", b.post(pipeline.Gatekeeper, line(1, "b")))
 	equal(t, "its second", b.post(pipeline.Gatekeeper, line(1, "a")))
-	equal(t, "a pod that may come in a third", state("c"), "Pod c: 1 high: "+id)
+	equal(t, "a pod that may come in a third", state("c"), "Pod/shop/c: 1 high: "+id)
 	equal(t, "the one after", b.post(pipeline.Gatekeeper, line(2, "a")))
 	equal(t, "a pod that one audit has not seen", state("c"), "")
-	equal(t, "a pod that all have seen", state("a"), "Pod a: 1 high: "+id)
+	equal(t, "a pod that all have seen", state("a"), "Pod/shop/a: 1 high: "+id)
 	equal(t, "a pod that is back", b.post(pipeline.Gatekeeper, line(3, "c")), "report 0+1+0", "finding "+id)
 }
 
