@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tocsin-security/tocsin/stages/enrich/runtimetest"
 )
 
 func TestProbeTellsSocketsApart(t *testing.T) {
@@ -26,8 +28,8 @@ func TestProbeTellsSocketsApart(t *testing.T) {
 }
 
 func TestProbeAsksContainerd(t *testing.T) {
-	r := startRuntime(t)
-	got := Probe(t.Context(), ContainersConfig{Sockets: Sockets{r.socket}})
+	r := runtimetest.StartContainerd(t)
+	got := Probe(t.Context(), ContainersConfig{Sockets: Sockets{r.Socket}})
 	if len(got) != 1 || !got[0].Answers || got[0].Version == "" || got[0].Why != "" {
 		t.Errorf("Probe of a containerd = %+v", got)
 	}

@@ -1,0 +1,123 @@
+package enrich
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	"github.com/tocsin-security/tocsin/stages/enrich/container"
+	"github.com/tocsin-security/tocsin/stages/enrich/containerd"
+	"github.com/tocsin-security/tocsin/stages/enrich/cri"
+	"github.com/tocsin-security/tocsin/stages/enrich/docker"
+)
+
+// engine speaks one runtime's language over one connection. Implementations must be safe for concurrent use.
+type engine interface {
+	// Version asks the runtime who it is. It is asked once, before anything else.
+	Version(ctx context.Context) (container.Version, error)
+	// Watch puts into the cache what there is, calls ready, and then whatever happens, until ctx or the
+	// connection ends; the error is never nil.
+	Watch(ctx context.Context, ready func(containers int)) error
+	// LookUp reads one container by its full id, and what belongs to it; nothing if there is none.
+	LookUp(ctx context.Context, id string) ([]container.Described, error)
+}
+
+var (
+	_ engine = (*containerd.Engine)(nil)
+	_ engine = (*cri.Engine)(nil)
+	_ engine = (*docker.Engine)(nil)
+)
+
+const (
+	// How long a runtime may take to say who it is.
+	helloTimeout = 2 * time.Second
+	// A container's OCI specification can be large; grpc's default of 4 MiB would fail the whole listing.
+	maxMessage = 64 << 20
+)
+
+// connect finds out which language the runtime at s speaks, if s does not say, and who it is. close gives
+// the connection up.
+func connect(ctx context.Context, s socket, cache container.Cache, log *slog.Logger) (e engine, v container.Version, closer io.Closer, err error) {
+	if err := dial(ctx, s.path); err != nil {
+		return nil, v, nil, err // as the kernel says it: no permission, nobody there
+	}
+	var failures []error
+	if s.kind == kindDocker || s.kind == "" {
+		d := docker.New(s.path, cache, log)
+		if v, err = hello(ctx, d); err == nil {
+			return d, v, closerFunc(d.Close), nil
+		}
+		d.Close()
+		if s.kind == "" && errors.Is(err, context.DeadlineExceeded) {
+			return nil, v, nil, fmt.Errorf("it accepts connections and does not answer: %w", err)
+		}
+		failures = append(failures, err)
+	}
+	if s.kind == kindDocker {
+		return nil, v, nil, err
+	}
+	conn, err := grpc.NewClient("unix://"+s.path,
+		grpc.WithTransportCredentials(insecure.NewCredentials()), // a local socket
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
+	)
+	if err != nil {
+		return nil, v, nil, fmt.Errorf("make a client for %s: %w", s.path, err)
+	}
+	for _, e := range grpcEngines(s.kind, conn, cache, log) {
+		if v, err = hello(ctx, e); err == nil {
+			return e, v, conn, nil
+		}
+		failures = append(failures, err)
+		if status.Code(err) != codes.Unimplemented {
+			break // it would not answer another question either
+		}
+	}
+	conn.Close() // nothing is in flight any more
+	if s.kind != "" {
+		return nil, v, nil, err
+	}
+	return nil, v, nil, fmt.Errorf("it is neither containerd nor CRI nor Docker: %w", errors.Join(failures...))
+}
+
+// grpcEngines are the engines to try on a connection, the one that knows most first.
+func grpcEngines(kind string, conn *grpc.ClientConn, cache container.Cache, log *slog.Logger) []engine {
+	switch kind {
+	case kindContainerd:
+		return []engine{containerd.New(conn, cache, log)}
+	case kindCRI:
+		return []engine{cri.New(conn, cache, log)}
+	default:
+		return []engine{containerd.New(conn, cache, log), cri.New(conn, cache, log)}
+	}
+}
+
+func hello(ctx context.Context, e engine) (container.Version, error) {
+	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
+	defer cancel()
+	return e.Version(ctx)
+}
+
+// dial reports whether somebody takes connections.
+func dial(ctx context.Context, path string) error {
+	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
+	defer cancel()
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", path)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+type closerFunc func()
+
+func (f closerFunc) Close() error { f(); return nil }
