@@ -54,6 +54,8 @@ func TestConfigValidate(t *testing.T) {
 		want   string
 	}{
 		"a relative socket":        {func(c *Config) { c.Containers.Sockets = Sockets{"x.sock"} }, `enrich.containers.sockets: "x.sock"`},
+		"a runtime nobody knows":   {func(c *Config) { c.Containers.Sockets = Sockets{"rkt:/run/x.sock"} }, `no runtime of kind "rkt"`},
+		"a relative host root":     {func(c *Config) { c.Containers.HostRoot = "host" }, "enrich.containers.host_root"},
 		"a wait of hours":          {func(c *Config) { c.Containers.Wait = pipeline.Duration(time.Hour) }, "enrich.containers.wait"},
 		"an owner of everything":   {func(c *Config) { c.Owners = []OwnerConfig{{Team: "a"}} }, "enrich.owners[0]: matchers"},
 		"an owner without a value": {func(c *Config) { c.Owners = []OwnerConfig{{Matchers: []string{"a=b"}}} }, "enrich.owners[0]: gives nothing"},

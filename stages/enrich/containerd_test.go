@@ -71,24 +71,24 @@ func TestContainerdKnowsImagesAndPods(t *testing.T) {
 	if got := (pipeline.Container{Image: plain.Image, Repository: plain.Repository, Tag: plain.Tag, Digest: plain.Digest}); !cmp.Equal(got, image) {
 		t.Errorf("image of a container = %+v, want %+v", got, image)
 	}
-	checkPod(t, e, r, pod, "containerd", app, side)
+	checkPod(t, e, r, pod, r.Image.Digest, app, side)
 
 	// The same once more, listed.
 	e = watch(t, r.Socket)
-	checkPod(t, e, r, pod, "containerd", app, side)
+	checkPod(t, e, r, pod, r.Image.Digest, app, side)
 	if got := known(t, e, "a container of an image is listed", "plain"); got.Digest != r.Image.Digest {
 		t.Errorf("digest in a list = %q, want %q", got.Digest, r.Image.Digest)
 	}
 }
 
 // checkPod compares what is known of a pod's privileged container app, its container side and its sandbox.
-func checkPod(t *testing.T, e *Enricher, r *runtimetest.Containerd, pod *runtimetest.Pod, kind, app, side string) {
+func checkPod(t *testing.T, e *Enricher, r *runtimetest.Containerd, pod *runtimetest.Pod, digest, app, side string) {
 	t.Helper()
 	labels := map[string]string{container.LabelPodName: "web-0", container.LabelPodNamespace: "shop", container.LabelPodUID: "uid-of-web-0"}
 	for id, name := range map[string]string{app: "app", side: "side"} {
 		got := known(t, e, "a pod's container", id)
-		want := &pipeline.Container{ID: id, Name: name, Type: kind, Complete: true, Privileged: id == app,
-			Image: r.Image.Name, Repository: "registry.example/shop/box", Tag: "1.2", Digest: r.Image.Digest, ImageID: r.Image.ID,
+		want := &pipeline.Container{ID: id, Name: name, Type: "containerd", Complete: true, Privileged: id == app,
+			Image: r.Image.Name, Repository: "registry.example/shop/box", Tag: "1.2", Digest: digest, ImageID: r.Image.ID,
 			PodName: "web-0", PodNS: "shop", PodUID: "uid-of-web-0", PodLabels: map[string]string{"app": "web"}, PodLabelText: "app:web",
 			SandboxID: pod.ID, HostNetwork: true}
 		for k, v := range labels {

@@ -98,7 +98,7 @@ func setImage(c *pipeline.Container, s *criapi.ContainerStatus) {
 		image = container.FirstOf(reference, image)
 	}
 	container.SetImage(c, image)
-	for _, id := range []string{s.GetImageId(), reference, image} {
+	for _, id := range []string{s.GetImageId(), reference, s.GetImage().GetImage()} {
 		if container.IsImageID(id) {
 			c.ImageID = container.ImageID(id)
 			break

@@ -70,7 +70,7 @@ func (r *Containerd) Start() {
 	if err := r.daemon.Start(); err != nil {
 		r.t.Fatal(err)
 	}
-	Eventually(r.t, "containerd answers", func() bool { return r.Ctr("namespaces", "list") == nil })
+	Eventually(r.t, "containerd answers, over CRI too", func() bool { return r.Ctr("namespaces", "list") == nil && r.criAnswers() })
 }
 
 // Stop ends the daemon without a warning; containers go on.

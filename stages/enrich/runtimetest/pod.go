@@ -25,10 +25,7 @@ const podTimeout = 30 * time.Second
 // RunPod makes a pod with one label, app=web; it is removed when the test ends.
 func (r *Containerd) RunPod(name string, privileged bool) *Pod {
 	r.t.Helper()
-	conn, err := grpc.NewClient("unix://"+r.Socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	conn := r.connect()
 	r.t.Cleanup(func() { conn.Close() })
 	p := &Pod{t: r.t, runtime: criapi.NewRuntimeServiceClient(conn), config: &criapi.PodSandboxConfig{
 		Metadata: &criapi.PodSandboxMetadata{Name: name, Uid: "uid-of-" + name, Namespace: "shop"},
@@ -44,8 +41,8 @@ func (r *Containerd) RunPod(name string, privileged bool) *Pod {
 	Eventually(r.t, "a pod is made", func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), podTimeout)
 		defer cancel()
-		resp, e := p.runtime.RunPodSandbox(ctx, &criapi.RunPodSandboxRequest{Config: p.config})
-		if err = e; err != nil {
+		resp, err := p.runtime.RunPodSandbox(ctx, &criapi.RunPodSandboxRequest{Config: p.config})
+		if err != nil {
 			r.t.Logf("run a pod: %v", err)
 		}
 		p.ID = resp.GetPodSandboxId()
@@ -112,4 +109,23 @@ func (p *Pod) remove() {
 	if _, err := p.runtime.RemovePodSandbox(ctx, &criapi.RemovePodSandboxRequest{PodSandboxId: p.ID}); err != nil {
 		p.t.Errorf("remove pod %s: %v", p.ID, err)
 	}
+}
+
+func (r *Containerd) connect() *grpc.ClientConn {
+	r.t.Helper()
+	conn, err := grpc.NewClient("unix://"+r.Socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return conn
+}
+
+// criAnswers reports whether the CRI plugin is up, which it is some time after its daemon.
+func (r *Containerd) criAnswers() bool {
+	conn := r.connect()
+	defer conn.Close() // nothing is in flight any more
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_, err := criapi.NewRuntimeServiceClient(conn).Version(ctx, &criapi.VersionRequest{})
+	return err == nil
 }
