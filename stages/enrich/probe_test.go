@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tocsin-security/tocsin/stages/enrich/runtimetest"
 )
 
@@ -32,5 +34,23 @@ func TestProbeAsksContainerd(t *testing.T) {
 	got := Probe(t.Context(), ContainersConfig{Sockets: Sockets{r.Socket}})
 	if len(got) != 1 || !got[0].Answers || got[0].Version == "" || got[0].Why != "" {
 		t.Errorf("Probe of a containerd = %+v", got)
+	}
+}
+
+func TestProbeTellsRuntimesApart(t *testing.T) {
+	dir := t.TempDir()
+	fakeDocker(t, dir+"/d.sock", "web", 0)
+	hang(t, dir+"/h.sock")
+	want := []Socket{{Path: dir + "/d.sock", Found: true, Answers: true, Kind: "docker", Version: "1"}, {Path: dir + "/h.sock", Found: true}}
+	got := Probe(t.Context(), ContainersConfig{Sockets: Sockets{dir + "/d.sock", dir + "/h.sock"}})
+	if len(got) == 2 && strings.Contains(got[1].Why, "does not answer") {
+		got[1].Why = ""
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Probe (-want +got):\n%s", diff)
+	}
+	got = Probe(t.Context(), ContainersConfig{Sockets: Sockets{"cri:" + dir + "/d.sock"}})
+	if len(got) != 1 || got[0].Answers || got[0].Why == "" {
+		t.Errorf("Probe of Docker as CRI = %+v", got)
 	}
 }

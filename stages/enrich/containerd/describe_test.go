@@ -98,3 +98,47 @@ func TestMountsAndNamespacesComeFromTheSpecification(t *testing.T) {
 		}
 	}
 }
+
+// What the CRI plugin keeps is better than what can be guessed, and has what nobody else has.
+func TestTheCRIPluginsRecordStands(t *testing.T) {
+	const masked, open = `{"linux": {"maskedPaths": ["/proc/kcore"]}}`, `{"linux": {}}`
+	record := func(config, more string) string {
+		return `{"Version": "v1", "Metadata": {"Config": {"linux": {"security_context": ` + config + `}}` + more + `}}`
+	}
+	for sentence, c := range map[string]struct {
+		spec, extension, record string
+		want                    pipeline.Container
+	}{
+		"privileged though it does not look so": {masked, extensionContainer, record(`{"privileged": true}`, `, "ImageRef": "sha256:0a"`), pipeline.Container{Privileged: true, ImageID: "0a"}},
+		"not privileged though it looks so":     {open, extensionContainer, record(`{}`, ``), pipeline.Container{}},
+		"a sandbox's addresses":                 {masked, extensionSandbox, record(`{}`, `, "IP": "10.0.0.7", "CNIResult": {"Interfaces": {}}`), pipeline.Container{IP: "10.0.0.7", CNI: `{"Interfaces":{}}`}},
+		"no network":                            {masked, extensionSandbox, record(`{}`, `, "IP": "", "CNIResult": null`), pipeline.Container{}},
+		"a form that is not known says nothing": {open, extensionContainer, `{"Version": "v9", "Metadata": {}}`, pipeline.Container{Privileged: true}},
+		"nor does what is no JSON":              {open, extensionContainer, `?`, pipeline.Container{Privileged: true}},
+	} {
+		in := made("x", "", c.spec, nil)
+		in.Extensions = map[string]*anypb.Any{c.extension: {Value: []byte(c.record)}}
+		got := describe(in).Container
+		if diff := cmp.Diff(c.want, pipeline.Container{Privileged: got.Privileged, ImageID: got.ImageID, IP: got.IP, CNI: got.CNI}); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", sentence, diff)
+		}
+	}
+}
+
+func TestDigestsAreOfTheImageThatRuns(t *testing.T) {
+	store := map[string]string{"shop/web:1": "sha256:moved", "sha256:0a": "sha256:1"}
+	for sentence, c := range map[string]struct {
+		in   pipeline.Container
+		want string
+	}{
+		"by its id, whatever the tag is now": {pipeline.Container{Image: "shop/web:1", ImageID: "0a"}, "sha256:1"},
+		"by its tag, without an id":          {pipeline.Container{Image: "shop/web:1"}, "sha256:moved"},
+		"as it was asked for":                {pipeline.Container{Image: "shop/web@sha256:2", Digest: "sha256:2", ImageID: "0a"}, "sha256:2"},
+		"of no image":                        {pipeline.Container{ImageID: "0a"}, ""},
+	} {
+		d := container.Described{Container: &c.in}
+		if setDigest(&d, func(image string) string { return store[image] }); c.in.Digest != c.want {
+			t.Errorf("%s: digest = %q, want %q", sentence, c.in.Digest, c.want)
+		}
+	}
+}
