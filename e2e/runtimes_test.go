@@ -34,11 +34,11 @@ func executed(t *testing.T, p *process) map[string]values {
 	return seen
 }
 
-// watchRuntime starts tocsin with a containerd, and waits until that was found.
-func watchRuntime(t *testing.T, r *runtimetest.Containerd) *process {
+// watchRuntime starts tocsin with a runtime, and waits until that was found.
+func watchRuntime(t *testing.T, socket string) *process {
 	t.Helper()
 	l := newLayout(t, firstExecRules)
-	p := start(t, l.dir, "run", l.config("0s", "stdout_configs: [{format: json}]", fmt.Sprintf("enrich: {containers: {sockets: %s}}", r.Socket)))
+	p := start(t, l.dir, "run", l.config("0s", "stdout_configs: [{format: json}]", fmt.Sprintf("enrich: {containers: {sockets: %s}}", socket)))
 	eventually(t, "the runtime is found", func() error {
 		if !strings.Contains(p.stderr.String(), "container runtime found") {
 			return fmt.Errorf("the log says nothing of it:\n%s", p.stderr)
@@ -65,7 +65,7 @@ func waitForExec(t *testing.T, p *process, id string) (v values) {
 func TestContainersAreKnownFromTheirFirstExec(t *testing.T) {
 	needRoot(t)
 	r := runtimetest.StartContainerd(t)
-	p := watchRuntime(t, r)
+	p := watchRuntime(t, r.Socket)
 	image := values{"container.image": r.Image.Name, "container.image.repository": "registry.example/shop/box", "container.image.tag": "1.2",
 		"container.image.digest": r.Image.Digest, "container.type": "containerd"}
 	check := func(id string, want values) {
@@ -106,7 +106,7 @@ func TestContainersAreKnownFromTheirFirstExec(t *testing.T) {
 func TestContainersOfMillisecondsAreKnown(t *testing.T) {
 	needRoot(t)
 	r := runtimetest.StartContainerd(t)
-	p := watchRuntime(t, r)
+	p := watchRuntime(t, r.Socket)
 	const containers = 10 // whose ids differ in the first 12 characters: dedupe looks at those
 	for i := range containers {
 		must(t, r.Ctr("run", "--rm", "--label", fmt.Sprintf("nerdctl/name=short-%d", i), r.Image.Name, fmt.Sprintf("s%d-tocsin", i), "/bin/cat", "/etc/shadow"))
@@ -125,7 +125,7 @@ func TestContainersOfMillisecondsAreKnown(t *testing.T) {
 func TestContainerdIsKilledUnderLoad(t *testing.T) {
 	needRoot(t)
 	r := runtimetest.StartContainerd(t)
-	p := watchRuntime(t, r)
+	p := watchRuntime(t, r.Socket)
 	var started atomic.Int32
 	stop, done := make(chan struct{}), make(chan []string)
 	go func() {
@@ -172,5 +172,21 @@ func TestContainerdIsKilledUnderLoad(t *testing.T) {
 	}
 	if n := strings.Count(p.stderr.String(), "container runtime found"); n < 3 {
 		t.Errorf("the runtime was found %d times, want 3", n)
+	}
+}
+
+// A container of Podman is found by the id in its control group.
+func TestPodmansContainersAreKnown(t *testing.T) {
+	needRoot(t)
+	r := runtimetest.StartPodman(t)
+	p := watchRuntime(t, r.Socket)
+	id := r.RunContainer("--name", "web", "--privileged", "--label", "team=shop", r.Image, "/bin/sh", "-c", "sleep 1; cat /etc/passwd; sleep 600")
+	v := waitForExec(t, p, id)
+	want := values{"container.name": "web", "container.image": r.Image, "container.type": "podman", "container.privileged": "true",
+		"container.labels": "team:shop", "container.image.digest": r.Run("image", "inspect", "--format", "{{.Digest}}", r.Image)}
+	for k, w := range want {
+		if v[k] != w {
+			t.Errorf("%s = %q, want %q", k, v[k], w)
+		}
 	}
 }

@@ -154,4 +154,7 @@ func TestProcessesSeeWhatChanges(t *testing.T) {
 			t.Errorf("name = %q, want %q", p.Container.Name, step.want)
 		}
 	}
+	if n := e.Stats().Asked; n != 0 {
+		t.Errorf("%d questions for a container that was known", n)
+	}
 }

@@ -47,12 +47,14 @@ const (
 // connect finds out which language the runtime at s speaks, if s does not say, and who it is. close gives
 // the connection up.
 func connect(ctx context.Context, s socket, cache container.Cache, log *slog.Logger) (e engine, v container.Version, closer io.Closer, err error) {
-	if err := dial(ctx, s.path); err != nil {
+	first, err := s.dial(ctx)
+	if err != nil {
 		return nil, v, nil, err // as the kernel says it: no permission, nobody there
 	}
+	first.Close() // nothing was said
 	var failures []error
 	if s.kind == kindDocker || s.kind == "" {
-		d := docker.New(s.path, cache, log)
+		d := docker.New(s.dial, cache, log)
 		if v, err = hello(ctx, d); err == nil {
 			return d, v, closerFunc(d.Close), nil
 		}
@@ -65,7 +67,9 @@ func connect(ctx context.Context, s socket, cache container.Cache, log *slog.Log
 	if s.kind == kindDocker {
 		return nil, v, nil, err
 	}
-	conn, err := grpc.NewClient("unix://"+s.path,
+	conn, err := grpc.NewClient("passthrough:///"+s.path,
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.dial(ctx) }),
+		grpc.WithAuthority("localhost"),
 		grpc.WithTransportCredentials(insecure.NewCredentials()), // a local socket
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
 	)
@@ -104,18 +108,6 @@ func hello(ctx context.Context, e engine) (container.Version, error) {
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
 	return e.Version(ctx)
-}
-
-// dial reports whether somebody takes connections.
-func dial(ctx context.Context, path string) error {
-	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
-	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "unix", path)
-	if err != nil {
-		return err
-	}
-	return conn.Close()
 }
 
 type closerFunc func()

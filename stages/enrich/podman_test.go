@@ -12,7 +12,7 @@ import (
 // TestPodman follows a real Podman over the API that is Docker's.
 func TestPodman(t *testing.T) {
 	p := runtimetest.StartPodman(t)
-	before := p.RunContainer("--name", "web", "--privileged", "--label", "team=shop", "--volume", "/etc:/host/etc:ro")
+	before := p.RunContainer("--name", "web", "--privileged", "--label", "team=shop", "--volume", "/etc:/host/etc:ro", p.Image, "/bin/sleep", "600")
 	e := watch(t, p.Socket)
 	got := known(t, e, "a container from before is listed", before)
 	want := &pipeline.Container{ID: before, Name: "web", Type: "podman", Complete: true, Privileged: true, HostNetwork: true,
@@ -23,7 +23,7 @@ func TestPodman(t *testing.T) {
 		t.Errorf("container from before (-want +got):\n%s", diff)
 	}
 
-	next := p.RunContainer("--name", "next", "--pid", "host")
+	next := p.RunContainer("--name", "next", "--pid", "host", p.Image, "/bin/sleep", "600")
 	if got := known(t, e, "a new container is told of", next); got.Name != "next" || got.Privileged || !got.HostPID {
 		t.Errorf("new container = %+v", got)
 	}
@@ -46,6 +46,6 @@ func TestPodman(t *testing.T) {
 
 	p.Stop()
 	p.Start()
-	after := p.RunContainer()
+	after := p.RunContainer(p.Image, "/bin/sleep", "600")
 	known(t, e, "after a restart containers are told of again", after)
 }

@@ -57,7 +57,7 @@ func ask(ctx context.Context, s socket) Socket {
 	}
 	conn.Close() // nothing is in flight any more
 	out.Answers, out.Kind, out.Version = true, version.Name, version.Text
-	if info, err := os.Stat(s.path); err == nil && ownedByUser(info) {
+	if s.users {
 		out.Note = noteUsers
 	}
 	return out

@@ -37,9 +37,9 @@ const (
 	askTimeout = 3 * time.Second
 )
 
-func newRuntime(s socket, users bool, cache *containerCache, log *slog.Logger) *runtime {
+func newRuntime(s socket, cache *containerCache, log *slog.Logger) *runtime {
 	return &runtime{
-		socket: s, share: &share{cache: cache, users: users}, questions: make(chan question, runtimeQueue),
+		socket: s, share: &share{cache: cache, users: s.users}, questions: make(chan question, runtimeQueue),
 		log: log.With("socket", s.path),
 	}
 }

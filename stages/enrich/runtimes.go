@@ -70,12 +70,11 @@ func (all *runtimes) find() (found []*runtime) {
 			continue
 		}
 		r := all.known[s.path]
-		users := ownedByUser(info)
-		if r == nil || r.share.users != users { // another one's, by the same path
+		if r == nil || r.share.users != s.users { // another one's, by the same path
 			if len(all.known) >= maxRuntimes {
 				continue
 			}
-			r = newRuntime(s, users, all.cache, all.log)
+			r = newRuntime(s, all.cache, all.log)
 			all.known[s.path] = r
 		}
 		all.alive[r] = true

@@ -52,6 +52,7 @@ type socket struct {
 	path  string
 	kind  string // "" when the socket has to be asked
 	named bool   // by the configuration
+	users bool   // neither root's nor that of the user tocsin runs as
 }
 
 // parseSocket reads [KIND:]PATH.
@@ -120,14 +121,16 @@ func present(patterns []socket) (found []socket, unseen map[string]error) {
 				}
 			}
 			infos = append(infos, info)
-			found = append(found, socket{path: path, kind: pattern.kind, named: pattern.named})
+			found = append(found, socket{path: path, kind: pattern.kind, named: pattern.named, users: ownedByUser(info)})
 		}
 	}
 	return found, unseen
 }
 
-// ownedByUser reports whether a socket is neither root's nor that of the user tocsin runs as.
 func ownedByUser(info os.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid()
+	return ok && isUser(stat.Uid)
 }
+
+// isUser reports whether a user is neither root nor the one tocsin runs as.
+func isUser(uid uint32) bool { return uid != 0 && int(uid) != os.Geteuid() }

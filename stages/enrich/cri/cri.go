@@ -29,6 +29,8 @@ type Engine struct {
 	cache   container.Cache
 	log     *slog.Logger
 	kind    string // container.type of what it tells of
+
+	listEvery time.Duration // see there
 }
 
 const (
@@ -45,7 +47,7 @@ const (
 
 // New makes an Engine over a connection to a runtime's socket, which stays the caller's.
 func New(conn grpc.ClientConnInterface, cache container.Cache, log *slog.Logger) *Engine {
-	return &Engine{runtime: criapi.NewRuntimeServiceClient(conn), cache: cache, log: log}
+	return &Engine{runtime: criapi.NewRuntimeServiceClient(conn), cache: cache, log: log, listEvery: listEvery}
 }
 
 // Version asks the runtime who it is. It has to be asked before anything else: containers are named after it.
@@ -86,7 +88,7 @@ func (e *Engine) Watch(ctx context.Context, ready func(containers int)) error {
 
 // listAgain follows a runtime without events until it cannot be listed.
 func (e *Engine) listAgain(ctx context.Context) error {
-	tick := time.NewTicker(listEvery)
+	tick := time.NewTicker(e.listEvery)
 	defer tick.Stop()
 	for {
 		select {

@@ -33,12 +33,9 @@ const (
 // errNotFound is the answer of a daemon that has no such container or image.
 var errNotFound = errors.New("not found")
 
-func newClient(socket string) *client {
+func newClient(dial func(context.Context) (net.Conn, error)) *client {
 	return &client{http: &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", socket)
-		},
+		DialContext:           func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 		MaxIdleConns:          inspectAtOnce,
 		MaxIdleConnsPerHost:   inspectAtOnce,
 		IdleConnTimeout:       30 * time.Second,

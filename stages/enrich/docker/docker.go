@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -40,9 +41,9 @@ const (
 	inspectAtOnce = 4
 )
 
-// New makes an Engine for the daemon at a unix socket. Version has to be asked first.
-func New(socket string, cache container.Cache, log *slog.Logger) *Engine {
-	return &Engine{client: newClient(socket), cache: cache, log: log, kind: "docker"}
+// New makes an Engine for the daemon that dial connects to. Version has to be asked first.
+func New(dial func(context.Context) (net.Conn, error), cache container.Cache, log *slog.Logger) *Engine {
+	return &Engine{client: newClient(dial), cache: cache, log: log, kind: "docker"}
 }
 
 // Close gives its connections up.

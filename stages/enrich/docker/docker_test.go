@@ -102,6 +102,13 @@ func serve(t *testing.T, version string) (*daemon, string) {
 	return d, path
 }
 
+func dialer(socket string) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}
+}
+
 // cache tells what it is told.
 type cache struct {
 	container.Cache
@@ -133,7 +140,7 @@ func (c *cache) expect(t *testing.T, step string) {
 func TestFollowsADaemon(t *testing.T) {
 	d, socket := serve(t, dockerVersion)
 	told := &cache{steps: make(chan string, 10)}
-	e := New(socket, told, slog.New(slog.DiscardHandler))
+	e := New(dialer(socket), told, slog.New(slog.DiscardHandler))
 	defer e.Close()
 	v, err := e.Version(t.Context())
 	if err != nil || v != (container.Version{Name: "docker", Text: "28.3.0"}) {
@@ -183,7 +190,7 @@ func TestFollowsADaemon(t *testing.T) {
 
 func TestLookUpTakesIdsOnly(t *testing.T) {
 	d, socket := serve(t, dockerVersion)
-	e := New(socket, &cache{}, slog.New(slog.DiscardHandler))
+	e := New(dialer(socket), &cache{}, slog.New(slog.DiscardHandler))
 	defer e.Close()
 	if _, err := e.Version(t.Context()); err != nil {
 		t.Fatal(err)
@@ -204,7 +211,7 @@ func TestVersions(t *testing.T) {
 		`hello`:                   "read the answer to GET /version",
 	} {
 		_, socket := serve(t, answer)
-		e := New(socket, &cache{}, slog.New(slog.DiscardHandler))
+		e := New(dialer(socket), &cache{}, slog.New(slog.DiscardHandler))
 		v, err := e.Version(t.Context())
 		if got := fmt.Sprint(v.Name, " ", v.Text, err); !strings.Contains(got, want) {
 			t.Errorf("Version of %s = %s, want %s", answer, got, want)
@@ -262,7 +269,7 @@ func TestDescribe(t *testing.T) {
 // A daemon that answers without end, or not at all, costs what it may and no more.
 func TestAnswersAreBounded(t *testing.T) {
 	d, socket := serve(t, dockerVersion)
-	e := New(socket, &cache{}, slog.New(slog.DiscardHandler))
+	e := New(dialer(socket), &cache{}, slog.New(slog.DiscardHandler))
 	defer e.Close()
 	if _, err := e.Version(t.Context()); err != nil {
 		t.Fatal(err)

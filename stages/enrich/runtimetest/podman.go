@@ -50,12 +50,12 @@ func (p *Podman) Run(args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// RunContainer runs a container in the host's network with more flags; it returns its id.
-func (p *Podman) RunContainer(flags ...string) string {
+// RunContainer runs a container in the host's network, with more flags, an image and a command; it returns
+// its id.
+func (p *Podman) RunContainer(args ...string) string {
 	p.t.Helper()
 	// Without limits given it asks for more open files than a container of ours may have.
-	args := append([]string{"run", "--detach", "--network", "host", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"}, flags...)
-	return p.Run(append(args, p.Image, "/bin/sleep", "600")...)
+	return p.Run(append([]string{"run", "--detach", "--network", "host", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"}, args...)...)
 }
 
 func (p *Podman) command(args ...string) *exec.Cmd {

@@ -49,7 +49,9 @@ func tempDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	// Helpers of the runtimes clean up behind containers, on their own.
-	t.Cleanup(func() { Eventually(t, "the runtime's folders are removed", func() bool { return os.RemoveAll(dir) == nil }) })
+	t.Cleanup(func() {
+		Eventually(t, "the runtime's folders are removed", func() bool { return os.RemoveAll(dir) == nil })
+	})
 	return dir
 }
 
