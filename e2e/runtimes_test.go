@@ -180,7 +180,7 @@ func TestPodmansContainersAreKnown(t *testing.T) {
 	needRoot(t)
 	r := runtimetest.StartPodman(t)
 	p := watchRuntime(t, r.Socket)
-	id := r.RunContainer("--name", "web", "--privileged", "--label", "team=shop", r.Image, "/bin/sh", "-c", "sleep 1; cat /etc/passwd; sleep 600")
+	id := r.RunContainer("--name", "web", "--privileged", "--label", "team=shop", r.Image, "/bin/sh", "-c", "sleep 1; /bin/cat /etc/passwd; sleep 600")
 	v := waitForExec(t, p, id)
 	want := values{"container.name": "web", "container.image": r.Image, "container.type": "podman", "container.privileged": "true",
 		"container.labels": "team:shop", "container.image.digest": r.Run("image", "inspect", "--format", "{{.Digest}}", r.Image)}

@@ -2,6 +2,7 @@ package enrich
 
 import (
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -48,6 +49,12 @@ func TestProbeTellsRuntimesApart(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Probe (-want +got):\n%s", diff)
+	}
+	if err := os.Symlink("d.sock", dir+"/link.sock"); err != nil {
+		t.Fatal(err)
+	}
+	if got := Probe(t.Context(), ContainersConfig{Sockets: Sockets{dir + "/link.sock", dir + "/d.sock"}}); len(got) != 1 {
+		t.Errorf("Probe of one runtime by two paths = %+v, want it once", got)
 	}
 	got = Probe(t.Context(), ContainersConfig{Sockets: Sockets{"cri:" + dir + "/d.sock"}})
 	if len(got) != 1 || got[0].Answers || got[0].Why == "" {
