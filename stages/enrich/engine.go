@@ -44,29 +44,52 @@ const (
 	maxMessage = 64 << 20
 )
 
-// connect finds out which language the runtime at s speaks, if s does not say, and who it is. close gives
-// the connection up.
-func connect(ctx context.Context, s socket, cache container.Cache, log *slog.Logger) (e engine, v container.Version, closer io.Closer, err error) {
+// connection is an engine whose runtime has said who it is. Close gives it up.
+type connection struct {
+	engine  engine
+	version container.Version
+	io.Closer
+}
+
+// connect finds out which language the runtime at s speaks, if s does not say, and who it is.
+func connect(ctx context.Context, s socket, cache container.Cache, log *slog.Logger) (*connection, error) {
 	first, err := s.dial(ctx)
 	if err != nil {
-		return nil, v, nil, err // as the kernel says it: no permission, nobody there
+		return nil, err // as the kernel says it: no permission, nobody there
 	}
 	first.Close() // nothing was said
-	var failures []error
-	if s.kind == kindDocker || s.kind == "" {
-		d := docker.New(s.dial, cache, log)
-		if v, err = hello(ctx, d); err == nil {
-			return d, v, closerFunc(d.Close), nil
-		}
-		d.Close()
-		if s.kind == "" && errors.Is(err, context.DeadlineExceeded) {
-			return nil, v, nil, fmt.Errorf("it accepts connections and does not answer: %w", err)
-		}
-		failures = append(failures, err)
-	}
 	if s.kind == kindDocker {
-		return nil, v, nil, err
+		return connectDocker(ctx, s, cache, log)
 	}
+	c, err := connectGRPC(ctx, s, cache, log)
+	switch {
+	case err == nil:
+		return c, nil
+	case errors.Is(err, context.DeadlineExceeded) || status.Code(err) == codes.DeadlineExceeded:
+		return nil, fmt.Errorf("it accepts connections and does not answer: %w", err)
+	case s.kind != "":
+		return nil, err
+	}
+	// Docker last: a gRPC server begins to speak by itself, which HTTP/1 takes for a fault worth a line on stderr.
+	c, dockerErr := connectDocker(ctx, s, cache, log)
+	if dockerErr != nil {
+		return nil, fmt.Errorf("it is neither containerd nor CRI nor Docker: %w", errors.Join(err, dockerErr))
+	}
+	return c, nil
+}
+
+func connectDocker(ctx context.Context, s socket, cache container.Cache, log *slog.Logger) (*connection, error) {
+	d := docker.New(s.dial, cache, log)
+	v, err := hello(ctx, d)
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	return &connection{d, v, closerFunc(d.Close)}, nil
+}
+
+// connectGRPC tries the languages over gRPC that s may speak, the one that knows most first.
+func connectGRPC(ctx context.Context, s socket, cache container.Cache, log *slog.Logger) (*connection, error) {
 	conn, err := grpc.NewClient("passthrough:///"+s.path,
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.dial(ctx) }),
 		grpc.WithAuthority("localhost"),
@@ -74,22 +97,19 @@ func connect(ctx context.Context, s socket, cache container.Cache, log *slog.Log
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
 	)
 	if err != nil {
-		return nil, v, nil, fmt.Errorf("make a client for %s: %w", s.path, err)
+		return nil, fmt.Errorf("make a client for %s: %w", s.path, err)
 	}
 	for _, e := range grpcEngines(s.kind, conn, cache, log) {
+		var v container.Version
 		if v, err = hello(ctx, e); err == nil {
-			return e, v, conn, nil
+			return &connection{e, v, conn}, nil
 		}
-		failures = append(failures, err)
 		if status.Code(err) != codes.Unimplemented {
 			break // it would not answer another question either
 		}
 	}
 	conn.Close() // nothing is in flight any more
-	if s.kind != "" {
-		return nil, v, nil, err
-	}
-	return nil, v, nil, fmt.Errorf("it is neither containerd nor CRI nor Docker: %w", errors.Join(failures...))
+	return nil, err
 }
 
 // grpcEngines are the engines to try on a connection, the one that knows most first.

@@ -50,13 +50,13 @@ func Probe(ctx context.Context, cfg ContainersConfig) []Socket {
 
 func ask(ctx context.Context, s socket) Socket {
 	out := Socket{Path: s.path, Found: true, Kind: s.kind}
-	_, version, conn, err := connect(ctx, s, &share{cache: newContainerCache()}, slog.New(slog.DiscardHandler))
+	c, err := connect(ctx, s, &share{cache: newContainerCache()}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		out.Why = strings.Join(strings.Fields(err.Error()), " ")
 		return out
 	}
-	conn.Close() // nothing is in flight any more
-	out.Answers, out.Kind, out.Version = true, version.Name, version.Text
+	c.Close() // nothing is in flight any more
+	out.Answers, out.Kind, out.Version = true, c.version.Name, c.version.Text
 	if s.users {
 		out.Note = noteUsers
 	}

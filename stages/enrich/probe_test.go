@@ -1,6 +1,7 @@
 package enrich
 
 import (
+	"context"
 	"net"
 	"os"
 	"path/filepath"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
+	criapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/tocsin-security/tocsin/stages/enrich/runtimetest"
 )
@@ -59,5 +62,30 @@ func TestProbeTellsRuntimesApart(t *testing.T) {
 	got = Probe(t.Context(), ContainersConfig{Sockets: Sockets{"cri:" + dir + "/d.sock"}})
 	if len(got) != 1 || got[0].Answers || got[0].Why == "" {
 		t.Errorf("Probe of Docker as CRI = %+v", got)
+	}
+}
+
+// criOnly serves CRI and nothing else, as CRI-O does.
+type criOnly struct {
+	criapi.UnimplementedRuntimeServiceServer
+}
+
+func (criOnly) Version(context.Context, *criapi.VersionRequest) (*criapi.VersionResponse, error) {
+	return &criapi.VersionResponse{RuntimeName: "cri-o", RuntimeVersion: "1.32.1"}, nil
+}
+
+func TestProbeFindsOutWhoSpeaksCRIOnly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := grpc.NewServer()
+	criapi.RegisterRuntimeServiceServer(s, criOnly{})
+	go s.Serve(l) // ends with Stop
+	t.Cleanup(s.Stop)
+	want := []Socket{{Path: path, Found: true, Answers: true, Kind: "cri-o", Version: "1.32.1"}}
+	if diff := cmp.Diff(want, Probe(t.Context(), ContainersConfig{Sockets: Sockets{path}})); diff != "" {
+		t.Errorf("Probe (-want +got):\n%s", diff)
 	}
 }

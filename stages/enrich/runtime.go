@@ -83,16 +83,16 @@ func (r *runtime) run(ctx context.Context) {
 // watch connects, and follows the runtime until the connection ends. connected says whether it came as far
 // as following.
 func (r *runtime) watch(ctx context.Context) (connected bool, err error) {
-	e, version, conn, err := connect(ctx, r.socket, r.share, r.log)
+	c, err := connect(ctx, r.socket, r.share, r.log)
 	if err != nil {
 		return false, err
 	}
-	defer conn.Close() // nothing is in flight any more
+	defer c.Close()           // nothing is in flight any more
+	r.engine.Store(&c.engine) // a long list need not be waited for by who asks for one container
 	defer r.engine.Store(nil)
-	err = e.Watch(ctx, func(containers int) {
+	err = c.engine.Watch(ctx, func(containers int) {
 		connected = true
-		r.engine.Store(&e)
-		r.log.Info("container runtime found", "runtime", version.Name, "version", version.Text, "containers", containers)
+		r.log.Info("container runtime found", "runtime", c.version.Name, "version", c.version.Text, "containers", containers)
 	})
 	return connected, err
 }
@@ -100,7 +100,7 @@ func (r *runtime) watch(ctx context.Context) (connected bool, err error) {
 // ask queues a question; false if this runtime cannot take it.
 func (r *runtime) ask(q question) bool {
 	if r.engine.Load() == nil {
-		return false // the list it begins with will have the container
+		return false // the list that it begins with will have the container
 	}
 	select {
 	case r.questions <- q:

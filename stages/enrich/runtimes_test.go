@@ -81,6 +81,7 @@ func TestAHungRuntimeHoldsUpNobody(t *testing.T) {
 	fakeDocker(t, dir+"/b.sock", "web", 1000)
 	e := watch(t, dir+"/a.sock", dir+"/b.sock")
 	known(t, e, "a runtime beside one that hangs", "web999")
+	runtimetest.Eventually(t, "no question waits", func() bool { return len(e.cache.asks) == 0 })
 	askFor(e, "web1000")
 	known(t, e, "an answer beside one that hangs", "web1000")
 	askFor(e, "nobody's")
