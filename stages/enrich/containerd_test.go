@@ -34,7 +34,7 @@ func TestContainerd(t *testing.T) {
 
 	pid := r.Run("k8s.io", "pod-app", "--privileged", "--label", container.LabelPodName+"=app-0", "--label", container.LabelPodNamespace+"=shop")
 	known(t, e, "a new container is told of", "pod-app")
-	p := &pipeline.Process{PID: pid, ContainerID: "pod-app", EUID: 4242, GID: 4242, MntNS: mountNS(t, pid)}
+	p := &pipeline.Process{PID: pid, ContainerID: "pod-app", EUID: 1000, GID: 1000, MntNS: mountNS(t, pid)}
 	e.Resolve(p)
 	if c := p.Container; c.PodName != "app-0" || c.PodNS != "shop" || c.Name != "pod-app" || !c.Privileged {
 		t.Errorf("new container = %+v", c)

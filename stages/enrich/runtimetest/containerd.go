@@ -20,6 +20,7 @@ type Containerd struct {
 	dir    string
 	daemon *exec.Cmd
 	output bytes.Buffer // of the daemon; read once it has ended
+	gone   map[string]bool
 }
 
 const containerdConfig = `version = 2
@@ -44,7 +45,7 @@ func StartContainerd(t *testing.T) *Containerd {
 	t.Helper()
 	Need(t, "containerd", "ctr", "runc", "busybox")
 	dir := tempDir(t)
-	r := &Containerd{Socket: filepath.Join(dir, "c.sock"), Root: filepath.Join(dir, "fs"), t: t, dir: dir}
+	r := &Containerd{Socket: filepath.Join(dir, "c.sock"), Root: filepath.Join(dir, "fs"), t: t, dir: dir, gone: map[string]bool{}}
 	rootfs(t, r.Root)
 	r.Image = MakeImage(t, "registry.example/shop/box:1.2", r.Root, dir)
 	config := strings.NewReplacer("DIR", dir, "IMAGE", r.Image.Name).Replace(containerdConfig)
@@ -134,9 +135,13 @@ func (r *Containerd) Run(namespace, id string, flags ...string) int32 {
 	return 0
 }
 
-// Remove ends and removes a container.
+// Remove ends and removes a container, if that was not done before.
 func (r *Containerd) Remove(namespace, id string) {
 	r.t.Helper()
+	if r.gone[id] {
+		return
+	}
+	r.gone[id] = true
 	for _, args := range [][]string{{"tasks", "delete", "--force", id}, {"containers", "delete", id}} {
 		if err := r.Ctr(append([]string{"--namespace", namespace}, args...)...); err != nil {
 			r.t.Error(err)

@@ -73,7 +73,7 @@ func rootfs(t *testing.T, dir string) {
 	}
 	for name, text := range map[string]string{
 		"bin/busybox": string(b),
-		"etc/passwd":  "root:x:0:0::/:/bin/sh\napp:x:4242:4242::/:\n",
+		"etc/passwd":  "root:x:0:0::/:/bin/sh\napp:x:1000:1000::/:\n",
 		"etc/shadow":  "root:*:1::::::\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {
