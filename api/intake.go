@@ -56,6 +56,12 @@ func readAlert(body []byte, a *pipeline.Alert) error {
 	if a.ID == "" || a.Rule == "" || a.Time.IsZero() {
 		return errors.New("uuid, rule and time are required")
 	}
+	if a.Covered != nil {
+		if a.Unjudged != nil {
+			return errors.New("covered and unjudged: what nobody is told needs no window")
+		}
+		return a.Covered.Validate()
+	}
 	if a.Unjudged == nil {
 		return nil
 	}
