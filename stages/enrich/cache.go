@@ -3,24 +3,36 @@ package enrich
 import (
 	"context"
 	"maps"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/stages/enrich/container"
 )
 
 // containerCache holds what runtimes told, by container id. Reading takes no lock: every change makes a
 // new map, as containers come and go a million times more rarely than events. It is safe for concurrent use.
 type containerCache struct {
-	known   atomic.Pointer[map[string]*pipeline.Container]
+	known atomic.Pointer[map[string]*pipeline.Container]
+	// changes counts what was told that is new: whoever has seen this number has seen all.
+	changes atomic.Uint64
 	asks    chan string
 	asked   atomic.Uint64
 	unknown atomic.Uint64
 	dropped atomic.Uint64
 
 	mu      sync.Mutex           // one writer at a time
+	records map[string]record    // of all that is known
 	removed map[string]time.Time // still known, for the last events of a container
+}
+
+// record is what a runtime told of a container, before its pod's sandbox gave it anything.
+type record struct {
+	container.Described
+	by *share
+	at time.Time
 }
 
 const (
@@ -35,7 +47,7 @@ const (
 )
 
 func newContainerCache() *containerCache {
-	c := &containerCache{asks: make(chan string, askQueue), removed: map[string]time.Time{}}
+	c := &containerCache{asks: make(chan string, askQueue), records: map[string]record{}, removed: map[string]time.Time{}}
 	c.known.Store(&map[string]*pipeline.Container{})
 	return c
 }
@@ -55,56 +67,96 @@ func (c *containerCache) ask(id string) bool {
 	}
 }
 
-// answer asks the runtimes for what was asked, one question at a time, until ctx ends.
-func (c *containerCache) answer(ctx context.Context, runtimes []*containerd) {
+// answer hands what was asked to the runtimes until ctx ends. None of them holds up another.
+func (c *containerCache) answer(ctx context.Context, all *runtimes) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case id := <-c.asks:
-			if c.get(id) == nil && !c.lookUp(ctx, id, runtimes) {
-				c.unknown.Add(1)
+			if c.get(id) == nil {
+				all.ask(id, func() { c.unknown.Add(1) })
 			}
 		}
 	}
 }
 
-// lookUp asks the runtimes for id until one knows it.
-func (c *containerCache) lookUp(ctx context.Context, id string, runtimes []*containerd) bool {
-	for _, r := range runtimes {
-		if r.lookUp(ctx, id) {
-			return true
-		}
-	}
-	return false
-}
-
-// put adds containers, or replaces what was known of them. A pod's labels are its sandbox's: it gives
-// them to the containers put with or after it.
-func (c *containerCache) put(found ...described) {
+// put adds containers that by told of, or replaces what was known of them. Containers take from their pod's
+// sandbox, whichever of both comes first.
+func (c *containerCache) put(by *share, found ...container.Described) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known := c.prune(time.Now())
+	now := time.Now()
+	known := c.prune(now)
+	changed := false
 	for _, f := range found {
-		delete(c.removed, f.container.ID)
-		if _, old := known[f.container.ID]; old || len(known) < maxContainers {
-			known[f.container.ID] = f.container
+		id := f.Container.ID
+		old, there := c.records[id]
+		_, going := c.removed[id]
+		if there && !going && !by.replaces(f, old) || !there && len(known) >= maxContainers {
+			continue
+		}
+		delete(c.removed, id)
+		c.records[id] = record{Described: f, by: by, at: now}
+		changed = c.publish(known, f) || changed
+		if f.Sandbox == id {
+			changed = c.adopt(known, id) || changed
 		}
 	}
-	for _, f := range found {
-		if sandbox := known[f.sandbox]; sandbox != nil {
-			f.adopt(sandbox)
+	c.store(known, changed)
+}
+
+// publish makes known what is recorded of a container; false if it was known already.
+func (c *containerCache) publish(known map[string]*pipeline.Container, f container.Described) bool {
+	out := f.Container
+	if sandbox, ok := c.records[f.Sandbox]; ok && f.Sandbox != "" {
+		out = f.Adopt(sandbox.Container)
+	}
+	if old := known[out.ID]; old != nil && reflect.DeepEqual(old, out) {
+		return false
+	}
+	known[out.ID] = out
+	return true
+}
+
+// adopt gives the containers of a pod what they have of its sandbox.
+func (c *containerCache) adopt(known map[string]*pipeline.Container, sandbox string) (changed bool) {
+	for id, r := range c.records {
+		if r.Sandbox == sandbox && id != sandbox {
+			changed = c.publish(known, r.Described) || changed
 		}
 	}
+	return changed
+}
+
+func (c *containerCache) store(known map[string]*pipeline.Container, changed bool) {
 	c.known.Store(&known)
+	if changed {
+		c.changes.Add(1)
+	}
 }
 
-// remove forgets a container after a while.
-func (c *containerCache) remove(id string) {
+// remove forgets a container that by told of, after a while.
+func (c *containerCache) remove(by *share, id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.get(id) != nil {
+	if r, there := c.records[id]; there && r.by == by {
 		c.removed[id] = time.Now()
+	}
+}
+
+// listed forgets, after a while, what by told of before a list of all its containers began and is not in it.
+func (c *containerCache) listed(by *share, began time.Time, ids []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	there := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		there[id] = true
+	}
+	for id, r := range c.records {
+		if _, going := c.removed[id]; r.by == by && !there[id] && !going && r.at.Before(began) {
+			c.removed[id] = time.Now()
+		}
 	}
 }
 
@@ -117,7 +169,9 @@ func (c *containerCache) forget(id string) {
 	}
 	known := maps.Clone(*c.known.Load())
 	delete(known, id)
-	c.known.Store(&known)
+	delete(c.records, id)
+	delete(c.removed, id)
+	c.store(known, true)
 }
 
 // prune copies what is known, without containers whose time is over.
@@ -126,6 +180,7 @@ func (c *containerCache) prune(now time.Time) map[string]*pipeline.Container {
 	for id, at := range c.removed {
 		if now.Sub(at) > keepRemoved {
 			delete(known, id)
+			delete(c.records, id)
 			delete(c.removed, id)
 		}
 	}

@@ -14,8 +14,8 @@ type Enricher struct {
 	accounts *accounts
 	cache    *containerCache
 	hot      hotContainers
-	sockets  []string
-	log      *slog.Logger
+	runtimes *runtimes
+	learned  share // what a capture tells
 }
 
 // hostContainer is the container of everything that is in none. It is shared and never changes.
@@ -24,12 +24,13 @@ var hostContainer = &pipeline.Container{Name: "host", Type: "host", Complete: tr
 // New makes an Enricher. host is the machine's name.
 func New(cfg Config, host string, log *slog.Logger) *Enricher {
 	cache := newContainerCache()
+	log = log.With("host", host)
 	return &Enricher{
 		accounts: newAccounts("/proc", time.Now),
 		cache:    cache,
 		hot:      hotContainers{cache: cache, partial: map[string]*partial{}},
-		sockets:  cfg.Containers.Sockets.paths(),
-		log:      log.With("host", host),
+		learned:  share{cache: cache},
+		runtimes: newRuntimes(cfg.Containers.Sockets.patterns(cfg.Containers.HostRoot), cache, log),
 	}
 }
 
@@ -57,12 +58,12 @@ func (e *Enricher) Resolve(p *pipeline.Process) { e.resolve(p, time.Now().UnixNa
 
 // resolve fills in what is empty; in the steady state that is nothing. now is ns since the epoch.
 func (e *Enricher) resolve(p *pipeline.Process, now int64) {
-	if p.Container == nil || !p.Container.Complete {
-		if p.ContainerID == "" {
+	if p.ContainerID == "" {
+		if p.Container == nil || !p.Container.Complete {
 			p.Container = hostContainer
-		} else {
-			p.Container = e.hot.find(p.ContainerID, p.Container, now)
 		}
+	} else if changes := e.cache.changes.Load(); p.Container == nil || !p.Container.Complete || p.ContainerAt != changes {
+		p.Container, p.ContainerAt = e.hot.find(p.ContainerID, p.Container, now), changes
 	}
 	if p.User == "" || p.Group == "" || p.Login == "" {
 		e.accounts.resolve(p)
@@ -72,21 +73,12 @@ func (e *Enricher) resolve(p *pipeline.Process, now int64) {
 // Container is what a runtime told of the container with this full id, or nil. Any goroutine may ask.
 func (e *Enricher) Container(id string) *pipeline.Container { return e.cache.get(id) }
 
-// Run watches the container runtimes until ctx ends. A runtime that is not there, or goes away, is
-// tried again; the error is always nil.
+// Run finds and watches the container runtimes until ctx ends. One that is not there yet, or goes away, is
+// looked for again; the error is always nil.
 func (e *Enricher) Run(ctx context.Context) error {
 	var all sync.WaitGroup
-	runtimes := make([]*containerd, 0, len(e.sockets))
-	for _, path := range e.sockets {
-		r, err := newContainerd(path, e.cache, e.log)
-		if err != nil {
-			e.log.Warn("container runtime cannot be watched", "socket", path, "err", err)
-			continue
-		}
-		runtimes = append(runtimes, r)
-		all.Go(func() { r.run(ctx) })
-	}
-	all.Go(func() { e.cache.answer(ctx, runtimes) })
+	all.Go(func() { e.runtimes.run(ctx) })
+	all.Go(func() { e.cache.answer(ctx, e.runtimes) })
 	all.Wait()
 	return nil
 }

@@ -31,9 +31,12 @@ const (
 )
 
 // find returns what is known of container id, and asks for it in the background if that is only the id.
-// old is what the caller had.
+// old is what the caller had: what was known once stays known to a process that outlives its container.
 func (h *hotContainers) find(id string, old *pipeline.Container, now int64) *pipeline.Container {
 	c := h.cache.get(id)
+	if c == nil && old != nil && old.Complete && old.ID == id {
+		return old
+	}
 	h.notes.container(id, c)
 	if c != nil {
 		delete(h.partial, id)
