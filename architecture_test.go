@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"stages/window/...":      {"pipeline", "stages/window/...", "store/shared"},
 	"stages/dedupe/...":      {"pipeline", "stages/dedupe/...", "store/shared"},
 	"stages/connstat":        {"pipeline"},
+	"stages/late":            {"pipeline"},
 	"stages/route":           {"pipeline"},
 	"stages/render":          {"pipeline", "templates"},
 	"notifiers":              {"pipeline"},

@@ -12,6 +12,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/connstat"
 	"github.com/tocsin-security/tocsin/stages/decode"
 	"github.com/tocsin-security/tocsin/stages/enrich"
+	"github.com/tocsin-security/tocsin/stages/late"
 	"github.com/tocsin-security/tocsin/stages/match"
 )
 
@@ -22,6 +23,8 @@ type hot struct {
 	decoder  *decode.Decoder
 	enricher *enrich.Enricher
 	matcher  atomic.Pointer[match.Matcher] // exchanged by a reload, between two events
+	late     *late.Queue                   // events that wait for their container's metadata; see late.go
+	after    atomic.Pointer[match.Matcher] // the same rules, for these
 	connects *connstat.Table
 	tape     *tape // nil: nothing is recorded
 	log      *slog.Logger
@@ -43,7 +46,8 @@ func openHot(cfg sensor.Config, want []pipeline.EventType, host string, enricher
 		return nil, fmt.Errorf("read the clocks: %w", err)
 	}
 	h := &hot{decoder: decode.New(decode.Config{MaxProcesses: cfg.MaxProcesses}, host, offset), enricher: enricher, log: log, offset: offset,
-		connects: connstat.New(enricher.Container)}
+		connects: connstat.New(enricher.Container), late: late.New(enricher.Container)}
+	enricher.SetClock(h.now)
 	h.sensor, err = sensor.Open(cfg, want, log)
 	if err != nil {
 		return nil, err
@@ -56,11 +60,18 @@ func openHot(cfg sensor.Config, want []pipeline.EventType, host string, enricher
 
 // run hands each alert to emit until ctx ends.
 func (h *hot) run(ctx context.Context, emit func(pipeline.Alert) error) error {
-	flagged := func(a pipeline.Alert) error {
-		a.Lossy = h.lossy(h.event.Time)
+	flagged := h.flagged(emit)
+	err := h.sensor.Run(ctx, func(s pipeline.Sample) error { return h.handle(s, flagged) })
+	h.enricher.Settle()
+	return err
+}
+
+// flagged tells emit of each alert whether events were lost around its own.
+func (h *hot) flagged(emit func(pipeline.Alert) error) func(pipeline.Alert) error {
+	return func(a pipeline.Alert) error {
+		a.Lossy = h.lossy(a.Time.UnixNano())
 		return emit(a)
 	}
-	return h.sensor.Run(ctx, func(s pipeline.Sample) error { return h.handle(s, flagged) })
 }
 
 // handle takes one record all the way.
@@ -75,9 +86,16 @@ func (h *hot) handle(s pipeline.Sample, emit func(pipeline.Alert) error) error {
 	if !ok {
 		return nil
 	}
+	matcher := h.matcher.Load()
+	if matcher.Asks(h.event.Type) && h.late.Hold(&h.event) {
+		return nil
+	}
 	var emitErr error
-	h.matcher.Load().Match(&h.event, func(a pipeline.Alert) {
+	matcher.Match(&h.event, func(a pipeline.Alert) {
 		emitErr = errors.Join(emitErr, emit(a))
+		if a.Enrichment == pipeline.Partial {
+			h.late.Remember(&h.event, a)
+		}
 	})
 	return emitErr
 }
@@ -130,11 +148,13 @@ func shedOrder(m *match.Matcher) map[pipeline.EventType]sensor.Shed {
 	return order
 }
 
-// replace exchanges the rules, and has the kernel report what the new ones ask for.
-func (h *hot) replace(m *match.Matcher) error {
+// replace exchanges the rules, and has the kernel report what the new ones ask for. after is m once more, for
+// events that waited.
+func (h *hot) replace(m, after *match.Matcher) error {
 	if err := errors.Join(h.sensor.SetWanted(wanted(m)), h.sensor.SetShed(shedOrder(m))); err != nil {
 		return fmt.Errorf("tell the kernel what the new rules need: %w", err)
 	}
 	h.matcher.Store(m)
+	h.after.Store(after)
 	return nil
 }

@@ -27,6 +27,7 @@ type plan struct {
 	whitelist *whitelist.List
 	problems  []rules.Problem // none of them an error
 	matcher   *match.Matcher
+	after     *match.Matcher // the same rules, for events that waited for their container's metadata
 	payload   *match.Payload // the rules for structured events
 	windows   *window.Memory // of this node; a reload keeps it
 	tree      *route.Tree
@@ -91,7 +92,10 @@ func (p *plan) loadRules(log *slog.Logger) (err error) {
 		}
 	}
 	p.payload = match.NewPayload(match.Config{Whitelist: p.whitelist}, p.rules)
-	p.matcher, err = p.newMatcher(p.host)
+	if p.matcher, err = p.newMatcher(p.host); err != nil {
+		return err
+	}
+	p.after, err = p.newMatcher(p.host)
 	return err
 }
 

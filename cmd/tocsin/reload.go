@@ -31,7 +31,7 @@ func (a *app) reload(ctx context.Context) error {
 // exchange makes the running halves work by p.
 func (a *app) exchange(ctx context.Context, p *plan) error {
 	if a.hot != nil {
-		if err := a.hot.replace(p.matcher); err != nil {
+		if err := a.hot.replace(p.matcher, p.after); err != nil {
 			return err
 		}
 		a.resolver.Watch(p.rules.Program.HostNames(), p.rules.Program.Names())

@@ -14,13 +14,23 @@ import (
 // new map, as containers come and go a million times more rarely than events. It is safe for concurrent use.
 type containerCache struct {
 	known   atomic.Pointer[map[string]*pipeline.Container]
-	asks    chan string
+	version atomic.Uint64 // counts changes by which something became known
+	changed chan struct{} // has a word when there was such a change since the last was read
+	hopeful atomic.Int32  // runtimes that may answer: the wait for one makes sense
+	now     func() int64  // the clock of events, ns since the epoch
+	asks    chan question
 	asked   atomic.Uint64
 	unknown atomic.Uint64
 	dropped atomic.Uint64
 
 	mu      sync.Mutex           // one writer at a time
 	removed map[string]time.Time // still known, for the last events of a container
+}
+
+// question is about the container id. When nobody knows it, it is asked again after the first of again, and so on.
+type question struct {
+	id    string
+	again []time.Duration
 }
 
 const (
@@ -35,7 +45,10 @@ const (
 )
 
 func newContainerCache() *containerCache {
-	c := &containerCache{asks: make(chan string, askQueue), removed: map[string]time.Time{}}
+	c := &containerCache{
+		asks: make(chan question, askQueue), changed: make(chan struct{}, 1), removed: map[string]time.Time{},
+		now: func() int64 { return time.Now().UnixNano() },
+	}
 	c.known.Store(&map[string]*pipeline.Container{})
 	return c
 }
@@ -43,10 +56,10 @@ func newContainerCache() *containerCache {
 // get returns a container a runtime told of, or nil.
 func (c *containerCache) get(id string) *pipeline.Container { return (*c.known.Load())[id] }
 
-// ask queues a question about id; false if the queue is full.
-func (c *containerCache) ask(id string) bool {
+// ask queues a question; false if the queue is full.
+func (c *containerCache) ask(q question) bool {
 	select {
-	case c.asks <- id:
+	case c.asks <- q:
 		c.asked.Add(1)
 		return true
 	default:
@@ -61,11 +74,20 @@ func (c *containerCache) answer(ctx context.Context, runtimes []*containerd) {
 		select {
 		case <-ctx.Done():
 			return
-		case id := <-c.asks:
-			if c.get(id) == nil && !c.lookUp(ctx, id, runtimes) {
+		case q := <-c.asks:
+			if c.get(q.id) == nil && !c.lookUp(ctx, q.id, runtimes) {
 				c.unknown.Add(1)
+				c.askAgain(q)
 			}
 		}
+	}
+}
+
+// askAgain queues a question once more after its next pause. One that finds the queue full then is dropped, and
+// counted: the hot side asks again at its own pace.
+func (c *containerCache) askAgain(q question) {
+	if len(q.again) > 0 {
+		time.AfterFunc(q.again[0], func() { c.ask(question{q.id, q.again[1:]}) })
 	}
 }
 
@@ -87,6 +109,11 @@ func (c *containerCache) put(found ...described) {
 	known := c.prune(time.Now())
 	for _, f := range found {
 		delete(c.removed, f.container.ID)
+		if old := known[f.container.ID]; old != nil {
+			f.container.Learned = old.Learned
+		} else if f.container.Learned == 0 { // else a capture says it
+			f.container.Learned = c.now()
+		}
 		if _, old := known[f.container.ID]; old || len(known) < maxContainers {
 			known[f.container.ID] = f.container
 		}
@@ -97,6 +124,11 @@ func (c *containerCache) put(found ...described) {
 		}
 	}
 	c.known.Store(&known)
+	c.version.Add(1)
+	select {
+	case c.changed <- struct{}{}:
+	default: // the last word was not read yet: it stands for this one too
+	}
 }
 
 // remove forgets a container after a while.

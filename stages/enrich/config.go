@@ -19,8 +19,8 @@ type Config struct {
 // ContainersConfig says where container runtimes are and how long their answer is worth waiting for.
 type ContainersConfig struct {
 	Sockets Sockets `yaml:"sockets"` // default auto
-	// Wait is how long an alert may be held back for its container's metadata; default 500ms, 0 never.
-	// Not applied yet: alerts go on at once, flagged as partial.
+	// Wait is how long the events of a container may be held back for its metadata, from the first on; default
+	// 500ms, 0 never. Then they are judged without, and their alerts flagged as partial.
 	Wait pipeline.Duration `yaml:"wait"`
 }
 

@@ -32,6 +32,7 @@ type containerd struct {
 	cache      *containerCache
 	log        *slog.Logger
 	watched    atomic.Bool // there is a connection: questions make sense
+	absent     bool        // its socket is not there; run's own
 }
 
 const (
@@ -78,6 +79,7 @@ func (r *containerd) run(ctx context.Context) {
 	defer r.conn.Close() // nothing is in flight any more
 	for pause := minPause; ctx.Err() == nil; {
 		connected, err := r.watch(ctx)
+		r.expect(connected || !errors.Is(err, os.ErrNotExist))
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -93,6 +95,17 @@ func (r *containerd) run(ctx context.Context) {
 		}
 		pause = min(2*pause, maxPause)
 	}
+}
+
+// expect tells the cache whether waiting for this runtime's answer makes sense.
+func (r *containerd) expect(there bool) {
+	switch {
+	case there && r.absent:
+		r.cache.hopeful.Add(1)
+	case !there && !r.absent:
+		r.cache.hopeful.Add(-1)
+	}
+	r.absent = !there
 }
 
 // watch subscribes, lists what is there, and follows the events. What falls between, as the server takes
@@ -114,6 +127,7 @@ func (r *containerd) watch(ctx context.Context) (connected bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	r.expect(true)
 	r.log.Info("container runtime found", "containers", n)
 	r.watched.Store(true)
 	defer r.watched.Store(false)

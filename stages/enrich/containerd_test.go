@@ -200,7 +200,7 @@ func TestContainerd(t *testing.T) {
 	eventually(t, "a container from before is listed", known("before"))
 	want := &pipeline.Container{ID: "before", Name: "web", Type: "containerd", Complete: true,
 		Labels: map[string]string{"nerdctl/name": "web", "team": "shop"}, LabelText: "nerdctl/name:web, team:shop"}
-	mounts := cmpopts.IgnoreFields(pipeline.Container{}, "Mounts")
+	mounts := cmpopts.IgnoreFields(pipeline.Container{}, "Learned", "Mounts")
 	if diff := cmp.Diff(want, e.cache.get("before"), mounts); diff != "" {
 		t.Errorf("container from before (-want +got):\n%s", diff)
 	}

@@ -121,7 +121,7 @@ func (b *builder) begin(r *rule, v *field.View) pipeline.Alert {
 		a.Hostname = b.host
 	}
 	if p := ev.Proc; p.ContainerID != "" && (p.Container == nil || !p.Container.Complete) {
-		a.Enrichment = "partial"
+		a.Enrichment = pipeline.Partial
 	}
 	return a
 }
