@@ -56,6 +56,9 @@ func readAlert(body []byte, a *pipeline.Alert) error {
 	if a.ID == "" || a.Rule == "" || a.Time.IsZero() {
 		return errors.New("uuid, rule and time are required")
 	}
+	if a.Completes != nil && (a.Unjudged != nil || len(a.Completes.Labels) == 0) {
+		return errors.New("completes: it needs the labels of the alert that it completes, and cannot be unjudged itself")
+	}
 	if a.Unjudged == nil {
 		return nil
 	}

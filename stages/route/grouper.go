@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,7 +71,8 @@ type gathered struct {
 }
 
 // Add routes alerts that passed dedupe. nil means that for each of them either its notifications are
-// durable (a new group that does not wait) or it is stored to go out with its group.
+// durable (a new group that does not wait) or it is stored to go out with its group. What completes an alert
+// (pipeline.Completes) is stored where that may still wait, and makes no group.
 func (g *Grouper) Add(ctx context.Context, alerts []pipeline.Alert) error {
 	if len(alerts) == 0 {
 		return nil
@@ -102,6 +104,9 @@ func split(groups map[string]*gathered, keys []string, there map[string]bool, no
 	for _, key := range keys {
 		p, wait := groups[key].Pending, groups[key].wait
 		p.Due = now.Add(wait)
+		if !there[key] && !slices.ContainsFunc(p.Alerts, isOccurrence) {
+			continue // what it completes was told: nothing waits
+		}
 		if !there[key] && (wait == 0 || p.Alerts[0].Time.Add(wait).Before(now)) {
 			atOnce = append(atOnce, p)
 			p.Due, p.Alerts, p.Told = now.Add(p.Interval), nil, true
@@ -115,8 +120,12 @@ func split(groups map[string]*gathered, keys []string, there map[string]bool, no
 func gather(tree *Tree, alerts []pipeline.Alert) (groups map[string]*gathered, keys []string) {
 	groups = map[string]*gathered{}
 	for i := range alerts {
-		for _, r := range tree.Match(alerts[i].Labels) {
-			labels := r.groupLabels(alerts[i].Labels)
+		by := alerts[i].Labels
+		if c := alerts[i].Completes; c != nil {
+			by = c.Labels // it goes where the alert went that it completes
+		}
+		for _, r := range tree.Match(by) {
+			labels := r.groupLabels(by)
 			key := r.groupKey(labels)
 			p := groups[key]
 			if p == nil {
@@ -130,6 +139,9 @@ func gather(tree *Tree, alerts []pipeline.Alert) (groups map[string]*gathered, k
 	}
 	return groups, keys
 }
+
+// isOccurrence says that an alert is one of its own, not another's completion.
+func isOccurrence(a pipeline.Alert) bool { return a.Completes == nil }
 
 // wakeFor makes the flusher look at due, if that is sooner than it planned to.
 func (g *Grouper) wakeFor(due time.Time) {
