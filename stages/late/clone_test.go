@@ -12,11 +12,11 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// at is a mount table that has every file below /host.
-type at struct{}
+// at is a mount table that has every file below a directory, for now.
+type at struct{ dir string }
 
-func (at) AppendHostPath(dst []byte, ev *pipeline.Event) ([]byte, bool) {
-	return append(append(dst, "/host"...), ev.FD.Name...), true
+func (a *at) AppendHostPath(dst []byte, ev *pipeline.Event) ([]byte, bool) {
+	return append(append(dst, a.dir...), ev.FD.Name...), true
 }
 
 // TestCloneOwnsItsMemory fills every field of an event, strings in memory that is written over later, as decode
@@ -31,10 +31,11 @@ func TestCloneOwnsItsMemory(t *testing.T) {
 	fd := func() pipeline.FD {
 		return pipeline.FD{Kind: pipeline.FDFile, Num: 3, Name: borrowed("/etc/x"), Raw: borrowed("x"), Subtree: borrowed("x\x00"), Remote: netip.MustParseAddrPort("1.2.3.4:5")}
 	}
+	table := &at{"/host"}
 	make := func() *pipeline.Event {
 		e := &pipeline.Event{
 			Type: pipeline.EventOpenat, Source: "syscall", Host: "h", Time: 7, TID: 3, FD: fd(), Passed: []pipeline.FD{fd(), fd()},
-			Str: borrowed("str"), Data: borrowed("data"), Exe: borrowed("exe"), Mounts: at{},
+			Str: borrowed("str"), Data: borrowed("data"), Exe: borrowed("exe"), Mounts: table,
 			Path: [2]pipeline.Path{{Raw: borrowed("r"), Name: borrowed("n"), Set: true}, {Raw: borrowed("r2"), Name: borrowed("n2")}},
 		}
 		parent := &pipeline.Process{PID: 1, Comm: "sh", Known: true}
@@ -43,6 +44,7 @@ func TestCloneOwnsItsMemory(t *testing.T) {
 	}
 	ev := make()
 	got, bytes := clone(ev)
+	table.dir = "/elsewhere"
 	path, ok := got.Mounts.AppendHostPath(nil, got)
 	for _, b := range buffers {
 		clear(b)
