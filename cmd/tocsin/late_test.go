@@ -207,7 +207,7 @@ func TestTwoGoroutinesJudgeEachEventOnce(t *testing.T) {
 			}
 		}
 	}()
-	var told sync.WaitGroup
+	var tellers sync.WaitGroup
 	var processes []pipeline.Process
 	for i := range containers {
 		processes = append(processes, pipeline.Process{PID: int32(1000 + i), Start: 1, Comm: "cat", Known: true, ContainerID: fmt.Sprint("c", i)})
@@ -225,7 +225,7 @@ func TestTwoGoroutinesJudgeEachEventOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			if n == each/2 {
-				told.Go(func() {
+				tellers.Go(func() {
 					if err := h.enricher.Learn([]byte(told(fmt.Sprint("c", i), "trusted", 1))); err != nil {
 						t.Error(err)
 					}
@@ -233,7 +233,7 @@ func TestTwoGoroutinesJudgeEachEventOnce(t *testing.T) {
 			}
 		}
 	}
-	told.Wait()
+	tellers.Wait()
 	close(stop)
 	if err := <-done; err != nil {
 		t.Fatal(err)
