@@ -207,8 +207,9 @@ func TestAnAlertThatWentOnIsCompleted(t *testing.T) {
 			if a.Labels["container_name"] != "web" || a.Annotations["count"] != "" {
 				t.Errorf("%s: labels %v, count %q; want web and a single occurrence", rule, a.Labels, a.Annotations["count"])
 			}
-			if note := a.Annotations["enrichment_note"]; (note != "") != (rule == "Not a known container") {
-				t.Errorf("%s: note %q; want one where the rule does not hold with the metadata", rule, note)
+			want := map[string]string{"Not a known container": "late"}[rule] // with the metadata it does not hold
+			if got := a.Annotations["enrichment"]; got != want {
+				t.Errorf("%s: enrichment %q, want %q", rule, got, want)
 			}
 		}
 	}

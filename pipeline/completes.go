@@ -1,7 +1,10 @@
 package pipeline
 
-// Partial is the Enrichment of an alert whose container's metadata did not come in time.
-const Partial = "partial"
+// What an alert's Enrichment says of its container's metadata, unless that was there.
+const (
+	Partial = "partial" // it did not come in time
+	Late    = "late"    // it came after the alert was made; with it, the rule's condition does not hold
+)
 
 // Completes marks an alert that is the one of the same ID again, with what was not known when that went on
 // its way (Enrichment "partial"). It replaces it wherever it still waits, and is dropped where it was told.

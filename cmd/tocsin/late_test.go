@@ -90,17 +90,14 @@ func told(id, repository string, ms int64) string {
 	return fmt.Sprintf(`{"container":{"ID":%q,"Name":"web-%s","Repository":%q,"Complete":true,"Learned":%d}}`, id, id, repository, ms*1e6)
 }
 
-// shown is an alert in a line: rule, event's time in ms, output, and whether it is partial or completes another.
+// shown is an alert in a line: rule, event's time in ms, output, and whether it completes another and lacks something.
 func shown(a pipeline.Alert) string {
 	line := fmt.Sprintf("%s@%d %s", a.Rule, a.Time.UnixMilli(), a.Output)
-	if a.Enrichment != "" {
-		line += " " + a.Enrichment
-	}
 	if a.Completes != nil {
 		line += " completes"
 	}
-	if a.Annotations["enrichment_note"] != "" {
-		line += " noted"
+	if a.Enrichment != "" {
+		line += " " + a.Enrichment
 	}
 	return line
 }
@@ -120,7 +117,7 @@ func TestAReplayWaitsInTheTimeOfEvents(t *testing.T) {
 		},
 		"the wait is over, and it is completed later": {
 			[]any{seen("a", 1000), sampleAt(11, 1000), sampleAt(10, 1501), told("a", "trusted", 1600), sampleAt(11, 1601)},
-			[]string{"Foreign image@1000 <NA> partial", "Any@1000 <NA> partial", "Foreign image@1000 trusted completes noted", "Any@1000 web-a completes", "Any@1601 web-a"},
+			[]string{"Foreign image@1000 <NA> partial", "Any@1000 <NA> partial", "Foreign image@1000 trusted completes late", "Any@1000 web-a completes", "Any@1601 web-a"},
 		},
 		"told too late, and noted before any other event": {
 			[]any{seen("a", 1000), sampleAt(11, 1000), told("a", "evil", 1501)},
@@ -130,7 +127,7 @@ func TestAReplayWaitsInTheTimeOfEvents(t *testing.T) {
 			[]any{seen("a", 1000), sampleAt(11, 1600), sampleAt(11, 1700), told("a", "trusted", 1800)},
 			[]string{
 				"Foreign image@1600 <NA> partial", "Any@1600 <NA> partial", "Foreign image@1700 <NA> partial", "Any@1700 <NA> partial",
-				"Foreign image@1600 trusted completes noted", "Any@1600 web-a completes", "Foreign image@1700 trusted completes noted", "Any@1700 web-a completes",
+				"Foreign image@1600 trusted completes late", "Any@1600 web-a completes", "Foreign image@1700 trusted completes late", "Any@1700 web-a completes",
 			},
 		},
 		"the capture ends": {

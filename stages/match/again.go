@@ -6,16 +6,14 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// noLongerHolds is the annotation of a completed alert whose rule would not have fired had its container been
-// known in time. The alert stays one: it was raised on what was known, and repeats may have been kept quiet for it.
-const noLongerHolds = "with the container's metadata, which came late, the rule's condition does not hold"
-
 // Asks reports whether some rule can hold for events of a type.
 func (m *Matcher) Asks(t pipeline.EventType) bool { return m.index.Has(t) }
 
 // Again makes an alert about ev again that was made when the metadata of ev's container was not there. It keeps
 // the identity, and what the rule's window had in view; no window and no exception is asked a second time. It
-// can not be made when the rule is gone, or when its window is asked later, in the store.
+// can not be made when the rule is gone, or when its window is asked later, in the store. One whose rule would not
+// have fired on what is known now stays an alert, marked Late: it was raised on what was known, and repeats may have
+// been kept quiet for it.
 func (m *Matcher) Again(ev *pipeline.Event, partial *pipeline.Alert) (again pipeline.Alert, ok bool) {
 	r := m.rule(partial.Rule)
 	if r == nil || partial.Unjudged != nil || (r.Window != nil) != (partial.Window != nil) {
@@ -32,7 +30,7 @@ func (m *Matcher) Again(ev *pipeline.Event, partial *pipeline.Alert) (again pipe
 	again.Lossy, again.Fingerprint = partial.Lossy, partial.Fingerprint
 	again.Completes = &pipeline.Completes{Labels: maps.Clone(partial.Labels)}
 	if !m.holds(r) {
-		again.Annotations["enrichment_note"] = noLongerHolds
+		again.Enrichment = pipeline.Late
 	}
 	return again, true
 }

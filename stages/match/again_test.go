@@ -85,8 +85,8 @@ func TestAgainSaysWhenTheRuleDoesNotHold(t *testing.T) {
 			continue
 		}
 		again, ok := m.Again(after, &a)
-		if !ok || again.Annotations["enrichment_note"] != noLongerHolds || again.ID != a.ID || again.Enrichment != "" {
-			t.Errorf("Again = %+v, %v, want it whole, with a note", again, ok)
+		if !ok || again.Enrichment != pipeline.Late || again.ID != a.ID {
+			t.Errorf("Again = %+v, %v, want it whole, and marked", again, ok)
 		}
 	}
 }
