@@ -12,3 +12,11 @@ type Completes struct {
 	// Labels are those of the partial alert: by them it was routed, and is found.
 	Labels map[string]string `json:"labels"`
 }
+
+// Key names an alert among all that travel: what completes another has its ID, but is not the same message.
+func (a *Alert) Key() string {
+	if a.Completes != nil {
+		return a.ID + "/completes"
+	}
+	return a.ID
+}

@@ -96,7 +96,7 @@ func New(cfg Config, w Window) *Dedupe {
 func (d *Dedupe) Process(ctx context.Context, alerts []pipeline.Alert) (pass []pipeline.Alert, repeats int, err error) {
 	ids := make([]string, len(alerts))
 	for i := range alerts {
-		ids[i] = alerts[i].ID
+		ids[i] = alerts[i].Key()
 	}
 	if passed, again := d.recall(ids); again {
 		return passed, len(alerts) - len(passed), nil

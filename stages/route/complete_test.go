@@ -2,6 +2,7 @@ package route_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,6 +60,26 @@ func TestACompletionAloneTellsNobody(t *testing.T) {
 		b.add(alert("b", "rule=x"))
 		time.Sleep(30 * time.Second)
 		b.want("360 webhook-ops first notification: b×1")
+	})
+}
+
+// A bus hands out again what was not acknowledged, after what came later.
+func TestACompletionMayComeFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, gathering)
+		for i := range 1000 { // and many that complete what was told
+			b.add(completion(fmt.Sprint(i), "rule=x", "rule=x image=other"))
+		}
+		b.add(completion("a", "rule=x", "rule=x image=nginx"))
+		b.add(alert("a", "rule=x"), alert("0", "rule=y"))
+		time.Sleep(30 * time.Second)
+		b.want("30 webhook-ops first notification: a×1", "30 webhook-ops first notification: 0×1")
+		if image := b.sent[0].Alerts[0].Labels["image"]; image != "nginx" {
+			t.Errorf("the alert's image is %q, want nginx", image)
+		}
+		if image := b.sent[1].Alerts[0].Labels["image"]; image != "" {
+			t.Errorf("the image of the oldest is %q: not so many are remembered", image)
+		}
 	})
 }
 

@@ -49,6 +49,7 @@ type Grouper struct {
 	log     *slog.Logger
 
 	mu    sync.Mutex // one Add at a time: two must not both find a group missing
+	early early      // guarded by mu
 	wake  chan struct{}
 	asked atomic.Int64 // when the flusher will look next, ns since the epoch; 0: not planned
 }
@@ -79,11 +80,19 @@ func (g *Grouper) Add(ctx context.Context, alerts []pipeline.Alert) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	groups, keys := gather(g.tree.Load(), alerts)
+	groups, keys := gather(g.tree.Load(), g.early.join(alerts))
 	there, err := g.store.Groups(ctx, keys)
 	if err != nil {
 		return fmt.Errorf("look up %d groups: %w", len(keys), err)
 	}
+	keys = slices.DeleteFunc(keys, func(key string) bool {
+		alerts := groups[key].Alerts
+		if there[key] || slices.ContainsFunc(alerts, isOccurrence) {
+			return false
+		}
+		g.early.keep(alerts)
+		return true
+	})
 	atOnce, all := split(groups, keys, there, time.Now())
 	told, err := g.send(ctx, atOnce)
 	if err != nil {
@@ -104,9 +113,6 @@ func split(groups map[string]*gathered, keys []string, there map[string]bool, no
 	for _, key := range keys {
 		p, wait := groups[key].Pending, groups[key].wait
 		p.Due = now.Add(wait)
-		if !there[key] && !slices.ContainsFunc(p.Alerts, isOccurrence) {
-			continue // what it completes was told: nothing waits
-		}
 		if !there[key] && (wait == 0 || p.Alerts[0].Time.Add(wait).Before(now)) {
 			atOnce = append(atOnce, p)
 			p.Due, p.Alerts, p.Told = now.Add(p.Interval), nil, true
@@ -139,9 +145,6 @@ func gather(tree *Tree, alerts []pipeline.Alert) (groups map[string]*gathered, k
 	}
 	return groups, keys
 }
-
-// isOccurrence says that an alert is one of its own, not another's completion.
-func isOccurrence(a pipeline.Alert) bool { return a.Completes == nil }
 
 // wakeFor makes the flusher look at due, if that is sooner than it planned to.
 func (g *Grouper) wakeFor(due time.Time) {
