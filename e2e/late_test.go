@@ -104,37 +104,57 @@ func (v *valve) open() {
 const lateRules = `
 - rule: Not a known container
   desc: a container that nobody knows read the password hashes
-  condition: evt.type in (open, openat, openat2) and fd.name = /etc/shadow and fd.num >= 0 and container.id != host and not container.name in (web)
+  condition: evt.type in (open, openat, openat2) and fd.name = /etc/shadow and fd.num >= 0 and container.id startswith tocsin-late and not container.name in (web)
   output: unknown (container=%container.name)
   priority: CRITICAL
 - rule: Read in a container
   desc: the password hashes were read in a container
-  condition: evt.type in (open, openat, openat2) and fd.name = /etc/shadow and fd.num >= 0 and container.id != host
+  condition: evt.type in (open, openat, openat2) and fd.name = /etc/shadow and fd.num >= 0 and container.id startswith tocsin-late
   output: read (container=%container.name team=%container.label.team user=%user.name parents=%proc.ancestry)
   priority: WARNING
 - rule: Read on the host
   desc: a marked file was read on the host
-  condition: evt.type in (open, openat, openat2) and fd.name endswith .tocsin-marked and container.id = host and proc.name = cat
+  condition: evt.type in (open, openat, openat2) and fd.name endswith .tocsin-late and container.id = host and proc.name = cat
   output: host (file=%fd.name)
   priority: WARNING
 `
 
+// lateRun is a tocsin that hears of containers through a valve.
+type lateRun struct {
+	*process
+	*valve
+	runtime *containerd
+	sink    *webhookSink
+	layout  layout
+	config  string
+}
+
 // startLate runs tocsin behind a valve, which is shut once the runtime is found.
-func startLate(t *testing.T, wait, groupWait string) (p *process, v *valve, r *containerd, sink *webhookSink) {
+func startLate(t *testing.T, wait, groupWait string) *lateRun {
 	t.Helper()
-	r = startContainerd(t)
-	v, sink = newValve(t, r), newWebhookSink(t)
-	l := newLayout(t, lateRules)
-	extra := fmt.Sprintf("enrich: {containers: {sockets: %s, wait: %s}}", v.socket, wait)
-	p = start(t, l.dir, "run", l.config(groupWait, webhookReceiver(sink), extra))
+	r := &lateRun{runtime: startContainerd(t), sink: newWebhookSink(t), layout: newLayout(t, lateRules)}
+	r.valve = newValve(t, r.runtime)
+	r.config = r.layout.config(groupWait, webhookReceiver(r.sink), fmt.Sprintf("enrich: {containers: {sockets: %s, wait: %s}}", r.socket, wait))
+	r.process = start(t, r.layout.dir, "run", r.config)
 	eventually(t, "it knows the runtime", func() error {
-		if !strings.Contains(p.stderr.String(), "container runtime found") {
-			return fmt.Errorf("stderr: %s", p.stderr)
+		if !strings.Contains(r.stderr.String(), "container runtime found") {
+			return fmt.Errorf("stderr: %s", r.stderr)
 		}
 		return nil
 	})
-	v.close()
-	return p, v, r, sink
+	r.close()
+	return r
+}
+
+// holds waits until an event is held.
+func (r *lateRun) holds(t *testing.T) {
+	t.Helper()
+	eventually(t, "the container's event is held", func() error {
+		if r.metric(t, "tocsin_late_events") == 0 {
+			return errors.New("none is")
+		}
+		return nil
+	})
 }
 
 // readOnce runs a container that lives some milliseconds, as a user of its own, and stays known to its runtime.
@@ -150,25 +170,20 @@ func (r *containerd) readOnce(t *testing.T, id string) {
 // The first event of a container waits for its metadata; no other event does. A rule that holds for want of the
 // metadata alone does not fire.
 func TestAnEventWaitsForItsContainer(t *testing.T) {
-	p, v, r, sink := startLate(t, "1m", "0s")
-	r.readOnce(t, "tocsin-late-test")
-	eventually(t, "the container's event is held", func() error {
-		if p.metric(t, "tocsin_late_events") == 0 {
-			return errors.New("none is")
-		}
-		return nil
-	})
-	marked := filepath.Join(t.TempDir(), "x.tocsin-marked")
+	r := startLate(t, "1m", "0s")
+	r.runtime.readOnce(t, "tocsin-late-test")
+	r.holds(t)
+	marked := filepath.Join(t.TempDir(), "x.tocsin-late")
 	must(t, os.WriteFile(marked, nil, 0o644))
 	must(t, exec.Command("cat", marked).Run())
-	if got := sink.waitFor(t, 1); got[0].Alerts[0].Labels["rule"] != "Read on the host" {
+	if got := r.sink.waitFor(t, 1); got[0].Alerts[0].Labels["rule"] != "Read on the host" {
 		t.Errorf("the first message is %+v, want the host's, which does not wait", got[0])
 	}
-	if n := p.metric(t, "tocsin_late_events_total"); n != 0 {
+	if n := r.metric(t, "tocsin_late_events_total"); n != 0 {
 		t.Errorf("%v events were let go, want none: nothing was told and the wait is not over", n)
 	}
-	v.open()
-	got := sink.waitFor(t, 2)
+	r.open()
+	got := r.sink.waitFor(t, 2)
 	a := got[1].Alerts[0]
 	if a.Labels["rule"] != "Read in a container" || a.Labels["container_name"] != "web" {
 		t.Errorf("labels = %v, want those of the container web", a.Labels)
@@ -180,27 +195,27 @@ func TestAnEventWaitsForItsContainer(t *testing.T) {
 	if parents := a.Annotations["ancestry"]; !strings.Contains(output, "parents="+parents) || !strings.Contains(parents, "containerd-shim") || !strings.Contains(parents, " > cat(") {
 		t.Errorf("ancestry = %q in %q, want the chain from the runtime down to cat", parents, output)
 	}
-	p.stop(t)
+	r.stop(t)
 	for _, wrong := range []string{"Not a known container", `"enrichment"`} {
-		if strings.Contains(p.stdout.String(), wrong) {
-			t.Errorf("an alert has %q:\n%s", wrong, p.stdout)
+		if strings.Contains(r.stdout.String(), wrong) {
+			t.Errorf("an alert has %q:\n%s", wrong, r.stdout)
 		}
 	}
 }
 
 // When the wait is over the alert goes on without the metadata; the message that it waits for has it all the same.
 func TestAnAlertThatWentOnIsCompleted(t *testing.T) {
-	p, v, r, sink := startLate(t, "200ms", "15s") // the second longer than it takes to open the valve
-	r.readOnce(t, "tocsin-late-test")
+	r := startLate(t, "200ms", "15s") // the second longer than it takes to open the valve
+	r.runtime.readOnce(t, "tocsin-late-test")
 	eventually(t, "the alert goes on without the metadata", func() error {
-		if strings.Count(p.stdout.String(), `"enrichment":"partial"`) < 2 {
-			return fmt.Errorf("stdout: %s", p.stdout)
+		if strings.Count(r.stdout.String(), `"enrichment":"partial"`) < 2 {
+			return fmt.Errorf("stdout: %s", r.stdout)
 		}
 		return nil
 	})
-	v.open()
+	r.open()
 	seen := map[string]bool{}
-	for _, post := range sink.waitFor(t, 2) {
+	for _, post := range r.sink.waitFor(t, 2) {
 		for _, a := range post.Alerts {
 			rule := a.Labels["rule"]
 			seen[rule] = true
@@ -216,27 +231,24 @@ func TestAnAlertThatWentOnIsCompleted(t *testing.T) {
 	if len(seen) != 2 {
 		t.Errorf("messages about %v, want one for each rule", seen)
 	}
-	if n := p.metric(t, "tocsin_late_completed_total"); n != 2 {
+	if n := r.metric(t, "tocsin_late_completed_total"); n != 2 {
 		t.Errorf("%v alerts were completed, want 2", n)
 	}
-	if n := p.metric(t, "tocsin_dedupe_alerts_total", `outcome="repeat"`); n != 0 {
+	if n := r.metric(t, "tocsin_dedupe_alerts_total", `outcome="repeat"`); n != 0 {
 		t.Errorf("%v repeats were counted: a completion is no occurrence", n)
 	}
 }
 
-// A stop does not lose what waits.
-func TestWhatWaitsIsToldAtAStop(t *testing.T) {
-	p, v, r, _ := startLate(t, "1m", "0s")
-	r.readOnce(t, "tocsin-late-test")
-	eventually(t, "the container's event is held", func() error {
-		if p.metric(t, "tocsin_late_events") == 0 {
-			return errors.New("none is")
+// A stop loses nothing of what waits: it is durable, and told after the next start at the latest.
+func TestWhatWaitsOutlivesAStop(t *testing.T) {
+	r := startLate(t, "1m", "0s")
+	r.runtime.readOnce(t, "tocsin-late-test")
+	r.holds(t)
+	r.stop(t)
+	start(t, r.layout.dir, "run", r.config)
+	for _, post := range r.sink.waitFor(t, 2) {
+		if a := post.Alerts[0]; a.Labels["container_id"] != "tocsin-late-" || a.Annotations["enrichment"] != "partial" {
+			t.Errorf("message of %v, %v; want one of the container, partial", a.Labels, a.Annotations["enrichment"])
 		}
-		return nil
-	})
-	p.stop(t)
-	v.open()
-	if !strings.Contains(p.stdout.String(), `"rule":"Read in a container"`) {
-		t.Errorf("the alert was lost:\n%s", p.stdout)
 	}
 }
