@@ -26,13 +26,15 @@ type Intake interface {
 
 // Deps are what the server works with.
 type Deps struct {
-	Intake   Intake                          // nil in the sensor role: nothing can be posted
-	Sources  func() []string                 // sources of structured events, the default one first
-	Reload   func(ctx context.Context) error // swaps the configuration whole or not at all
-	Ready    func() error                    // nil error: alerts can be taken and delivered
-	Gatherer prometheus.Gatherer
-	Hostname string // of alerts that carry none
-	Log      *slog.Logger
+	Intake  Intake          // nil in the sensor role: nothing can be posted
+	Sources func() []string // sources of structured events, the default one first
+	// Whitelist is the whitelist's entries, and what they kept quiet.
+	Whitelist func(ctx context.Context) (pipeline.WhitelistUsage, error)
+	Reload    func(ctx context.Context) error // swaps the configuration whole or not at all
+	Ready     func() error                    // nil error: alerts can be taken and delivered
+	Gatherer  prometheus.Gatherer
+	Hostname  string // of alerts that carry none
+	Log       *slog.Logger
 }
 
 // Timeouts of a connection. A slow reader must not hold a worker for long, yet a batch of alerts over
@@ -114,6 +116,7 @@ func (s *Server) routes() http.Handler {
 	r.Group(func(r chi.Router) {
 		r.Use(s.authenticate)
 		r.Post("/-/reload", s.reload)
+		r.Get("/api/v1/whitelist", s.whitelist)
 		r.Group(func(r chi.Router) {
 			r.Use(s.throttle(), s.limitBody, s.requireIntake)
 			r.Post("/", s.postFalco)

@@ -61,13 +61,14 @@ type Receiver struct {
 // Defaults is what every key has that a file does not set.
 func Defaults() Config {
 	return Config{
-		DataDir: "data",
-		Sensor:  sensor.DefaultConfig(),
-		Rules:   rules.DefaultConfig(),
-		Enrich:  enrich.DefaultConfig(),
-		Windows: window.DefaultConfig(),
-		Bus:     "embedded",
-		Store:   "embedded",
-		HTTP:    api.DefaultConfig(),
+		DataDir:   "data",
+		Whitelist: whitelist.DefaultConfig(),
+		Sensor:    sensor.DefaultConfig(),
+		Rules:     rules.DefaultConfig(),
+		Enrich:    enrich.DefaultConfig(),
+		Windows:   window.DefaultConfig(),
+		Bus:       "embedded",
+		Store:     "embedded",
+		HTTP:      api.DefaultConfig(),
 	}
 }

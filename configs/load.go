@@ -93,6 +93,7 @@ func (f *file) validate(body ast.Node, c *Config) {
 	f.invalid(body, "sensor", c.Sensor.Validate())
 	f.invalid(body, "rules", c.Rules.Validate())
 	f.validateSources(body, c)
+	f.invalid(body, "whitelist", c.Whitelist.Validate())
 	f.invalid(body, "enrich", c.Enrich.Validate())
 	f.invalid(body, "windows", c.Windows.Validate())
 	f.validateDedupe(body, c)

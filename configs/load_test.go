@@ -72,6 +72,7 @@ func TestMistakesAreReportedWithPlaceAndHint(t *testing.T) {
 		"windows without keys":               {minimal + "windows:\n  lateness: 5s\n  max_keys: 0\n", []string{"t.yaml:5:13: max_keys: 0", "1000000"}},
 		"windows in no memory":               {minimal + "windows: {max_bytes: 8MiB}\n", []string{"t.yaml:3:22: max_bytes", "16MiB"}},
 		"windows that keep next to nothing":  {minimal + "windows: {exact: 8}\n", []string{"t.yaml:3:18: exact: 8", "1024"}},
+		"a policy that is none":              {minimal + "whitelist:\n  broad: off\n", []string{"t.yaml:4:10: whitelist.broad: \"off\" is none of [refuse warn allow]"}},
 		"windows without lateness":           {minimal + "windows: {lateness: 0}\n", []string{"t.yaml:3:21: lateness", "30s"}},
 		"disabling neither rule nor tag":     {minimal + "rules: {disable: [{}]}\n", []string{"t.yaml:3:", "rule or tag"}},
 	} {
@@ -177,9 +178,9 @@ func TestContractIsAccepted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(set.Rules) != 4 || len(list.Stats()) != 1 || len(l.Receivers) != 2 || len(problems) != 0 {
+	if len(set.Rules) != 4 || len(list.Entries()) != 1 || len(l.Receivers) != 2 || len(problems) != 0 {
 		t.Errorf("%d rules, %d entries, %d receivers, problems %v; want 4, 1, 2 and none",
-			len(set.Rules), len(list.Stats()), len(l.Receivers), problems)
+			len(set.Rules), len(list.Entries()), len(l.Receivers), problems)
 	}
 	if notes := l.NotYet(); len(notes) != 1 || !strings.Contains(notes[0], "enrich.owners") {
 		t.Errorf("NotYet() = %v, want owners", notes)

@@ -45,7 +45,7 @@ func (l *Loaded) embeddedRules() (*rules.Set, *whitelist.List, []rules.Problem, 
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	list, problems := whitelist.Parse(listSources, set, time.Now())
+	list, problems := whitelist.Parse(l.Whitelist, listSources, set, time.Now())
 	return set, list, problems, nil
 }
 

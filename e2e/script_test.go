@@ -2,10 +2,13 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -23,7 +26,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("SHARED", shared)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"jsonkeys": jsonKeys},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"jsonkeys": jsonKeys, "exits": exits},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {
 				need(t, os.Geteuid() == 0 || os.Getenv("CI") != "true", "root")
@@ -50,5 +53,19 @@ func jsonKeys(ts *testscript.TestScript, neg bool, args []string) {
 	got, want := slices.Sorted(maps.Keys(object)), slices.Sorted(slices.Values(args[1:]))
 	if slices.Equal(got, want) == neg {
 		ts.Fatalf("keys %v, want %v", got, want)
+	}
+}
+
+// exits requires that a command ends with exactly this exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if (strconv.Itoa(code) == args[0]) == neg {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
 	}
 }

@@ -101,12 +101,20 @@ func (c Config) switches() []switching {
 	return all
 }
 
-// matches reports whether the pattern is for a rule.
-func (p Pattern) matches(name string, tags []string) bool {
+// Matches reports whether the pattern is for a rule with that name and those tags.
+func (p Pattern) Matches(name string, tags []string) bool {
 	if p.Tag != "" {
 		return slices.Contains(tags, p.Tag)
 	}
 	return MatchName(p.Rule, name)
+}
+
+// String is the pattern as a whitelist writes it: a name, or tag:network.
+func (p Pattern) String() string {
+	if p.Tag != "" {
+		return "tag:" + p.Tag
+	}
+	return p.Rule
 }
 
 // switchedOff says why a rule does not run that its file enables or not; "" when it does.
@@ -116,7 +124,7 @@ func (c Config) switchedOff(r *Rule, enabled bool) string {
 		why = "disabled in its file"
 	}
 	for _, s := range c.switches() {
-		if !s.pattern.matches(r.Name, r.Tags) {
+		if !s.pattern.Matches(r.Name, r.Tags) {
 			continue
 		}
 		if why = ""; !s.on {
@@ -133,7 +141,7 @@ func (c Config) reportIdle(p *problems, rules []*Rule) {
 		names, tags = append(names, r.Name), append(tags, r.Tags...)
 	}
 	for _, s := range c.switches() {
-		if slices.ContainsFunc(rules, func(r *Rule) bool { return s.pattern.matches(r.Name, r.Tags) }) {
+		if slices.ContainsFunc(rules, func(r *Rule) bool { return s.pattern.Matches(r.Name, r.Tags) }) {
 			continue
 		}
 		what, hint := fmt.Sprintf("rule %q", s.pattern.Rule), syntax.DidYouMean(s.pattern.Rule, names)

@@ -14,6 +14,7 @@ const SourceJSON = "json"
 // Payload is what a rule for structured events has in place of kernel fields. Condition is for one
 // goroutine at a time.
 type Payload struct {
+	Schema    *payload.Schema // of the rule's source; nil: it has none
 	Condition *payload.Condition
 	Output    *payload.Output
 	DedupeBy  []payload.Path // what makes two alerts the same; nil: the source; empty: nothing more than the rule
@@ -54,6 +55,7 @@ func (b *builder) payloadIdentity(name syntax.Text, r *Rule) error {
 // compilePayload compiles a rule for structured events.
 func (b *builder) compilePayload(r *Rule, condition, output syntax.Text, steps []windowStep) (_ Code, err error) {
 	p, schema := r.payload(), b.cfg.Sources[r.Source]
+	p.Schema = schema
 	if p.Condition, err = payload.Compile(condition, schema); err != nil {
 		return ErrCompileCondition, err
 	}

@@ -32,6 +32,16 @@ var migrations = []string{
 		number INTEGER PRIMARY KEY AUTOINCREMENT,
 		row    BLOB NOT NULL
 	);`,
+	// 3: documents of several kinds, whose bodies are their owners'. Of each kind the latest are kept.
+	`CREATE TABLE documents (
+		id   INTEGER PRIMARY KEY,
+		kind TEXT NOT NULL,
+		key  TEXT NOT NULL,
+		at   INTEGER NOT NULL, -- µs since the epoch
+		body BLOB NOT NULL,
+		UNIQUE (kind, key)
+	);
+	CREATE INDEX documents_at ON documents (kind, at, key);`,
 }
 
 // migrate brings the file to this build's schema.

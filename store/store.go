@@ -1,6 +1,6 @@
 // Package store is the embedded state: one SQLite file in the data folder. It keeps what a kill may not
-// lose and the bus does not hold: groups and the alerts that wait in them, and the journal of repeats. It
-// decides nothing; the stages declare what they need of it.
+// lose and the bus does not hold: groups and the alerts that wait in them, the journal of repeats, and
+// documents (deployments, findings, accounts of exceptions). It decides nothing; the stages declare what they need of it.
 //
 // Every method is one transaction. Transactions are in the file's write-ahead log when they return, so
 // that kill -9 loses none; the log is synced to the device at checkpoints only, so that a power cut can

@@ -140,6 +140,7 @@ func (a *app) openServer(p *plan) (*api.Server, error) {
 	deps := api.Deps{
 		Reload: a.reload, Ready: a.ready, Gatherer: a.reg, Hostname: p.host, Log: a.log,
 	}
+	deps.Whitelist = a.whitelistUsage
 	if a.durable != nil {
 		deps.Intake = a.durable.router
 		deps.Sources = func() []string { return a.active.Load().cfg.SourceNames() }
@@ -170,6 +171,9 @@ func (a *app) run(ctx context.Context) error {
 			return storeWatch{p.host, a.durable.shared.LastOutage, emit(ctx)}.run(ctx)
 		}})
 	}
+	if a.durable == nil {
+		parts = append(parts, a.watchCovered(p.host)) // before the batcher, which takes its last report
+	}
 	parts = append(parts,
 		part{name: "http", run: a.server.Run},
 		part{name: "windows", run: (&windowWatch{host: p.host, evicted: a.evictedKeys, emit: emit(ctx)}).run},
@@ -179,6 +183,7 @@ func (a *app) run(ctx context.Context) error {
 	)
 	if a.durable != nil {
 		parts = append(parts, a.durable.parts()...)
+		parts = append(parts, a.watchCovered(p.host)) // after the router, which asks rules to its end
 	} else if a.sender.forward {
 		parts = append(parts, part{name: "forward", run: a.sender.router.Run, grace: routerGrace})
 	}

@@ -103,7 +103,7 @@ func check(config string, files []string) (*checkReport, error) {
 		return report.finish(), nil
 	}
 	report.rules(set, problems)
-	report.whitelist = len(list.Stats())
+	report.whitelist = len(list.Entries())
 	if report.fatal == nil { // the rest: receivers, templates, routes
 		quiet := slog.New(slog.DiscardHandler) // problems are printed, not logged
 		_, report.fatal = newPlan(options{config: config, output: "json"}, nil, io.Discard, quiet)

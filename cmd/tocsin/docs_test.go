@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 var flagName = regexp.MustCompile(`(?m)--[a-z-]+`)
@@ -15,14 +17,25 @@ func TestCommandsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, cmd := range newRootCommand().Commands() {
-		row := rowOf(string(data), cmd.Name())
+	documented(t, string(data), newRootCommand())
+}
+
+// documented looks for the commands below one, by their names from the root on.
+func documented(t *testing.T, doc string, parent *cobra.Command) {
+	t.Helper()
+	for _, cmd := range parent.Commands() {
+		name := strings.TrimPrefix(cmd.CommandPath(), "tocsin ")
+		row := rowOf(doc, name)
 		if row == "" {
-			t.Errorf("docs/commands.md has no row for tocsin %s", cmd.Name())
+			t.Errorf("docs/commands.md has no row for tocsin %s", name)
+		}
+		if cmd.HasSubCommands() {
+			documented(t, doc, cmd)
+			continue
 		}
 		for _, f := range flagName.FindAllString(cmd.LocalNonPersistentFlags().FlagUsages(), -1) {
 			if f != "--help" && !strings.Contains(row, "`"+f+"`") {
-				t.Errorf("the row of tocsin %s lacks %s", cmd.Name(), f)
+				t.Errorf("the row of tocsin %s lacks %s", name, f)
 			}
 		}
 	}

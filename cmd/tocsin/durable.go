@@ -19,8 +19,10 @@ import (
 	"github.com/tocsin-security/tocsin/stages/dedupe/repeats"
 	"github.com/tocsin-security/tocsin/stages/match"
 	"github.com/tocsin-security/tocsin/stages/route"
+	"github.com/tocsin-security/tocsin/stages/whitelist/account"
 	"github.com/tocsin-security/tocsin/stages/window"
 	"github.com/tocsin-security/tocsin/store"
+	"github.com/tocsin-security/tocsin/store/documents"
 	"github.com/tocsin-security/tocsin/store/shared"
 )
 
@@ -33,6 +35,7 @@ type durable struct {
 	windows *window.Stage
 	counts  *window.Memory // of windows; nil: the shared store has them
 	closer  *dedupe.Closer
+	account *account.Account // of what the whitelist keeps quiet
 	store   *store.Store
 	grouper *route.Grouper
 	dedupe  atomic.Pointer[dedupe.Dedupe]           // exchanged by a reload
@@ -74,6 +77,7 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.repeats))
 	d.payload.Store(p.payload)
 	d.grouper = route.NewGrouper(p.tree, d.store, d.repeats, d.router.PublishNotifications, d.log)
+	d.account = account.New(d.documents("whitelist", account.MaxDocuments), d.log)
 	d.closer = dedupe.NewCloser(d.repeats, d.pass, d.log)
 	d.router.HandleAlerts(d.handleAlerts)
 	if err := d.router.HandleEvents(d.handleEvent); err != nil {
@@ -91,7 +95,7 @@ func (d *durable) openShared(ctx context.Context, url string, windows window.Con
 		d.counts = window.NewMemory(windows)
 		d.windows = window.NewStage(d.counts)
 	} else {
-		scripts := slices.Concat(repeats.Scripts(), window.Scripts())
+		scripts := slices.Concat(repeats.Scripts(), window.Scripts(), documents.Scripts())
 		if d.shared, err = shared.Open(ctx, url, scripts, d.log); err != nil {
 			return err
 		}
@@ -99,6 +103,21 @@ func (d *durable) openShared(ctx context.Context, url string, windows window.Con
 		d.windows = window.NewStage(window.NewShared(d.shared, windows))
 	}
 	return d.registerStore(reg)
+}
+
+// versioned are documents that tell whether they have changed.
+type versioned interface {
+	pipeline.Documents
+	Version(ctx context.Context) (int64, error)
+}
+
+// documents opens the documents of a kind, of which at most limit are kept: in the store that the fleet
+// shares, or in this process's own file. Each kind is opened once.
+func (d *durable) documents(kind string, limit int) versioned {
+	if d.shared != nil {
+		return documents.New(d.shared, kind, limit)
+	}
+	return d.store.Documents(kind, limit)
 }
 
 // registerStore makes metrics of the shared store; where there is none only that none is away.
@@ -123,8 +142,18 @@ func (d *durable) registerStore(reg prometheus.Registerer) error {
 	return nil
 }
 
-// handleAlerts is what happens to a batch between the bus and the groups. nil acknowledges it.
+// handleAlerts is what happens to a batch between the bus and the groups. nil acknowledges it. What the
+// whitelist covers goes to its account and nowhere else; an account that cannot be written holds no alert up.
 func (d *durable) handleAlerts(ctx context.Context, alerts []pipeline.Alert) error {
+	covered, alerts := account.Take(alerts)
+	if len(covered) > 0 {
+		if err := d.account.Add(ctx, covered); err != nil {
+			d.log.Warn("what the whitelist kept quiet is not in its account yet", "pairs", len(covered), "err", err)
+		}
+	}
+	if len(alerts) == 0 {
+		return nil
+	}
 	fired, err := d.windows.Process(ctx, alerts)
 	if err != nil {
 		return fmt.Errorf("ask windows: %w", err)

@@ -16,6 +16,6 @@ var version = "dev"
 func main() {
 	if err := newRootCommand().Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "tocsin:", err)
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
 }

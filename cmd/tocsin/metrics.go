@@ -2,10 +2,12 @@ package main
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/stages/whitelist"
 )
 
 // collector turns the counters that the hot half keeps into metrics when they are asked for, so that
@@ -30,7 +32,9 @@ var (
 	ruleObserved = desc("rule_observed_total", "Times a rule matched and its window was shown it.", "rule")
 	ruleBypassed = desc("rule_bypassed_total", "Times a rule matched but the whitelist let it pass.", "rule")
 	ruleFailed   = desc("rule_errors_total", "Structured events on which a rule had no answer; each is parked.", "rule")
-	entryHits    = desc("whitelist_hits_total", "Bypasses by whitelist entry.", "entry")
+	entryHits    = desc("whitelist_hits_total", "Alerts that a whitelist entry kept quiet, found by this process.", "entry")
+	entryLast    = desc("whitelist_last_hit_timestamp_seconds", "Time of the event of the latest of them.", "entry")
+	entryStates  = desc("whitelist_entries", "Entries of the whitelist by what they do now: active, off (outside their schedule), expired.", "state")
 	queued       = desc("alerts_queued", "Alerts found that are not durable yet.")
 	deduped      = desc("dedupe_alerts_total", "Alerts by what dedupe did with them: passed, repeat.", "outcome")
 	windowed     = desc("window_alerts_total", "Alerts that waited for a window of the store, by what it said: fired, dropped.", "outcome")
@@ -86,11 +90,26 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(windowBytes, int(m.Bytes()), name)
 		count(windowEvicts, m.Evicted(), name)
 	}
-	for _, e := range c.app.active.Load().whitelist.Stats() {
-		count(entryHits, e.Hits, e.ID)
-	}
+	c.collectWhitelist(ch, c.app.active.Load().whitelist)
 	if c.app.hot != nil {
 		c.collectHot(c.app.hot, count, gauge)
+	}
+}
+
+// collectWhitelist tells of every entry, of those that were never hit too.
+func (c collector) collectWhitelist(ch chan<- prometheus.Metric, list *whitelist.List) {
+	states := map[pipeline.EntryState]int{pipeline.EntryActive: 0, pipeline.EntryOff: 0, pipeline.EntryExpired: 0}
+	hits, now := list.Counts().Entries(), time.Now()
+	for _, e := range list.Entries() {
+		states[e.State(now)]++
+		s := hits[e.ID]
+		ch <- prometheus.MustNewConstMetric(entryHits, prometheus.CounterValue, float64(s.Hits), e.ID)
+		if s.Hits > 0 {
+			ch <- prometheus.MustNewConstMetric(entryLast, prometheus.GaugeValue, float64(s.Last.UnixNano())/1e9, e.ID)
+		}
+	}
+	for state, n := range states {
+		ch <- prometheus.MustNewConstMetric(entryStates, prometheus.GaugeValue, float64(n), string(state))
 	}
 }
 

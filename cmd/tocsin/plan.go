@@ -55,8 +55,9 @@ func (p *plan) rulesRunning() int {
 }
 
 // newPlan loads the configuration, the rules and the whitelist, and builds all that follows from them. What
-// windows have counted goes on with them; nil: it begins. Alerts for people at the terminal go to out.
-func newPlan(opts options, windows *window.Memory, out io.Writer, log *slog.Logger) (*plan, error) {
+// windows and whitelist of the running plan have counted goes on; nil: it begins. Alerts for people at the terminal
+// go to out.
+func newPlan(opts options, running *plan, out io.Writer, log *slog.Logger) (*plan, error) {
 	cfg, err := configs.Load(opts.config)
 	if err != nil {
 		return nil, err
@@ -67,8 +68,10 @@ func newPlan(opts options, windows *window.Memory, out io.Writer, log *slog.Logg
 	if cfg.DataDir, err = filepath.Abs(cfg.DataDir); err != nil {
 		return nil, fmt.Errorf("data_dir: %w", err)
 	}
-	p := &plan{cfg: cfg, windows: windows}
-	if windows == nil {
+	p := &plan{cfg: cfg}
+	if running != nil {
+		p.windows = running.windows
+	} else {
 		p.windows = window.NewMemory(cfg.Windows)
 	}
 	if p.host, err = os.Hostname(); err != nil {
@@ -76,6 +79,9 @@ func newPlan(opts options, windows *window.Memory, out io.Writer, log *slog.Logg
 	}
 	if err := p.loadRules(log); err != nil {
 		return nil, err
+	}
+	if running != nil {
+		p.whitelist.Continue(running.whitelist.Counts())
 	}
 	return p, p.buildDelivery(opts, out, log)
 }
@@ -101,10 +107,15 @@ func (p *plan) loadRules(log *slog.Logger) (err error) {
 
 // newMatcher compiles the rules for events of host.
 func (p *plan) newMatcher(host string) (*match.Matcher, error) {
+	return p.newMatcherWith(host, p.whitelist)
+}
+
+// newMatcherWith does so with other exceptions than the configuration's.
+func (p *plan) newMatcherWith(host string, exceptions match.Whitelist) (*match.Matcher, error) {
 	return match.New(match.Config{
 		Host:       host,
 		IdentityBy: p.cfg.Dedupe.By,
-		Whitelist:  p.whitelist,
+		Whitelist:  exceptions,
 		Windows:    p.windows,
 	}, p.rules)
 }

@@ -13,7 +13,7 @@ func (a *app) reload(ctx context.Context) error {
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
 	running := a.active.Load()
-	next, err := newPlan(a.opts, running.windows, a.out, a.log)
+	next, err := newPlan(a.opts, running, a.out, a.log)
 	if err != nil {
 		return err
 	}

@@ -45,6 +45,12 @@ func FromMap(members map[string]any) Event {
 	return Event{env: map[string]any{root: normal(members)}}
 }
 
+// Members is the object that the event is. It is not to be changed.
+func (e Event) Members() map[string]any {
+	members, _ := e.env[root].(map[string]any)
+	return members
+}
+
 // normal leaves the kinds of values that Event names.
 func normal(v any) any {
 	switch v := v.(type) {

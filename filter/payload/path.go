@@ -15,8 +15,11 @@ type Path struct {
 }
 
 // Value is what stands there, or nil.
-func (p Path) Value(e Event) any {
-	v := e.env[root]
+func (p Path) Value(e Event) any { return p.In(e.Members()) }
+
+// In is what stands there in an event's members, or nil.
+func (p Path) In(members map[string]any) any {
+	v := any(members)
 	for _, key := range p.keys {
 		if v = member(v, key); v == nil {
 			return nil

@@ -11,9 +11,13 @@ import (
 	"github.com/tocsin-security/tocsin/rules"
 )
 
-// Whitelist says whether an exception covers a rule that is about to fire on an event.
+// Whitelist says whether an exception covers a rule that is about to fire on an event. It is safe for concurrent
+// use.
 type Whitelist interface {
 	Bypass(rule string, ev *pipeline.Event) (entry string, ok bool)
+	// Wants reports whether the alert of a rule that was just bypassed is to be made for Keep, as a sample.
+	Wants(entry, rule string, ev *pipeline.Event) bool
+	Keep(entry string, sample pipeline.Alert)
 }
 
 // Config is what a Matcher needs to know besides the rules.
@@ -169,16 +173,21 @@ func (m *Matcher) hit(r *rule, steps uint16, emit func(pipeline.Alert)) (fired b
 	return true
 }
 
-// bypassed asks the whitelist, and counts.
+// bypassed asks the whitelist, and counts. Of what it covers a sample is made now and then, for people to see
+// what they are not told.
 func (m *Matcher) bypassed(r *rule, ev *pipeline.Event) bool {
 	if m.whitelist == nil {
 		return false
 	}
-	_, ok := m.whitelist.Bypass(r.Name, ev)
-	if ok {
-		r.bypassed.Add(1)
+	entry, ok := m.whitelist.Bypass(r.Name, ev)
+	if !ok {
+		return false
 	}
-	return ok
+	r.bypassed.Add(1)
+	if m.whitelist.Wants(entry, r.Name, ev) {
+		m.whitelist.Keep(entry, m.builder.alert(r, m.evaluator.View()))
+	}
+	return true
 }
 
 // EventTypes are the kinds of event that some rule can hold for: what the sensor has to deliver.

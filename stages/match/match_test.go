@@ -292,6 +292,8 @@ func TestPartialEnrichment(t *testing.T) {
 type granted string
 
 func (g granted) Bypass(rule string, _ *pipeline.Event) (string, bool) { return "e", rule == string(g) }
+func (g granted) Wants(entry, rule string, _ *pipeline.Event) bool     { return false }
+func (g granted) Keep(entry string, _ pipeline.Alert)                  {}
 
 func TestWhitelistBypassesAndIsCounted(t *testing.T) {
 	m := load(t, Config{Whitelist: granted("One")}, true, text(two))

@@ -92,8 +92,7 @@ func (p *Payload) match(id, source string, e payload.Event, arrival time.Time) (
 		switch {
 		case !holds:
 			continue
-		case p.bypassed(r, e, at):
-			r.bypassed.Add(1)
+		case p.bypassed(r, id, e, at):
 			continue
 		case r.Window != nil:
 			r.observed.Add(1)
@@ -109,15 +108,24 @@ func (p *Payload) match(id, source string, e payload.Event, arrival time.Time) (
 	return alerts, errs
 }
 
-// bypassed asks the whitelist, which sees of a structured event when it was, its source and its host.
-func (p *Payload) bypassed(r *payloadRule, e payload.Event, at time.Time) bool {
+// bypassed asks the whitelist, which sees of a structured event when it was, its source, its host and its
+// members. Of what it covers a sample is made now and then.
+func (p *Payload) bypassed(r *payloadRule, id string, e payload.Event, at time.Time) bool {
 	if p.whitelist == nil {
 		return false
 	}
-	_, ok := p.whitelist.Bypass(r.Name, &pipeline.Event{
-		Type: pipeline.EventJSON, Time: at.UnixNano(), Source: r.Source, Host: payloadHost(e), Proc: &pipeline.Process{},
-	})
-	return ok
+	ev := &pipeline.Event{
+		Type: pipeline.EventJSON, Time: at.UnixNano(), Source: r.Source, Host: payloadHost(e), Proc: &pipeline.Process{}, Extra: e.Members(),
+	}
+	entry, ok := p.whitelist.Bypass(r.Name, ev)
+	if !ok {
+		return false
+	}
+	r.bypassed.Add(1)
+	if p.whitelist.Wants(entry, r.Name, ev) {
+		p.whitelist.Keep(entry, r.alert(id, e, at))
+	}
+	return true
 }
 
 // Stats reads the counters, in the order of the rules.

@@ -6,36 +6,50 @@ import (
 
 	"github.com/tocsin-security/tocsin/filter"
 	"github.com/tocsin-security/tocsin/filter/field"
+	"github.com/tocsin-security/tocsin/filter/payload"
 	"github.com/tocsin-security/tocsin/filter/syntax"
 	"github.com/tocsin-security/tocsin/rules"
 )
 
 // condition reads match: a condition as text, or a mapping from field to a value or a list of them, all
-// of which must hold. A value with * ? or [ is a pattern, one with a length after an address a network.
-func condition(match rules.Key) (syntax.Node, error) {
+// of which must hold. A value with * ? or [ is a pattern, one with a length after an address a network. Keys
+// that begin with "event." name members of structured events instead of fields.
+func condition(match rules.Key, schemas []*payload.Schema) (n syntax.Node, members []member, err error) {
 	if match.IsScalar() {
 		t, err := match.Text()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return syntax.Parse(t)
+		n, err = syntax.Parse(t)
+		return n, nil, err
 	}
 	keys, err := match.Keys()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(keys) == 0 {
-		return nil, syntax.Errorf(match.At, "match is empty: the entry would cover everything")
+		return nil, nil, syntax.Errorf(match.At, "match is empty: the entry would cover everything")
 	}
 	var all []syntax.Node
 	for _, k := range keys {
+		if isMember(k.Name) {
+			m, err := readMember(k, schemas)
+			if err != nil {
+				return nil, nil, err
+			}
+			members = append(members, m)
+			continue
+		}
 		n, err := oneOf(k)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		all = append(all, n)
 	}
-	return join(all, func(kids []syntax.Node) syntax.Node { return &syntax.And{At: match.At, Kids: kids} }), nil
+	if len(all) == 0 {
+		return nil, members, nil
+	}
+	return join(all, func(kids []syntax.Node) syntax.Node { return &syntax.And{At: match.At, Kids: kids} }), members, nil
 }
 
 // join is the only kid, or what group makes of several.
@@ -68,7 +82,7 @@ func oneOf(k rules.Key) (syntax.Node, error) {
 	for _, t := range values {
 		v := syntax.Value{At: t.Pos(0), Text: t.String()}
 		switch {
-		case f.Def.Type == field.String && strings.ContainsAny(v.Text, "*?["):
+		case f.Def.Type == field.String && isGlob(v.Text):
 			any = append(any, &syntax.Check{At: v.At, Left: left, Op: syntax.Glob, Values: []syntax.Value{v}})
 		case f.Def.Type == field.Net || f.Def.Type == field.IP && isNetwork(v.Text):
 			any = append(any, &syntax.Check{At: v.At, Left: network(left), Op: syntax.Eq, Values: []syntax.Value{v}})

@@ -1,0 +1,3 @@
+-- Lists keys and times, from a time on, the earliest first.
+-- KEYS: the times. ARGV: from, how many of these to leave out, how many to list. Returns key, time, key, time …
+return redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', ARGV[2], ARGV[3])
