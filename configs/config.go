@@ -25,7 +25,7 @@ type Config struct {
 	Rules     rules.Config     `yaml:"rules"`
 	Sources   Sources          `yaml:"sources"`
 	Whitelist whitelist.Config `yaml:"whitelist"`
-	Enrich    enrich.Config    `yaml:"enrich"`
+	Enrich    Enrich           `yaml:"enrich"`
 	Windows   window.Config    `yaml:"windows"`
 	Dedupe    dedupe.Config    `yaml:"dedupe"`
 	Bus       pipeline.Secret  `yaml:"bus"`        // a URL, which may hold a password; or embedded
@@ -65,7 +65,7 @@ func Defaults() Config {
 		Whitelist: whitelist.DefaultConfig(),
 		Sensor:    sensor.DefaultConfig(),
 		Rules:     rules.DefaultConfig(),
-		Enrich:    enrich.DefaultConfig(),
+		Enrich:    Enrich{Config: enrich.DefaultConfig()},
 		Windows:   window.DefaultConfig(),
 		Bus:       "embedded",
 		Store:     "embedded",

@@ -25,7 +25,11 @@ type Loaded struct {
 	Name string // for messages: the file, or EmbeddedName
 	Dir  string // what relative paths start from; "" for the embedded one
 	FS   fs.FS  // the embedded files, or nil: then Dir is on disk
+	body ast.Node
 }
+
+// At is where in the file a key is, or the last part of the path to it that is there; from 1.
+func (l *Loaded) At(path string) (line, col int) { return position(nodeAt(l.body, path).GetToken()) }
 
 // Load reads and validates a configuration file; an empty name means the embedded one. The error joins
 // every Problem found.
@@ -61,6 +65,9 @@ func parse(name string, data []byte, dir string, embedded fs.FS) (*Loaded, error
 	if embedded == nil && !filepath.IsAbs(l.DataDir) {
 		l.DataDir = filepath.Join(dir, l.DataDir)
 	}
+	l.Enrich.GeoIP = l.Enrich.GeoIP.From(dir)
+	l.Rules.Places = len(l.Enrich.GeoIP.Files()) > 0
+	l.body = body
 	return l, nil
 }
 

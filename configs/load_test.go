@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,12 @@ func TestMistakesAreReportedWithPlaceAndHint(t *testing.T) {
 		"windows that keep next to nothing":  {minimal + "windows: {exact: 8}\n", []string{"t.yaml:3:18: exact: 8", "1024"}},
 		"a policy that is none":              {minimal + "whitelist:\n  broad: off\n", []string{"t.yaml:4:10: whitelist.broad: \"off\" is none of [refuse warn allow]"}},
 		"windows without lateness":           {minimal + "windows: {lateness: 0}\n", []string{"t.yaml:3:21: lateness", "30s"}},
+		"an owner of everything":             {minimal + "enrich:\n  owners:\n    - {team: a}\n", []string{"t.yaml:5:", "owners[0]: matchers is missing", `rule =~ ".+"`}},
+		"an owner by no matcher":             {minimal + "enrich:\n  owners:\n    - {team: a, matchers: ['a = \"b\"', 'a b']}\n", []string{"t.yaml:5:39: ", `owners[0].matchers[1]: "a b" is no matcher`}},
+		"every mistake of owners at once":    {minimal + "enrich:\n  owners_matching: some\n  owners: [{matchers: ['a = \"b\"']}, {team: a, labels: {team: b}, matchers: ['a = \"b\"']}]\n", []string{"t.yaml:4:20: owners_matching", "t.yaml:5:", "owners[0]: gives nothing", "owners[1].labels.team"}},
+		"an unknown key of an owner":         {minimal + "enrich:\n  owners:\n    - {matchers: [], teem: a}\n", []string{`t.yaml:5:`, `did you mean "team"?`}},
+		"an unknown key of enrich":           {minimal + "enrich: {owner: []}\n", []string{`t.yaml:3:10: unknown key "owner"`, `"owners"`}},
+		"an empty path of a database":        {minimal + "enrich: {geoip: {database: [a.mmdb, '']}}\n", []string{"t.yaml:3:", "enrich.geoip", "a path is empty"}},
 		"disabling neither rule nor tag":     {minimal + "rules: {disable: [{}]}\n", []string{"t.yaml:3:", "rule or tag"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -115,9 +122,16 @@ func TestEnvironment(t *testing.T) {
 }
 
 func TestRelativePathsStartFromTheFile(t *testing.T) {
-	l, err := load(t, minimal+"data_dir: ./state\nhttp: {auth: {tokens_file: tokens}}\n")
+	l, err := load(t, minimal+"data_dir: ./state\nhttp: {auth: {tokens_file: tokens}}\nenrich:\n  geoip: {database: [City.mmdb, /a.mmdb], asn_database: ASN.mmdb}\n")
 	if err != nil {
 		t.Fatal(err)
+	}
+	want := []string{filepath.Join(l.Dir, "City.mmdb"), "/a.mmdb", filepath.Join(l.Dir, "ASN.mmdb")}
+	if got := l.Enrich.GeoIP.Files(); !slices.Equal(got, want) || !l.Rules.Places {
+		t.Errorf("databases = %v, want %v; places for rules: %v", got, want, l.Rules.Places)
+	}
+	if line, col := l.At("enrich.geoip.nowhere"); line != 6 || col == 0 {
+		t.Errorf("the block is at %d:%d, want line 6", line, col)
 	}
 	if want := filepath.Join(l.Dir, "state"); l.DataDir != want {
 		t.Errorf("data_dir = %q, want %q", l.DataDir, want)
@@ -182,7 +196,10 @@ func TestContractIsAccepted(t *testing.T) {
 		t.Errorf("%d rules, %d entries, %d receivers, problems %v; want 4, 1, 2 and none",
 			len(set.Rules), len(list.Entries()), len(l.Receivers), problems)
 	}
-	if notes := l.NotYet(); len(notes) != 1 || !strings.Contains(notes[0], "enrich.owners") {
-		t.Errorf("NotYet() = %v, want owners", notes)
+	if notes := l.NotYet(); len(notes) != 0 {
+		t.Errorf("NotYet() = %v, want none", notes)
+	}
+	if o := l.Enrich.Owners; len(o) != 1 || o[0].Team != "payments" || l.Rules.Places {
+		t.Errorf("owners = %+v, places %v; want payments and none", o, l.Rules.Places)
 	}
 }

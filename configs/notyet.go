@@ -13,7 +13,5 @@ func (l *Loaded) NotYet() []string {
 	}
 	note(len(l.InhibitRules) > 0, "inhibit_rules", "nothing is inhibited")
 	note(len(l.TimeIntervals) > 0, "time_intervals", "nothing is muted")
-	note(len(l.Enrich.Owners) > 0, "enrich.owners", "alerts carry no team and no runbook from it")
-	note(l.Enrich.GeoIP.Database != "", "enrich.geoip", "alerts carry no country")
 	return notes
 }

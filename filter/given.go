@@ -16,7 +16,7 @@ func NewGivenProgram() *Program {
 // Like is an empty Program that reads fields as p does.
 func (p *Program) Like() *Program {
 	like := NewProgram()
-	like.lookup, like.hosts = p.lookup, p.hosts
+	like.lookup, like.hosts, like.located = p.lookup, p.hosts, p.located
 	return like
 }
 

@@ -23,17 +23,6 @@ func (p *Program) HostNames() *pipeline.HostNames { return p.hosts }
 // Names are the names of hosts that conditions compare addresses with, sorted.
 func (p *Program) Names() []string { return slices.Sorted(maps.Keys(p.names)) }
 
-// OutputNotes are the blind spots of an output printed beside the conditions of p.
-func (p *Program) OutputNotes(o *Output) []Note {
-	notes := o.notes
-	for _, f := range o.reads {
-		if f.ref.HostAddr != nil && p.hosts == nil {
-			notes = append(notes[:len(notes):len(notes)], Note{At: f.at, Msg: f.ref.Text + " is always null here: " + whyNoNames})
-		}
-	}
-	return notes
-}
-
 // comparesHosts reports whether a check asks whether an address is a named host's.
 func comparesHosts(c *syntax.Check, left field.Ref) bool {
 	return left.HostAddr != nil && (c.Op == syntax.Eq || c.Op == syntax.NotEq || c.Op == syntax.In || c.Op == syntax.Intersects)

@@ -78,12 +78,12 @@ func (p predicate) withBlindness() predicate {
 	return p
 }
 
-// withoutNames makes the predicate constant when it is about names of hosts and nobody looks them up.
-func (p *predicate) withoutNames(hosts *pipeline.HostNames) {
+// without makes the predicate constant when it is about what nobody looks up.
+func (p *predicate) without(switchedOff func(field.Ref) string) {
 	for _, f := range p.fields {
-		if f.HostAddr != nil && hosts == nil {
+		if why := switchedOff(f); why != "" {
 			p.test = nil
-			p.notes = append(p.notes, f.Text+" is always null here: "+whyNoNames)
+			p.notes = append(p.notes, f.Text+" is always null here: "+why)
 		}
 	}
 }

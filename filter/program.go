@@ -17,6 +17,7 @@ type Program struct {
 	byNode     map[syntax.Node]ordered
 	hosts      *pipeline.HostNames // nil: names of hosts are not looked up
 	names      map[string]bool     // of hosts
+	located    bool                // events know where addresses are
 	lookup     lookup
 }
 
@@ -148,7 +149,7 @@ func (p *Program) predicate(check *syntax.Check) (int32, error) {
 		if err != nil {
 			return 0, err
 		}
-		pred.withoutNames(p.hosts)
+		pred.without(p.switchedOff)
 		for _, f := range pred.fields {
 			if comparesHosts(check, f) {
 				p.addNames(check.Values)

@@ -146,8 +146,8 @@ func (t *Tree) IsSwitch() bool {
 
 // Unavailable says why a field is always null for what p compiles, or is "".
 func (p *Program) Unavailable(f field.Ref) string {
-	if f.HostAddr != nil && p.hosts == nil {
-		return whyNoNames
+	if why := p.switchedOff(f); why != "" {
+		return why
 	}
 	return f.Def.Unavailable
 }

@@ -43,6 +43,7 @@ type Event struct {
 	Passed []FD     // descriptors that came with a message: the first four
 	Moved  int64    // sendmmsg, recvmmsg: bytes of the first message; the result counts messages
 	Mounts Mounts   // where the host has the file systems; nil: not known
+	Places Places   // where addresses are; nil: not known
 
 	Path  [2]Path        // the event's path arguments in order: rename has two
 	Str   string         // a plain string argument: mount's file system type, symlink's target

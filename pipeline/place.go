@@ -8,6 +8,21 @@ type Place struct {
 	City    string `json:"city,omitempty"`    // its English name
 	ASN     uint32 `json:"asn,omitempty"`     // number of the autonomous system; 0 unknown
 	ASOrg   string `json:"as_org,omitempty"`  // who runs that
+	Address string `json:"address,omitempty"` // that is there; only in an alert
+}
+
+// ParseAddr reads an address as events have it: with a port or without, an IPv4 address in IPv6 as itself. It is
+// the zero one for what is no address.
+func ParseAddr(text string) netip.Addr {
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		withPort, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return netip.Addr{}
+		}
+		addr = withPort.Addr()
+	}
+	return addr.Unmap().WithZone("")
 }
 
 // Places knows where addresses are. It is only asked when a rule or an output wants to know; it is safe for

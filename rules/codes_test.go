@@ -112,6 +112,13 @@ a.yaml:2:81: warning: LOAD_COMPILE_CONDITION: r: the regular expression ".*x.*" 
 
 		// What Falco does not say
 		"BLIND":                             {files: rule("r", open+" and fd.sip.name = x"), want: "a.yaml:2:34: info: BLIND: r: fd.sip.name is always null here: names of hosts are not looked up: rules.resolve_names is off"},
+		"BLIND without an address database": {files: rule("r", open+" and geo.country = CN"), want: "a.yaml:2:34: info: BLIND: r: geo.country is always null here: there is no address database: enrich.geoip"},
+		"BLIND with one":                    {files: rule("r", open+" and geo.country = CN"), change: func(c *Config) { c.Places = true }, want: ""},
+		"BLIND for posted events":           {files: rule("r", `geo(event.ip).country == "CN"`, "source: json"), want: "a.yaml:1:3: warning: BLIND: r: geo() knows no place: there is no address database: enrich.geoip"},
+		"BLIND for an output":               {files: rule("r", "event.x == 1", "source: json", "dedupe: {by: [geo(event.ip).city]}"), want: "a.yaml:1:3: warning: BLIND: r: geo() knows no place: there is no address database: enrich.geoip"},
+		"BLIND for a window":                {files: rule("r", "event.x == 1", "source: json", "window: {by: [event.u], changed: {field: geo(event.ip).city}}"), want: "a.yaml:1:3: warning: BLIND: r: geo() knows no place: there is no address database: enrich.geoip"},
+		"BLIND for the key of a window":     {files: rule("r", "event.x == 1", "source: json", "dedupe: {by: [event.u]}", "window: {by: [geo(event.ip).country], within: 1m, count: {over: 2}}"), want: "a.yaml:1:3: warning: BLIND: r: geo() knows no place: there is no address database: enrich.geoip"},
+		"BLIND for posted events with one":  {files: rule("r", `geo(event.ip).country == "CN"`, "source: json"), change: func(c *Config) { c.Places = true }, want: ""},
 		"NO_EFFECT":                         {files: rule("r", open, "capture: true", "capture_duration: 500"), want: "a.yaml:6:3: info: NO_EFFECT: r: capture has no effect here (tocsin record writes captures)"},
 		"ALIAS, event":                      {files: rule("r", "openat and proc.name = x"), want: `a.yaml:2:14: info: ALIAS: r: there is no macro "openat": understood as evt.type = openat`},
 		"ALIAS, container":                  {files: rule("r", open+" and containerized"), want: `a.yaml:2:34: info: ALIAS: r: there is no macro "containerized": understood as container.id != host`},

@@ -28,6 +28,10 @@ type Config struct {
 	// of their own in the configuration; json is a source without being named.
 	Sources map[string]*payload.Schema `yaml:"-"`
 
+	// Places says that there is an address database; without one, geo.* and geo() are null. It is a block of its
+	// own in the configuration.
+	Places bool `yaml:"-"`
+
 	// Given compiles the rules for events that are made of their fields, as tests have them: see field.Given.
 	Given bool `yaml:"-"`
 }

@@ -65,5 +65,6 @@ func (b *builder) compilePayload(r *Rule, condition, output syntax.Text, steps [
 	if err = b.compilePayloadOutput(r, output, schema); err != nil {
 		return ErrCompileOutput, err
 	}
+	b.blindToPlaces(r)
 	return "", nil
 }

@@ -78,6 +78,7 @@ const (
 	NoIdentity     Code = "NO_IDENTITY"       // dedupe.by names what is another with every occurrence
 	LintWindow     Code = "LINT_WINDOW"       // a window that hardly does what was meant
 	LintNoSuchRule Code = "LINT_NO_SUCH_RULE" // the configuration switches a rule or tag that is not there
+	NoDatabase     Code = "NO_DATABASE"       // the configuration names an address database that cannot be used
 )
 
 // Problem is one complaint about a rule file.

@@ -177,6 +177,9 @@ func Parse(cfg Config, sources []Source) (*Set, error) {
 	if cfg.ResolveNames {
 		s.Program.ResolveNames(&pipeline.HostNames{})
 	}
+	if cfg.Places || cfg.Given {
+		s.Program.LocateAddresses()
+	}
 	x := newExpander(c, &c.problems)
 	b := builder{cfg: cfg, problems: &c.problems, expander: x, program: s.Program, scratch: s.Program.Like()}
 	for _, d := range c.rules.inOrder() {

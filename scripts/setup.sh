@@ -11,6 +11,7 @@ declare -A package=(
 	[ctr]=containerd
 	[redis-server]=redis-server
 	[gcc]=gcc
+	[ip]=iproute2
 )
 missing=()
 for tool in "${!package[@]}"; do

@@ -25,6 +25,15 @@ import (
 //	escalated   "true": a repeat, told since there are so many; count is of all since the first
 //	closing     "true": no occurrence of its own, but the sum of a quiet time that is over
 //	lossy       "true": kernel events were lost around the alert's time
+//
+// and of the context, what there is (context.go):
+//
+//	ancestry           the process and those above it, the oldest first
+//	place              where the remote address is: "203.0.113.9 · CN Shanghai · AS4134 CHINANET"
+//	team, on_call      whose it is, and who is on call for it
+//	deployment         version of the latest one of the workload; with it, what is known of deployment_by,
+//	                   deployment_commit, deployment_link, deployment_at (RFC 3339), deployment_age (12m30s)
+//	findings           what scanners know of image, node or resource; findings_zh the same in Chinese
 type Data = template.Data
 
 // Options say how values are shown.
@@ -82,6 +91,7 @@ func alertData(a pipeline.Alert, escape func(string) string) template.Alert {
 	set("output", escape(a.Output))
 	set("uuid", escape(a.ID))
 	set("enrichment", escape(a.Enrichment))
+	context(&a, func(name, value string) { set(name, escape(value)) })
 	if a.Lossy {
 		set("lossy", "true")
 	}

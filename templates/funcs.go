@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/alertmanager/template"
 
@@ -19,6 +20,10 @@ func functions(zone *time.Location) template.FuncMap {
 		"clock": func(v, ref any) (string, error) { return clock(v, ref, zone) },
 		// truncateBytes n s cuts s to n bytes, between characters, with markup closed again.
 		"truncateBytes": func(n int, s string) string { return TruncateBytes(s, n, "…") },
+		// tailBytes n s keeps the last n bytes of s, from a character on: of a chain the near end matters.
+		"tailBytes": func(n int, s string) string { return tailBytes(s, n) },
+		// ago says how long before the alert something was: ago "en" .Annotations.deployment_age.
+		"ago": ago,
 		// severityColor is one of WeCom's three colour names for a priority.
 		"severityColor": severityColor,
 		// severityIcon is a coloured dot, for channels without colours.
@@ -68,6 +73,18 @@ func asTime(v any) (time.Time, error) {
 	default:
 		return time.Time{}, fmt.Errorf("%T is neither a time nor a text", v)
 	}
+}
+
+func tailBytes(s string, n int) string {
+	const ellipsis = "…"
+	if len(s) <= n {
+		return s
+	}
+	s = s[len(s)-max(n-len(ellipsis), 0):]
+	for len(s) > 0 && !utf8.RuneStart(s[0]) {
+		s = s[1:]
+	}
+	return ellipsis + s
 }
 
 func isLink(s string) bool {

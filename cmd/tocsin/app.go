@@ -88,6 +88,7 @@ func (a *app) open(ctx context.Context, p *plan) error {
 	if err := prepareDataDir(p.cfg.DataDir); err != nil {
 		return err
 	}
+	p.useFiles()
 	publish, err := a.openDownstream(ctx, p)
 	if err != nil {
 		return err
@@ -96,12 +97,13 @@ func (a *app) open(ctx context.Context, p *plan) error {
 		return err
 	}
 	if a.role.hot && p.cfg.Sensor.Enabled {
-		a.enricher = enrich.New(p.cfg.Enrich, p.host, a.log)
+		a.enricher = enrich.New(p.cfg.Enrich.Config, p.host, a.log)
 		a.resolver = enrich.NewResolver(a.log)
 		a.resolver.Watch(p.rules.Program.HostNames(), p.rules.Program.Names())
 		if a.hot, err = openHot(p.cfg.Sensor, wanted(p.matcher), p.host, a.enricher, a.log); err != nil {
 			return err
 		}
+		a.hot.places = p.places
 		if err := a.hot.replace(p.matcher, p.after); err != nil {
 			return err
 		}
@@ -176,6 +178,7 @@ func (a *app) run(ctx context.Context) error {
 	}
 	parts = append(parts,
 		part{name: "http", run: a.server.Run},
+		part{name: "places", run: p.places.Run},
 		part{name: "windows", run: (&windowWatch{host: p.host, evicted: a.evictedKeys, emit: emit(ctx)}).run},
 		part{name: "batcher", run: a.batcher.Run, grace: batcherGrace},
 		part{name: "reload", run: a.reloadOnSignal},

@@ -97,12 +97,13 @@ func check(config string, files []string) (*checkReport, error) {
 		return report.finish(), nil
 	}
 	report.Name, report.notes, report.receivers = cfg.Name, cfg.NotYet(), len(cfg.Receivers)
+	places := checkPlaces(cfg)
 	set, list, problems, err := cfg.LoadRules()
 	if set == nil {
 		report.fatal = err
 		return report.finish(), nil
 	}
-	report.rules(set, problems)
+	report.rules(set, append(problems, places...))
 	report.whitelist = len(list.Entries())
 	if report.fatal == nil { // the rest: receivers, templates, routes
 		quiet := slog.New(slog.DiscardHandler) // problems are printed, not logged

@@ -17,7 +17,9 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline/router"
 	"github.com/tocsin-security/tocsin/stages/dedupe"
 	"github.com/tocsin-security/tocsin/stages/dedupe/repeats"
+	"github.com/tocsin-security/tocsin/stages/enrich/geoip"
 	"github.com/tocsin-security/tocsin/stages/match"
+	"github.com/tocsin-security/tocsin/stages/owner"
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/stages/whitelist/account"
 	"github.com/tocsin-security/tocsin/stages/window"
@@ -38,8 +40,10 @@ type durable struct {
 	account *account.Account // of what the whitelist keeps quiet
 	store   *store.Store
 	grouper *route.Grouper
-	dedupe  atomic.Pointer[dedupe.Dedupe]           // exchanged by a reload
-	payload atomic.Pointer[match.Payload]           // rules for structured events; likewise
+	dedupe  atomic.Pointer[dedupe.Dedupe] // exchanged by a reload
+	payload atomic.Pointer[match.Payload] // rules for structured events; likewise
+	owners  atomic.Pointer[owner.Owners]  // likewise
+	places  *geoip.Databases
 	show    func(context.Context, []pipeline.Alert) // prints what passed dedupe; nil when a receiver does
 	log     *slog.Logger
 }
@@ -54,7 +58,7 @@ func openBus(ctx context.Context, cfg *configs.Loaded, log *slog.Logger) (*bus.B
 }
 
 func openDurable(ctx context.Context, p *plan, reg prometheus.Registerer, log *slog.Logger) (*durable, error) {
-	d := &durable{log: log, show: p.show}
+	d := &durable{log: log, show: p.show, places: p.places}
 	if err := d.open(ctx, p, reg); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
@@ -76,6 +80,7 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	}
 	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.repeats))
 	d.payload.Store(p.payload)
+	d.owners.Store(p.owners)
 	d.grouper = route.NewGrouper(p.tree, d.store, d.repeats, d.router.PublishNotifications, d.log)
 	d.account = account.New(d.documents("whitelist", account.MaxDocuments), d.log)
 	d.closer = dedupe.NewCloser(d.repeats, d.pass, d.log)
@@ -188,6 +193,7 @@ func (d *durable) replace(ctx context.Context, p *plan) error {
 	}
 	d.grouper.SetTree(p.tree)
 	d.payload.Store(p.payload)
+	d.owners.Store(p.owners)
 	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.repeats))
 	return nil
 }

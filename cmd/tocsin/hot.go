@@ -12,6 +12,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/connstat"
 	"github.com/tocsin-security/tocsin/stages/decode"
 	"github.com/tocsin-security/tocsin/stages/enrich"
+	"github.com/tocsin-security/tocsin/stages/enrich/geoip"
 	"github.com/tocsin-security/tocsin/stages/late"
 	"github.com/tocsin-security/tocsin/stages/match"
 )
@@ -22,6 +23,7 @@ type hot struct {
 	sensor   *sensor.Sensor // nil in replay
 	decoder  *decode.Decoder
 	enricher *enrich.Enricher
+	places   *geoip.Databases              // nil: nobody asks for places
 	matcher  atomic.Pointer[match.Matcher] // exchanged by a reload, between two events
 	late     *late.Queue                   // events that wait for their container's metadata; see late.go
 	after    atomic.Pointer[match.Matcher] // the same rules, for these
@@ -92,6 +94,9 @@ func (h *hot) handle(s pipeline.Sample, emit func(pipeline.Alert) error) error {
 	}
 	var emitErr error
 	matcher.Match(&h.event, func(a pipeline.Alert) {
+		if h.places != nil {
+			h.places.Locate(&a)
+		}
 		emitErr = errors.Join(emitErr, emit(a))
 		if a.Enrichment == pipeline.Partial {
 			h.late.Remember(&h.event, a)
@@ -121,6 +126,9 @@ func (h *hot) take(s pipeline.Sample) (ok bool) {
 	h.events.Add(1)
 	h.clock.Tick(&h.event)
 	h.enricher.Process(&h.event)
+	if h.places != nil {
+		h.event.Places = h.places
+	}
 	return true
 }
 

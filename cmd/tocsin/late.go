@@ -9,20 +9,29 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/sensor/capture"
 	"github.com/tocsin-security/tocsin/stages/decode"
+	"github.com/tocsin-security/tocsin/stages/enrich/geoip"
 	"github.com/tocsin-security/tocsin/stages/late"
 	"github.com/tocsin-security/tocsin/stages/match"
 )
 
 // lateJudge asks the rules about events that have waited for their container's metadata.
 type lateJudge struct {
-	rules *atomic.Pointer[match.Matcher] // of the goroutine that calls Release
-	emit  func(pipeline.Alert) error
+	rules  *atomic.Pointer[match.Matcher] // of the goroutine that calls Release
+	places *geoip.Databases               // nil: nobody asks for places
+	emit   func(pipeline.Alert) error
+}
+
+func (j lateJudge) tell(a *pipeline.Alert) error {
+	if j.places != nil {
+		j.places.Locate(a)
+	}
+	return j.emit(*a)
 }
 
 // Match asks the rules, and hands their alerts to emit.
 func (j lateJudge) Match(ev *pipeline.Event) (partial []pipeline.Alert, err error) {
 	j.rules.Load().Match(ev, func(a pipeline.Alert) {
-		err = errors.Join(err, j.emit(a))
+		err = errors.Join(err, j.tell(&a))
 		if a.Enrichment == pipeline.Partial {
 			partial = append(partial, a)
 		}
@@ -36,7 +45,7 @@ func (j lateJudge) Complete(ev *pipeline.Event, partial *pipeline.Alert) error {
 	if !ok {
 		return nil
 	}
-	return j.emit(again)
+	return j.tell(&again)
 }
 
 // now is the time on the clock of events, ns since the epoch.
@@ -48,7 +57,7 @@ const lateIdle = time.Minute
 // runLate has the events judged that waited, as soon as their container is known or their wait is over, until ctx
 // ends; then all that are left. It runs beside run, so that no other event waits.
 func (h *hot) runLate(ctx context.Context, emit func(pipeline.Alert) error) error {
-	judge := lateJudge{&h.after, h.flagged(emit)}
+	judge := lateJudge{&h.after, h.places, h.flagged(emit)}
 	for {
 		stopping := ctx.Err() != nil
 		next, err := h.late.Release(h.now(), stopping, judge)

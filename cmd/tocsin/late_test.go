@@ -149,7 +149,7 @@ func TestAReplayWaitsInTheTimeOfEvents(t *testing.T) {
 			h = newReplayHot(capture.Header{Hostname: "h"}, pipeline.Duration(500*time.Millisecond), slog.New(slog.DiscardHandler))
 			h.matcher.Store(matcher)
 			var got []string
-			judge := lateJudge{&h.matcher, func(a pipeline.Alert) error { got = append(got, shown(a)); return nil }}
+			judge := lateJudge{&h.matcher, nil, func(a pipeline.Alert) error { got = append(got, shown(a)); return nil }}
 			every := func(pipeline.Sample) bool { return true }
 			if err := h.walk(t.Context(), lateCapture(t, tc.frames...), follower{every, matcher.Asks, judge}); !errors.Is(err, io.EOF) {
 				t.Fatal(err)
@@ -198,7 +198,7 @@ func TestTwoGoroutinesJudgeEachEventOnce(t *testing.T) {
 			case <-h.late.Wake():
 			case <-h.enricher.Learned():
 			}
-			if _, err := h.late.Release(1, drain, lateJudge{&h.after, emit}); err != nil || drain {
+			if _, err := h.late.Release(1, drain, lateJudge{&h.after, nil, emit}); err != nil || drain {
 				done <- err
 				return
 			}

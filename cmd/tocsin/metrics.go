@@ -48,6 +48,10 @@ var (
 	connects     = desc("tcp_connects_total", "TCP connects that succeeded or went on in the background.", containerLabels...)
 	connectErrs  = desc("tcp_connect_errors_total", "TCP connects that failed, at once or later, by error.", append(containerLabels, "errno")...)
 	escalated    = desc("dedupe_escalated_total", "Alerts that passed since they have repeated so often.")
+	geoBuilt     = desc("geoip_build_timestamp_seconds", "When the address database in use was built; 0: none is in use.", "file")
+	geoFailed    = desc("geoip_load_errors_total", "Times an address database that was new in place could not be used.", "file")
+	geoMissed    = desc("geoip_lookup_errors_total", "Lookups that an address database had no answer to for being damaged.", "file")
+	owned        = desc("owner_alerts_total", "Alerts told of by whether enrich.owners knows whose they are: owned, unowned.", "outcome")
 	degradedSeen = desc("dedupe_degraded_total", "Alerts judged by a stand-in window because the store was away.")
 )
 
@@ -74,6 +78,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		count(windowed, w.Fired, "fired")
 		count(windowed, w.Dropped, "dropped")
 		count(windowStands, w.Degraded)
+		mine, nobodys := d.owners.Load().Stats()
+		count(owned, mine, "owned")
+		count(owned, nobodys, "unowned")
 	}
 	for _, r := range c.app.ruleStats() {
 		count(ruleFired, r.Fired, r.Rule)
@@ -89,6 +96,15 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(windowKeys, m.Keys(), name)
 		gauge(windowBytes, int(m.Bytes()), name)
 		count(windowEvicts, m.Evicted(), name)
+	}
+	for _, f := range c.app.active.Load().places.Stats() {
+		built := 0
+		if !f.Built.IsZero() {
+			built = int(f.Built.Unix())
+		}
+		gauge(geoBuilt, built, f.Path)
+		count(geoFailed, f.LoadErrors, f.Path)
+		count(geoMissed, f.LookupErrors, f.Path)
 	}
 	c.collectWhitelist(ch, c.app.active.Load().whitelist)
 	if c.app.hot != nil {

@@ -12,7 +12,9 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/router"
 	"github.com/tocsin-security/tocsin/rules"
+	"github.com/tocsin-security/tocsin/stages/enrich/geoip"
 	"github.com/tocsin-security/tocsin/stages/match"
+	"github.com/tocsin-security/tocsin/stages/owner"
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/stages/whitelist"
 	"github.com/tocsin-security/tocsin/stages/window"
@@ -27,9 +29,11 @@ type plan struct {
 	whitelist *whitelist.List
 	problems  []rules.Problem // none of them an error
 	matcher   *match.Matcher
-	after     *match.Matcher // the same rules, for events that waited for their container's metadata
-	payload   *match.Payload // the rules for structured events
-	windows   *window.Memory // of this node; a reload keeps it
+	after     *match.Matcher   // the same rules, for events that waited for their container's metadata
+	payload   *match.Payload   // the rules for structured events
+	windows   *window.Memory   // of this node; a reload keeps it
+	places    *geoip.Databases // likewise; open from the moment on that the plan is carried out (useFiles)
+	owners    *owner.Owners
 	tree      *route.Tree
 	deliver   map[string]router.DeliverFunc           // by integration
 	show      func(context.Context, []pipeline.Alert) // prints what passed dedupe; nil when a receiver does
@@ -55,8 +59,8 @@ func (p *plan) rulesRunning() int {
 }
 
 // newPlan loads the configuration, the rules and the whitelist, and builds all that follows from them. What
-// windows and whitelist of the running plan have counted goes on; nil: it begins. Alerts for people at the terminal
-// go to out.
+// windows and whitelist of the running plan have counted, and what it has open, goes on; nil: all begins. Alerts
+// for people at the terminal go to out.
 func newPlan(opts options, running *plan, out io.Writer, log *slog.Logger) (*plan, error) {
 	cfg, err := configs.Load(opts.config)
 	if err != nil {
@@ -70,9 +74,12 @@ func newPlan(opts options, running *plan, out io.Writer, log *slog.Logger) (*pla
 	}
 	p := &plan{cfg: cfg}
 	if running != nil {
-		p.windows = running.windows
+		p.windows, p.places = running.windows, running.places
 	} else {
-		p.windows = window.NewMemory(cfg.Windows)
+		p.windows, p.places = window.NewMemory(cfg.Windows), geoip.New(log)
+	}
+	if p.owners, err = owner.New(cfg.Enrich.OwnersMatching, cfg.Enrich.Owners); err != nil {
+		return nil, fmt.Errorf("%s: %w", cfg.Name, err)
 	}
 	if p.host, err = os.Hostname(); err != nil {
 		return nil, fmt.Errorf("ask for the host name: %w", err)
@@ -97,13 +104,16 @@ func (p *plan) loadRules(log *slog.Logger) (err error) {
 			log.Warn("rules", "reason", problem.String())
 		}
 	}
-	p.payload = match.NewPayload(match.Config{Whitelist: p.whitelist}, p.rules)
+	p.payload = match.NewPayload(match.Config{Whitelist: p.whitelist, Places: p.places}, p.rules)
 	if p.matcher, err = p.newMatcher(p.host); err != nil {
 		return err
 	}
 	p.after, err = p.newMatcher(p.host)
 	return err
 }
+
+// useFiles opens the files that the plan wants beside those that are read once.
+func (p *plan) useFiles() { p.places.Use(p.cfg.Enrich.GeoIP) }
 
 // newMatcher compiles the rules for events of host.
 func (p *plan) newMatcher(host string) (*match.Matcher, error) {

@@ -60,7 +60,7 @@ func record(ctx context.Context, name, config string, log *slog.Logger) (err err
 	if err != nil {
 		return fmt.Errorf("ask for the host name: %w", err)
 	}
-	enricher := enrich.New(cfg.Enrich, host, log)
+	enricher := enrich.New(cfg.Enrich.Config, host, log)
 	h, err := openHot(cfg.Sensor, nil, host, enricher, log)
 	if err != nil {
 		return err

@@ -30,6 +30,7 @@ func (a *app) reload(ctx context.Context) error {
 
 // exchange makes the running halves work by p.
 func (a *app) exchange(ctx context.Context, p *plan) error {
+	p.useFiles()
 	if a.hot != nil {
 		if err := a.hot.replace(p.matcher, p.after); err != nil {
 			return err
@@ -54,7 +55,7 @@ func onlyWithRestart(running, next *plan) error {
 		{"store", string(running.cfg.Store), string(next.cfg.Store)},
 		{"http", running.cfg.HTTP, next.cfg.HTTP},
 		{"sensor", running.cfg.Sensor, next.cfg.Sensor},
-		{"enrich", running.cfg.Enrich, next.cfg.Enrich},
+		{"enrich.containers", running.cfg.Enrich.Config, next.cfg.Enrich.Config},
 		{"windows", running.cfg.Windows, next.cfg.Windows},
 	} {
 		if !reflect.DeepEqual(s.old, s.new) {

@@ -31,6 +31,7 @@ func (d *durable) openRepeats(ctx context.Context, url string, reg prometheus.Re
 
 // pass brings what people are to be told of to its groups.
 func (d *durable) pass(ctx context.Context, alerts []pipeline.Alert) error {
+	d.describe(alerts)
 	if err := d.grouper.Add(ctx, alerts); err != nil {
 		return fmt.Errorf("route: %w", err)
 	}

@@ -103,6 +103,8 @@ func newReplay(p *plan, header capture.Header, log *slog.Logger) (*replayed, err
 		return nil, err
 	}
 	r := &replayed{hot: newReplayHot(header, p.cfg.Enrich.Containers.Wait, log), windows: p.windows}
+	p.useFiles()
+	r.hot.places = p.places
 	r.hot.matcher.Store(matcher)
 	// The scheduler's events are always reported, counted connects as the sensor is configured.
 	for _, t := range append(wanted(matcher), pipeline.EventExecve, pipeline.EventClone, pipeline.EventExit, pipeline.EventConnects) {
@@ -126,7 +128,7 @@ func newReplayHot(header capture.Header, wait pipeline.Duration, log *slog.Logge
 
 // run goes through the capture.
 func (r *replayed) run(ctx context.Context, reader *capture.Reader) error {
-	judge := lateJudge{&r.hot.matcher, r.emit}
+	judge := lateJudge{&r.hot.matcher, r.hot.places, r.emit}
 	err := r.hot.walk(ctx, reader, follower{r.wants, r.hot.matcher.Load().Asks, judge})
 	if errors.Is(err, io.EOF) {
 		return nil

@@ -65,6 +65,7 @@ type Def struct {
 	Plain       bool   // is compared with constants only: not with another field, not transformed
 	DotArg      bool   // the argument may follow a dot: evt.arg.flags
 	FilterOnly  bool   // makes no sense in an output: it stands for two values
+	Located     bool   // is where an address is: null without an address database
 	Resolved    bool   // a path as the kernel resolved it: conditions may know it by its OldName
 	Unavailable string // why it is always null here, or ""
 

@@ -21,6 +21,7 @@ var All = sync.OnceValue(func() []*Def {
 		{"process table", slices.Concat(processFields(), ancestorFields(), threadFields())},
 		{"passwd and group files", userFields()},
 		{"container runtime", slices.Concat(containerFields(), podFields(), mountFields())},
+		{"address database", placeFields()},
 		{"nothing", unavailableFields()},
 	} {
 		for i := range class.defs {

@@ -30,12 +30,14 @@ type Condition struct {
 	meter   *meter
 	member  string // see Requires
 	value   string
+	asks    bool   // it asks where addresses are
+	places  []Path // those of the addresses that stand in the event
 }
 
 // Compile reads a condition and checks its types against schema. The error is a *syntax.Error.
 func Compile(t syntax.Text, schema *Schema) (*Condition, error) {
 	t = t.Trim()
-	checked, err := expr.Compile(t.String(), expr.Env(types.Map{root: schema.exprType()}), expr.AsBool(),
+	checked, err := expr.Compile(t.String(), expr.Env(types.Map{root: schema.exprType()}), geoType, expr.AsBool(),
 		expr.Optimize(false), expr.MaxNodes(maxNodes))
 	if err != nil {
 		return nil, located(t, schema, err)
@@ -46,6 +48,7 @@ func Compile(t syntax.Text, schema *Schema) (*Condition, error) {
 	}
 	c := &Condition{meter: &meter{}}
 	c.member, c.value = requirement(node)
+	walk(node, c.notePlaces)
 	options := []expr.Option{
 		expr.Env(types.Map{root: types.Any}), expr.Optimize(false), expr.MaxNodes(0), expr.Patch(nullSafe{}),
 	}
@@ -57,7 +60,7 @@ func Compile(t syntax.Text, schema *Schema) (*Condition, error) {
 
 // Match evaluates the condition. An error means that there is no answer.
 func (c *Condition) Match(e Event) (bool, error) {
-	c.meter.left = maxSteps
+	c.meter.left, c.meter.geo = maxSteps, e.geo
 	out, err := c.machine.Run(c.program, e.env)
 	if c.meter.left < 0 {
 		return false, ErrTooLong

@@ -21,6 +21,7 @@ const root = "event"
 // map[string]any. It is not changed by evaluation, and may be shared.
 type Event struct {
 	env map[string]any // what expr sees: the payload under its name
+	geo Locator        // nil: nothing is known of places
 }
 
 // Decode reads a JSON object. Integers stay exact: as int, or beyond 64 bits as they are written.

@@ -15,7 +15,8 @@ var walks = map[string]bool{
 }
 
 // functions are expr's own functions that rules have, made safe: each gives nil for what it cannot take.
-// There is none with a clock, and none whose answer depends on anything but its arguments.
+// There is none with a clock, and none whose answer depends on anything but its arguments. (geo, which asks the
+// address database, is in place.go.)
 var functions = map[string]operator{
 	"len":   length,
 	"lower": onText(strings.ToLower),
@@ -61,7 +62,9 @@ var functionNames = slices.Sorted(func(yield func(string) bool) {
 			return
 		}
 	}
-	maps.Keys(functions)(yield)
+	if yield(geoFunction) {
+		maps.Keys(functions)(yield)
+	}
 })
 
 func length(m *meter, a []any) any {

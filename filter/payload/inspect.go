@@ -119,7 +119,9 @@ func inspect(t syntax.Text, root ast.Node) error {
 				refuse(fmt.Sprintf("unknown name %s", n.Value), "the payload is event")
 			}
 		case *ast.CallNode:
-			refuse("members of an event cannot be called", functionHint(""))
+			if f, ok := n.Callee.(*ast.IdentifierNode); !ok || f.Value != geoFunction {
+				refuse("members of an event cannot be called", functionHint(""))
+			}
 		case *ast.BuiltinNode:
 			if !slices.Contains(functionNames, n.Name) {
 				refuse(fmt.Sprintf("there is no function %s here", n.Name), functionHint(n.Name))

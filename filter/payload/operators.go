@@ -8,8 +8,11 @@ import (
 	"github.com/expr-lang/expr"
 )
 
-// meter counts the steps of one evaluation down.
-type meter struct{ left int }
+// meter counts the steps of one evaluation down, and has what functions ask beside their arguments.
+type meter struct {
+	left int
+	geo  Locator // nil: nothing is known of places
+}
 
 // operator is one of our functions. It sees nil and every type.
 type operator func(m *meter, args []any) any
@@ -37,6 +40,7 @@ func (m *meter) functions() []expr.Option {
 	for name, op := range functions {
 		add("$"+name, op)
 	}
+	add(geoFunction, locate)
 	return options
 }
 

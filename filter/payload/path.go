@@ -8,17 +8,32 @@ import (
 	"github.com/tocsin-security/tocsin/filter/syntax"
 )
 
-// Path names one value of an event: event.user.name, event.list[0], event.metadata["a.b"].
+// Path names one value of an event: event.user.name, event.list[0], event.metadata["a.b"]; or something of the
+// place of an address that stands there: geo(event.ip).country.
 type Path struct {
-	Text string
-	keys []any // string for a member, int for an element
+	Text  string
+	keys  []any  // string for a member, int for an element
+	place string // the member of the place; "" the value itself
 }
 
 // Value is what stands there, or nil.
-func (p Path) Value(e Event) any { return p.In(e.Members()) }
+func (p Path) Value(e Event) any {
+	v := p.at(e.Members())
+	if p.place == "" {
+		return v
+	}
+	return member(placeOf(e.geo, v), p.place)
+}
 
-// In is what stands there in an event's members, or nil.
+// In is what stands there in an event's members, or nil. Nobody is asked for places.
 func (p Path) In(members map[string]any) any {
+	if p.place != "" {
+		return nil
+	}
+	return p.at(members)
+}
+
+func (p Path) at(members map[string]any) any {
 	v := any(members)
 	for _, key := range p.keys {
 		if v = member(v, key); v == nil {
@@ -42,6 +57,9 @@ func ParsePath(t syntax.Text, schema *Schema) (Path, error) {
 func leadingPath(t syntax.Text, schema *Schema) (Path, int, error) {
 	s := t.String()
 	n := nameLength(s)
+	if strings.HasPrefix(s, geoFunction+"(") {
+		return placePath(t, schema)
+	}
 	if s[:n] != root {
 		hint := "members of the payload are event.…"
 		if n > 0 {

@@ -47,6 +47,10 @@ func AppendLine(dst []byte, a pipeline.Alert, color bool) []byte {
 		dst = append(dst, ' ')
 		paint(dim, printable(where))
 	}
+	if about := aside(&a); about != "" {
+		dst = append(dst, ' ')
+		paint(dim, printable(about))
+	}
 	return append(append(dst, "  "...), printable(a.Output)...)
 }
 
@@ -80,6 +84,22 @@ func place(labels map[string]string, host string) string {
 	default:
 		return host
 	}
+}
+
+// aside is where the remote address is, and whose the alert is, as far as that is known: "(CN Shanghai, team
+// payments)".
+func aside(a *pipeline.Alert) string {
+	var parts []string
+	if p := a.Place; p != nil && p.Country != "" {
+		parts = append(parts, strings.TrimSpace(p.Country+" "+p.City))
+	}
+	if o := a.Owner; o != nil && o.Team != "" {
+		parts = append(parts, "team "+o.Team)
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "(" + strings.Join(parts, ", ") + ")"
 }
 
 // printable shows what a terminal would act on as a code point, as in \u001b.

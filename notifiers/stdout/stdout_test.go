@@ -56,6 +56,8 @@ func TestJSONLines(t *testing.T) {
 func TestAppendLine(t *testing.T) {
 	repeated := alert()
 	repeated.Count = 37
+	known := alert()
+	known.Place, known.Owner = &pipeline.Place{Country: "CN", City: "Shang\x1bhai"}, &pipeline.Owner{Team: "payments"}
 	escalated, closing := repeated, repeated
 	escalated.Escalated, closing.Closing = true, true
 	pod := alert()
@@ -77,6 +79,7 @@ func TestAppendLine(t *testing.T) {
 		"repeats":                      {repeated, false, "03:04:05 CRITICAL  Shadow file read ×37 node-1/api  shadow read <影子> 🔴"},
 		"a pod":                        {pod, false, "03:04:05 CRITICAL  Shadow file read payments/api-7c9  shadow read <影子> 🔴"},
 		"the host":                     {host, false, "03:04:05 NOTICE    Shadow file read node-1  shadow read <影子> 🔴"},
+		"where and whose":              {known, false, "03:04:05 CRITICAL  Shadow file read node-1/api (CN Shang\\x1bhai, team payments)  shadow read <影子> 🔴"},
 		"no control sequence survives": {hostile, false, `03:04:05 CRITICAL  Shadow file read node-1/api  a\x1b[2Jb\nc\u202ed` + "\uFFFDe\uFFFD1m"},
 		"no raw C1 control survives":   {raw, false, "03:04:05 CRITICAL  Shadow file read node-1/api  a\uFFFD2J"},
 		"colours":                      {alert(), true, "\x1b[2m03:04:05\x1b[0m \x1b[1;31mCRITICAL \x1b[0m \x1b[1;31mShadow file read\x1b[0m \x1b[2mnode-1/api\x1b[0m  shadow read <影子> 🔴"},

@@ -23,6 +23,7 @@ type Test struct {
 	At     syntax.Pos
 	Skip   string // why it is not run; "": it is
 	Source string // of its events
+	Places Places // what is known of addresses; nil: nothing
 	Events []Event
 	Alerts []Expected
 }

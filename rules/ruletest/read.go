@@ -139,12 +139,14 @@ func (r *reader) test(n ast.Node) (t Test, ok bool) {
 			}
 		case "source":
 			t.Source = r.text(e)
+		case "places":
+			t.Places = r.places(e)
 		case "events":
 			events = &entries[i]
 		case "alerts":
 			alerts = &entries[i]
 		default:
-			r.unknown(e, "name", "source", "events", "alerts")
+			r.unknown(e, "name", "skip", "source", "places", "events", "alerts")
 		}
 	}
 	switch {
@@ -154,6 +156,8 @@ func (r *reader) test(n ast.Node) (t Test, ok bool) {
 		r.fail(t.At, "test %q: events is missing", t.Name)
 	case alerts == nil:
 		r.keep(&syntax.Error{At: t.At, Msg: fmt.Sprintf("test %q: alerts is missing", t.Name), Hint: "alerts: [] expects none"})
+	case t.Places != nil && t.Source == SourceSyscall:
+		r.keep(&syntax.Error{At: t.At, Msg: fmt.Sprintf("test %q: places is for structured events", t.Name), Hint: "give an event of the kernel its geo.country, geo.city, geo.asn and geo.as_org"})
 	default:
 		t.Events = r.events(*events, t.Source)
 		t.Alerts = r.alerts(*alerts)

@@ -73,6 +73,17 @@ const ruleText = `
   output: window %window.count of %event.a
   priority: INFO
   window: {by: [event.a], within: 1m, count: {over: 2}}
+- rule: Abroad
+  desc: d
+  source: moves
+  condition: event.a == 1 and geo(event.ip).country != "CN"
+  output: "%event.ip in %geo(event.ip).city"
+  priority: INFO
+- rule: Connect abroad
+  desc: d
+  condition: evt.type = connect and geo.country != CN
+  output: to %geo.city
+  priority: INFO
 - rule: Adult
   desc: d
   source: json
@@ -182,6 +193,18 @@ tests:
   - &base {evt.type: execve, evt.rawres: 0, proc.name: bash, user.uid: 7}
   - {<<: *base, proc.name: sh}
   alerts: [{rule: Shell, output: shell bash of <NA> by 7}, {rule: Shell, output: shell sh of <NA> by 7}]`),
+		"a test has an address database of its own": head + `
+tests:
+- name: t
+  source: moves
+  places:
+    203.0.113.9: {country: CN}
+    "2001:db8::1": {country: SG, city: Singapore, asn: 64500, as_org: x}
+  events: [{event: {a: 1, ip: 203.0.113.9}}, {event: {a: 1, ip: "2001:db8::1"}}, {event: {a: 1, ip: 192.0.2.1}}]
+  alerts: [{rule: Abroad, output: "2001:db8::1 in Singapore"}]`,
+		"an event of the kernel brings its place": one(`
+  events: [{evt.type: connect, geo.country: US, geo.city: Boston}, {evt.type: connect, geo.country: CN}, {evt.type: connect}]
+  alerts: [{rule: Connect abroad, output: to Boston}]`),
 		"an event without a type is of none": one(`
   events: [{evt.rawres: 0, proc.name: bash, proc.exe: any}]
   alerts: []`),
@@ -393,7 +416,7 @@ func TestCoverage(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := r.Coverage
-	if c.Rules != 8 || c.Fired != 1 || len(c.NeverFired) != 7 || c.NeverFired[0].Rule != "Any exec" {
+	if c.Rules != 9 || c.Fired != 1 || len(c.NeverFired) != 8 || c.NeverFired[0].Rule != "Any exec" {
 		t.Errorf("rules: %+v", c)
 	}
 	got := map[string]string{}

@@ -138,7 +138,7 @@ func (s *suite) play(t *Test, windows *windows) (came []Alert, err error) {
 	if err != nil {
 		return nil, err
 	}
-	structured := match.NewPayload(match.Config{Whitelist: s.whitelist}, s.set)
+	structured := match.NewPayload(match.Config{Whitelist: s.whitelist, Places: t.Places}, s.set)
 	emit := func(a pipeline.Alert) {
 		if windows.finish(&a) {
 			came = append(came, Alert{Rule: a.Rule, Output: a.Output, Time: Time{a.Time}})

@@ -1,7 +1,6 @@
 package enrich
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -9,11 +8,9 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// Config is the enrich block of the configuration.
+// Config is what the enrich block of the configuration says of containers.
 type Config struct {
 	Containers ContainersConfig `yaml:"containers"`
-	GeoIP      GeoIPConfig      `yaml:"geoip"`
-	Owners     []OwnerConfig    `yaml:"owners"` // the first whose matchers all hold; not applied yet
 }
 
 // ContainersConfig says where container runtimes are and how long their answer is worth waiting for.
@@ -38,21 +35,6 @@ var knownSockets = []string{
 	"/var/snap/microk8s/common/run/containerd.sock",
 	"/run/k0s/containerd.sock",
 	"/run/dockershim.sock", // Bottlerocket
-}
-
-// GeoIPConfig names the address database; not used yet.
-type GeoIPConfig struct {
-	Database string `yaml:"database"` // path of a MaxMind file; "" none
-}
-
-// OwnerConfig says whose alerts those are whose labels match.
-type OwnerConfig struct {
-	Matchers    []string          `yaml:"matchers"` // Alertmanager's: name = "value", !=, =~, !~
-	Team        string            `yaml:"team"`
-	OnCall      string            `yaml:"on_call"`
-	Runbook     string            `yaml:"runbook"`
-	Labels      map[string]string `yaml:"labels"`
-	Annotations map[string]string `yaml:"annotations"`
 }
 
 // DefaultConfig asks the runtimes in the known places.
@@ -87,21 +69,6 @@ func (c Config) Validate() error {
 	}
 	if time.Duration(c.Containers.Wait) > time.Minute {
 		return fmt.Errorf("enrich.containers.wait: %v is too long: an alert is held back as long, at most 1m", c.Containers.Wait)
-	}
-	for i, o := range c.Owners {
-		if err := o.validate(); err != nil {
-			return fmt.Errorf("enrich.owners[%d]: %w", i, err)
-		}
-	}
-	return nil
-}
-
-func (o OwnerConfig) validate() error {
-	if len(o.Matchers) == 0 {
-		return errors.New("matchers: at least one is needed; an owner of everything is what the route's labels are for")
-	}
-	if o.Team == "" && o.OnCall == "" && o.Runbook == "" && len(o.Labels) == 0 && len(o.Annotations) == 0 {
-		return errors.New("gives nothing: set team, on_call, runbook, labels or annotations")
 	}
 	return nil
 }

@@ -19,14 +19,8 @@ func TestConfigFromYAML(t *testing.T) {
 		"nothing keeps the defaults": {"{}", DefaultConfig()},
 		"the whole block": {`
 containers: {sockets: auto, wait: 100ms}
-geoip: {database: City.mmdb}
-owners:
-  - {matchers: ['k8s_ns_name = "payments"'], team: payments, runbook: https://runbooks.example/payments}
 `, Config{
 			Containers: ContainersConfig{Sockets: Sockets{"auto"}, Wait: pipeline.Duration(100 * time.Millisecond)},
-			GeoIP:      GeoIPConfig{Database: "City.mmdb"},
-			Owners: []OwnerConfig{{Matchers: []string{`k8s_ns_name = "payments"`}, Team: "payments",
-				Runbook: "https://runbooks.example/payments"}},
 		}},
 		"sockets as a list": {"containers: {sockets: [/run/a.sock, auto]}", Config{
 			Containers: ContainersConfig{Sockets: Sockets{"/run/a.sock", "auto"}, Wait: DefaultConfig().Containers.Wait}}},
@@ -53,10 +47,8 @@ func TestConfigValidate(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		"a relative socket":        {func(c *Config) { c.Containers.Sockets = Sockets{"x.sock"} }, `enrich.containers.sockets: "x.sock"`},
-		"a wait of hours":          {func(c *Config) { c.Containers.Wait = pipeline.Duration(time.Hour) }, "enrich.containers.wait"},
-		"an owner of everything":   {func(c *Config) { c.Owners = []OwnerConfig{{Team: "a"}} }, "enrich.owners[0]: matchers"},
-		"an owner without a value": {func(c *Config) { c.Owners = []OwnerConfig{{Matchers: []string{"a=b"}}} }, "enrich.owners[0]: gives nothing"},
+		"a relative socket": {func(c *Config) { c.Containers.Sockets = Sockets{"x.sock"} }, `enrich.containers.sockets: "x.sock"`},
+		"a wait of hours":   {func(c *Config) { c.Containers.Wait = pipeline.Duration(time.Hour) }, "enrich.containers.wait"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := DefaultConfig()

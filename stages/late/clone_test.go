@@ -68,9 +68,9 @@ func TestCloneOwnsItsMemory(t *testing.T) {
 
 // Whoever gives an event another field of memory has to copy that here.
 func TestCloneKnowsEveryFieldWithMemory(t *testing.T) {
-	copied := map[string]bool{"Source": true, "Host": true, "Proc": true, "Passed": true, "Mounts": true, "Str": true, "Data": true, "Exe": true,
+	copied := map[string]bool{"Source": true, "Host": true, "Places": true, "Proc": true, "Passed": true, "Mounts": true, "Str": true, "Data": true, "Exe": true,
 		"FD.Name": true, "FD.Raw": true, "FD.Subtree": true, "Path.Raw": true, "Path.Name": true,
-		"Extra": true} // of events that are not the kernel's, and do not wait
+		"Extra": true} // of events that are not the kernel's, and do not wait; Places any goroutine may ask
 	var look func(prefix string, of reflect.Type)
 	look = func(prefix string, of reflect.Type) {
 		for i := range of.NumField() {

@@ -26,6 +26,10 @@ type Config struct {
 	IdentityBy []string  // fields that, with the rule, make two alerts the same; default DefaultIdentity
 	Whitelist  Whitelist // nil: no exceptions
 	Windows    Windows   // of what lives on this node; nil: all windows are asked later, of the store
+
+	// Places is asked by rules for structured events; nil: nothing is known of places. Events of the kernel bring
+	// their own.
+	Places pipeline.Places
 }
 
 // DefaultIdentity is what an alert is about: never a time, a process id or a port the kernel chose.

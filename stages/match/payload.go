@@ -19,13 +19,15 @@ type Payload struct {
 	sources   map[string]*sourceRules
 	first     bool
 	whitelist Whitelist
+	places    pipeline.Places
 	mu        sync.Mutex // guards the conditions, which are for one goroutine at a time
 }
 
 // payloadRule is a rule with its counters.
 type payloadRule struct {
 	*rules.Rule
-	keyPrefix string // of its window
+	keyPrefix string         // of its window
+	asked     []payload.Path // members of the event of which it asks where the address is
 	observed  atomic.Uint64
 	fired     atomic.Uint64
 	bypassed  atomic.Uint64
@@ -34,12 +36,13 @@ type payloadRule struct {
 
 // NewPayload makes a Payload for the rules of set that run and are for structured events.
 func NewPayload(cfg Config, set *rules.Set) *Payload {
-	p := &Payload{sources: map[string]*sourceRules{}, first: set.First, whitelist: cfg.Whitelist}
+	p := &Payload{sources: map[string]*sourceRules{}, first: set.First, whitelist: cfg.Whitelist, places: cfg.Places}
 	for _, r := range set.Rules {
 		if !r.Runs() || r.Payload == nil {
 			continue
 		}
 		added := &payloadRule{Rule: r}
+		_, added.asked = r.AsksPlaces()
 		if r.Window != nil {
 			added.keyPrefix = keyPrefix(r)
 		}
@@ -77,6 +80,7 @@ func (p *Payload) match(id, source string, e payload.Event, arrival time.Time) (
 	if s == nil {
 		return nil, nil
 	}
+	e = e.Located(locator(p.places))
 	at := e.Time(arrival)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -97,10 +101,12 @@ func (p *Payload) match(id, source string, e payload.Event, arrival time.Time) (
 		case r.Window != nil:
 			r.observed.Add(1)
 			alerts = append(alerts, r.unjudged(id, e, at, arrival, steps))
+			r.locate(&alerts[len(alerts)-1], e, p.places)
 			continue
 		}
 		r.fired.Add(1)
 		alerts = append(alerts, r.alert(id, e, at))
+		r.locate(&alerts[len(alerts)-1], e, p.places)
 		if p.first {
 			break
 		}

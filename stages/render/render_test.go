@@ -52,7 +52,7 @@ func TestRenderUsesTheReceiversTemplates(t *testing.T) {
 
 func TestMessagesSayWhatTheMetadataLacked(t *testing.T) {
 	for enrichment, want := range map[string]string{
-		pipeline.Partial: "Container metadata is incomplete.",
+		pipeline.Partial: "Incomplete: container metadata did not arrive.",
 		pipeline.Late:    "Container metadata came late; with it the rule does not hold: this may be a false alarm.",
 		"":               "Deduplication is down: this may be a repeat. Kernel",
 	} {

@@ -24,6 +24,13 @@ func samples() map[string]pipeline.Notification {
 			"runbook_url": "https://runbooks.example/shadow",
 		},
 		Count: 37, FirstSeen: at.Add(-time.Hour), LastSeen: at, Degraded: true, Lossy: true, Enrichment: "partial",
+		Ancestry: "systemd(1) > bash(4021) > cat(4022)",
+		Place:    &pipeline.Place{Address: "203.0.113.9", Country: "CN", City: "Shanghai", ASN: 4134, ASOrg: "CHINANET"},
+		Owner:    &pipeline.Owner{Team: "payments", OnCall: "payments-oncall"},
+		Deployment: &pipeline.Deployment{Version: "v1.4.2", Commit: "0a1b2c3d", By: "zhang.wei", At: at.Add(-12 * time.Minute),
+			Link: "https://ci.example/deploys/17"},
+		Findings: []pipeline.Findings{{Scanner: "trivy", Subject: "image sha256:0a1b", At: at, Counts: map[string]int{"critical": 2, "high": 5},
+			Worst: []string{"CVE-2024-3094"}}},
 	}
 	bare := pipeline.Alert{Time: at}
 	escalated, closing := full, full

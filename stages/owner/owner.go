@@ -1,0 +1,112 @@
+package owner
+
+import (
+	"maps"
+	"sync/atomic"
+
+	"github.com/prometheus/alertmanager/pkg/labels"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// Owners are compiled entries. It does not change, but for its counters, and is safe for concurrent use.
+type Owners struct {
+	entries []entry
+	index   index
+	all     bool
+
+	owned, unowned atomic.Uint64
+}
+
+type entry struct {
+	*Config
+	matchers labels.Matchers
+}
+
+// New compiles entries. The error is Validate's.
+func New(matching Matching, entries []Config) (*Owners, error) {
+	if err := Validate(matching, entries); err != nil {
+		return nil, err
+	}
+	o := &Owners{all: matching == All}
+	for i := range entries {
+		o.entries = append(o.entries, entry{&entries[i], entries[i].matchers()})
+	}
+	o.index = newIndex(o.entries)
+	return o, nil
+}
+
+// Apply gives an alert what the entries for it say: Owner, labels and annotations. What it has already stays.
+// The maps that it came with are not changed: others may hold them.
+func (o *Owners) Apply(a *pipeline.Alert) {
+	if len(o.entries) == 0 {
+		return
+	}
+	set := a.Labels // matchers see the alert as it came, not what other entries gave it
+	owned := false
+	for _, i := range o.index.candidates(set) {
+		e := &o.entries[i]
+		if !e.matches(set) {
+			continue
+		}
+		if !owned {
+			a.Labels, a.Annotations = own(a.Labels), own(a.Annotations)
+			owned = true
+		}
+		e.give(a)
+		if !o.all && !e.Continue {
+			break
+		}
+	}
+	if !owned {
+		o.unowned.Add(1)
+		return
+	}
+	o.owned.Add(1)
+	if team, onCall := a.Labels[teamLabel], a.Labels[onCallLabel]; team != "" || onCall != "" {
+		a.Owner = &pipeline.Owner{Team: team, OnCall: onCall}
+	}
+}
+
+// matches reports whether all matchers hold; a missing label is an empty one.
+func (e *entry) matches(set map[string]string) bool {
+	for _, m := range e.matchers {
+		if !m.Matches(set[m.Name]) {
+			return false
+		}
+	}
+	return true
+}
+
+// give adds to an alert what it has not.
+func (e *entry) give(a *pipeline.Alert) {
+	// Who is on call for one team is not asked about another one's alert.
+	team := a.Labels[teamLabel]
+	if e.OnCall != "" && (team == "" || e.Team == "" || team == e.Team) {
+		add(a.Labels, onCallLabel, e.OnCall)
+	}
+	add(a.Labels, teamLabel, e.Team)
+	for name, value := range e.Labels {
+		add(a.Labels, name, value)
+	}
+	add(a.Annotations, runbookAnnotation, e.Runbook)
+	for name, value := range e.Annotations {
+		add(a.Annotations, name, value)
+	}
+}
+
+func add(to map[string]string, name, value string) {
+	if value != "" && to[name] == "" {
+		to[name] = value
+	}
+}
+
+func own(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return maps.Clone(m)
+}
+
+// Stats counts alerts that passed: those that an entry was for, and the others.
+func (o *Owners) Stats() (owned, unowned uint64) { return o.owned.Load(), o.unowned.Load() }
