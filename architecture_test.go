@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 	"store/documentstest":      {"pipeline"},
 	"templates":                {"pipeline"},
 	"stages/decode":            {"pipeline", "bpf"},
-	"stages/enrich":            {"pipeline"},
+	"stages/enrich":            {"pipeline", "stages/enrich/container", "stages/enrich/containerd", "stages/enrich/cri", "stages/enrich/docker"},
 	"stages/enrich/geoip":      {"pipeline"},
 	"stages/owner":             {"pipeline"},
 	"stages/match":             {"pipeline", "filter/...", "rules"},
@@ -60,6 +60,13 @@ var mayImport = map[string][]string{
 	"api":                      {"pipeline"},
 	"configs":                  {"pipeline", "pipeline/bus", "pipeline/router", "api", "sensor", "rules", "filter/...", "stages/...", "store/shared", "notifiers/..."},
 	"cmd/tocsin":               {"..."},
+
+	// The engines of container runtimes know what they have in common, and nothing of each other.
+	"stages/enrich/container":   {"pipeline"},
+	"stages/enrich/containerd":  {"pipeline", "stages/enrich/container"},
+	"stages/enrich/cri":         {"pipeline", "stages/enrich/container"},
+	"stages/enrich/docker":      {"pipeline", "stages/enrich/container"},
+	"stages/enrich/runtimetest": {},
 }
 
 // foreignEdges says which packages alone may import a foreign module, outside tests.
@@ -76,7 +83,8 @@ var foreignEdges = map[string][]string{
 	"github.com/prometheus/alertmanager/notify":       {},
 	"github.com/prometheus/alertmanager/config":       {},
 	"github.com/wneessen/go-mail":                     {"notifiers/email"},
-	"github.com/containerd/":                          {"stages/enrich"},
+	"github.com/containerd/":                          {"stages/enrich/containerd"},
+	"k8s.io/cri-api":                                  {"stages/enrich/cri", "stages/enrich/containerd", "stages/enrich/runtimetest"},
 	"github.com/oschwald/maxminddb-golang":            {"stages/enrich/geoip"},
 	"github.com/go-chi/chi":                           {"api"},
 	"github.com/expr-lang/expr":                       {"filter/payload"},

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tocsin-security/tocsin/stages/enrich/runtimetest"
 )
 
 // captureRules print what a capture has to carry: names from the container's own files and the host's, the
@@ -44,11 +46,11 @@ const captureRules = `
 // rule made it and, at its end, what dedupe adds: count, first_seen and last_seen, which are cut off.
 func TestReplayElsewhereGivesWhatLiveGave(t *testing.T) {
 	c := newContainer(t)
-	r := startContainerd(t)
+	r := runtimetest.StartContainerd(t)
 	const id = "tocsin-capture-test"
-	remove := r.run(t, c, id)
+	r.Run("default", id, "--label", "nerdctl/name=web", "--label", "team=shop")
 	l := newLayout(t, captureRules)
-	extra := []string{fmt.Sprintf("enrich: {containers: {sockets: %s}}", r.socket)}
+	extra := []string{fmt.Sprintf("enrich: {containers: {sockets: %s}}", r.Socket)}
 	config := l.config("0s", "stdout_configs: [{format: json}]", extra...)
 	tap, beside := filepath.Join(l.dir, "tap.tocsin"), filepath.Join(l.dir, "beside.tocsin")
 
@@ -79,7 +81,7 @@ func TestReplayElsewhereGivesWhatLiveGave(t *testing.T) {
 	const times = 3
 	for i := range times {
 		// The shell outlives its events: whoever is gone before they are read may be told without a name.
-		r.ctr(t, "tasks", "exec", "--exec-id", fmt.Sprint("e", i), "--user", "1000:1000", id, "/bin/sh", "-c", "cat /etc/shadow; sleep 2")
+		must(t, r.Ctr("tasks", "exec", "--exec-id", fmt.Sprint("e", i), "--user", "1000:1000", id, "/bin/sh", "-c", "cat /etc/shadow; sleep 2"))
 		c.run(t, 0, "sh", "-c", "cat /etc/shadow; true tocsin-marked")
 		cat := exec.Command("cat", marked)
 		cat.Env = append(os.Environ(), "MARK=not\xfftext")
@@ -98,8 +100,8 @@ func TestReplayElsewhereGivesWhatLiveGave(t *testing.T) {
 		return nil
 	})
 	live.stop(t)
-	remove()
-	r.stop()
+	r.Remove("default", id)
+	r.Stop()
 
 	lived := alertLines(t, live.stdout.String())
 	for _, want := range []string{"user=app group=<NA> login=<NA> container=web image= team=shop", "user=root", `env=not` + "\uFFFD" + `text`, "container=host", "cwd=/usr/"} {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/tocsin-security/tocsin/stages/enrich/runtimetest"
 )
 
 // valve stands between tocsin and a real containerd: shut, nothing of what containerd says comes through until it
@@ -23,9 +25,9 @@ type valve struct {
 }
 
 // newValve listens on a socket beside the runtime's; it is open.
-func newValve(t *testing.T, r *containerd) *valve {
+func newValve(t *testing.T, socket string) *valve {
 	t.Helper()
-	v := &valve{socket: filepath.Join(r.dir, "v.sock"), target: r.socket}
+	v := &valve{socket: filepath.Join(filepath.Dir(socket), "v.sock"), target: socket}
 	l, err := net.Listen("unix", v.socket)
 	must(t, err)
 	var all sync.WaitGroup
@@ -123,7 +125,7 @@ const lateRules = `
 type lateRun struct {
 	*process
 	*valve
-	runtime *containerd
+	runtime *runtimetest.Containerd
 	sink    *webhookSink
 	layout  layout
 	config  string
@@ -132,8 +134,8 @@ type lateRun struct {
 // startLate runs tocsin behind a valve, which is shut once the runtime is found.
 func startLate(t *testing.T, wait, groupWait string) *lateRun {
 	t.Helper()
-	r := &lateRun{runtime: startContainerd(t), sink: newWebhookSink(t), layout: newLayout(t, lateRules)}
-	r.valve = newValve(t, r.runtime)
+	r := &lateRun{runtime: runtimetest.StartContainerd(t), sink: newWebhookSink(t), layout: newLayout(t, lateRules)}
+	r.valve = newValve(t, r.runtime.Socket)
 	r.config = r.layout.config(groupWait, webhookReceiver(r.sink), fmt.Sprintf("enrich: {containers: {sockets: %s, wait: %s}}", r.socket, wait))
 	r.process = start(t, r.layout.dir, "run", r.config)
 	eventually(t, "it knows the runtime", func() error {
@@ -158,20 +160,20 @@ func (r *lateRun) holds(t *testing.T) {
 }
 
 // readOnce runs a container that lives some milliseconds, as a user of its own, and stays known to its runtime.
-func (r *containerd) readOnce(t *testing.T, id string) {
+func (r *lateRun) readOnce(t *testing.T, id string) {
 	t.Helper()
 	c := newContainer(t)
 	must(t, os.WriteFile(filepath.Join(c.bundle, "rootfs/etc/passwd"), []byte("keeper:x:4711:4711::/:/bin/sh\n"), 0o644))
 	c.writeSpec(t, filepath.Join(c.bundle, "rootfs"), "/default/"+id, 4711, []string{"/bin/cat", "/etc/shadow"})
-	r.ctr(t, "run", "--label", "nerdctl/name=web", "--label", "team=shop", "--config", filepath.Join(c.bundle, "config.json"), id)
-	t.Cleanup(func() { r.ctr(t, "containers", "delete", id) })
+	must(t, r.runtime.Ctr("run", "--label", "nerdctl/name=web", "--label", "team=shop", "--config", filepath.Join(c.bundle, "config.json"), id))
+	t.Cleanup(func() { must(t, r.runtime.Ctr("containers", "delete", id)) })
 }
 
 // The first event of a container waits for its metadata; no other event does. A rule that holds for want of the
 // metadata alone does not fire.
 func TestAnEventWaitsForItsContainer(t *testing.T) {
 	r := startLate(t, "1m", "0s")
-	r.runtime.readOnce(t, "tocsin-late-test")
+	r.readOnce(t, "tocsin-late-test")
 	r.holds(t)
 	marked := filepath.Join(t.TempDir(), "x.tocsin-late")
 	must(t, os.WriteFile(marked, nil, 0o644))
@@ -206,7 +208,7 @@ func TestAnEventWaitsForItsContainer(t *testing.T) {
 // When the wait is over the alert goes on without the metadata; the message that it waits for has it all the same.
 func TestAnAlertThatWentOnIsCompleted(t *testing.T) {
 	r := startLate(t, "200ms", "15s") // the second longer than it takes to open the valve
-	r.runtime.readOnce(t, "tocsin-late-test")
+	r.readOnce(t, "tocsin-late-test")
 	eventually(t, "the alert goes on without the metadata", func() error {
 		if strings.Count(r.stdout.String(), `"enrichment":"partial"`) < 2 {
 			return fmt.Errorf("stdout: %s", r.stdout)
@@ -242,7 +244,7 @@ func TestAnAlertThatWentOnIsCompleted(t *testing.T) {
 // A stop loses nothing of what waits: it is durable, and told after the next start at the latest.
 func TestWhatWaitsOutlivesAStop(t *testing.T) {
 	r := startLate(t, "1m", "0s")
-	r.runtime.readOnce(t, "tocsin-late-test")
+	r.readOnce(t, "tocsin-late-test")
 	r.holds(t)
 	r.stop(t)
 	start(t, r.layout.dir, "run", r.config)

@@ -51,6 +51,7 @@ type Process struct {
 	Cgroup      string     // cgroup path the container id was found in, else the first one
 	ContainerID string     // full id; empty on the host
 	Container   *Container // never nil once enriched: the host has one too
+	ContainerAt uint64     // enrich's count of what runtimes told, when Container was looked up
 
 	User  string // name of EUID in the process's own passwd; "<NA>" unknown
 	Group string // name of GID
@@ -83,7 +84,7 @@ type Container struct {
 	Image      string // as given, with tag
 	Repository string
 	Tag        string
-	Digest     string
+	Digest     string // of the image's manifest, sha256:…: as it was asked for, else as the runtime keeps it
 	Type       string // containerd, docker, …; "host" for the host
 	Privileged bool
 	PodName    string
@@ -94,8 +95,10 @@ type Container struct {
 	// LabelText and PodLabelText are the labels as one text: see JoinLabels.
 	LabelText    string
 	PodLabelText string
-	ImageID      string // known where the runtime names the image by it
+	ImageID      string // in hex digits; known where the runtime names the image by it
 	SandboxID    string // full id of the pod's sandbox
+	IP           string // first address of its network, the pod's in a pod; "" the host's network, or not told
+	CNI          string // what the network plugin answered when it set the pod's network up, as JSON
 	Mounts       []Mount
 	// HostPID and its like say that the container shares the host's namespace of that kind.
 	HostPID, HostNetwork, HostIPC bool

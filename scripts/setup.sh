@@ -9,6 +9,7 @@ declare -A package=(
 	[runc]=runc
 	[containerd]=containerd
 	[ctr]=containerd
+	[podman]=podman
 	[redis-server]=redis-server
 	[gcc]=gcc
 	[ip]=iproute2

@@ -22,7 +22,7 @@ func healthy() *diagnosis {
 			{Name: "io_uring_complete", State: sensor.Blind, Why: "attach: invalid argument", Without: "what io_uring does"},
 		},
 		Host:     hostFacts{Cgroups: "v2", Proc: finding{What: "visible", OK: true}},
-		Runtimes: []enrich.Socket{{Path: "/run/c.sock", Found: true, Why: "connection refused"}, {Path: "/run/d.sock", Found: true, Answers: true, Version: "v2.1"}},
+		Runtimes: []enrich.Socket{{Path: "/run/c.sock", Found: true, Why: "connection refused"}, {Path: "/run/d.sock", Found: true, Answers: true, Kind: "podman", Version: "4.3.1", Note: "a user's own"}},
 		Config:   configFacts{File: "t.yaml", DataDir: finding{What: "/data", Why: "read-only"}, HTTP: finding{What: ":1", OK: true}, Rules: 3, Blind: []string{"R: cannot fire"}},
 	}
 }
@@ -57,7 +57,7 @@ func TestDiagnosisAsText(t *testing.T) {
 		"sys_exit           ok     every system call\n",
 		"io_uring_complete  blind  without it: what io_uring does: attach: invalid argument\n",
 		"/run/c.sock  blind  does not answer: connection refused\n",
-		"/run/d.sock  ok     v2.1\n",
+		"/run/d.sock  ok     podman 4.3.1: a user's own\n",
 		"data_dir       blind  /data: read-only\n",
 		"R: cannot fire",
 	} {

@@ -82,7 +82,7 @@ func (d *diagnosis) aroundText(row func(...any)) {
 	for _, r := range d.Runtimes {
 		switch {
 		case r.Answers:
-			row(r.Path, "ok", r.Version)
+			row(r.Path, "ok", r.Kind+" "+r.Version+because(r.Note))
 		case r.Found:
 			row(r.Path, "blind", "does not answer"+because(r.Why))
 		default:

@@ -21,14 +21,16 @@ func containerFields() []Def {
 		ofContainer("container.image", "image as it was asked for, with tag", "", func(c *pipeline.Container) string { return c.Image }),
 		ofContainer("container.image.repository", "image without tag and digest", "", func(c *pipeline.Container) string { return c.Repository }),
 		ofContainer("container.image.tag", "tag of the image", "", func(c *pipeline.Container) string { return c.Tag }),
-		ofContainer("container.image.digest", "digest of the image", "", func(c *pipeline.Container) string { return c.Digest }),
-		ofContainer("container.type", "containerd, docker, …, or host", onHost, func(c *pipeline.Container) string { return c.Type }),
+		ofContainer("container.image.digest", "digest of the image, sha256:…: as it was asked for, else as the runtime keeps it", "", func(c *pipeline.Container) string { return c.Digest }),
+		ofContainer("container.type", "containerd, cri-o, docker, podman, or host", onHost, func(c *pipeline.Container) string { return c.Type }),
 		boolean("container.privileged", "the container runs privileged", func(v *View) (value, ok bool) {
 			c, host, ok := container(v.Ev.Proc)
 			return !host && ok && c.Privileged, ok
 		}),
-		ofContainer("container.image.id", "id of the image, where the runtime names it by that", "", func(c *pipeline.Container) string { return c.ImageID }),
+		ofContainer("container.image.id", "id of the image in hex digits, where the runtime tells it", "", func(c *pipeline.Container) string { return c.ImageID }),
 		inContainerOnly("container.labels", "labels of the container as name:value, joined by commas", func(c *pipeline.Container) string { return c.LabelText }),
+		inContainerOnly("container.ip", "address of the container, its pod's in a pod; null in the host's network", ipOf),
+		inContainerOnly("container.cni.json", "what the network plugin answered for the pod, as JSON", func(c *pipeline.Container) string { return c.CNI }),
 		sharesHost("container.host_pid", "process ids", func(c *pipeline.Container) bool { return c.HostPID }),
 		sharesHost("container.host_network", "network", func(c *pipeline.Container) bool { return c.HostNetwork }),
 		sharesHost("container.host_ipc", "inter-process communication", func(c *pipeline.Container) bool { return c.HostIPC }),
@@ -46,8 +48,22 @@ func podFields() []Def {
 			return c.SandboxID[:min(12, len(c.SandboxID))]
 		}),
 		inContainerOnly("k8s.pod.full_sandbox_id", "id of the pod's sandbox", func(c *pipeline.Container) string { return c.SandboxID }),
+		inContainerOnly("k8s.pod.ip", "address of the pod; null in the host's network", inPod(ipOf)),
+		inContainerOnly("k8s.pod.cni.json", "what the network plugin answered for the pod, as JSON", inPod(func(c *pipeline.Container) string { return c.CNI })),
 		inContainerOnly("k8s.pod.labels", "labels of the pod as name:value, joined by commas", func(c *pipeline.Container) string { return c.PodLabelText }),
 		label("k8s.pod.label", "label [KEY] of the pod", func(c *pipeline.Container) map[string]string { return c.PodLabels }),
+	}
+}
+
+func ipOf(c *pipeline.Container) string { return c.IP }
+
+// inPod is nothing for a container that is in no pod.
+func inPod(f func(*pipeline.Container) string) func(*pipeline.Container) string {
+	return func(c *pipeline.Container) string {
+		if c.PodName == "" {
+			return ""
+		}
+		return f(c)
 	}
 }
 

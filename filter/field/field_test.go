@@ -48,7 +48,7 @@ func inContainer() *pipeline.Event {
 			ExePath: "/usr/bin/cat", CWD: "/", Env: []string{"HOME=/root", "X= y "}, EUID: 1000, User: "li", Home: "/home/li", Cgroup: "/pod", LoginUID: pipeline.UnsetUID,
 			CapEffective: 1 | 1<<21, StartTime: 1_700_000_000_000_000_000, ContainerID: id, Parent: shell,
 			Container: &pipeline.Container{ID: id, Name: "web", Repository: "nginx", Tag: "1", PodName: "web-0", PodNS: "shop", Complete: true,
-				PodLabels: map[string]string{"app": "web"}, LabelText: "app:web", SandboxID: "fedcba9876543210", HostNetwork: true,
+				PodLabels: map[string]string{"app": "web"}, LabelText: "app:web", SandboxID: "fedcba9876543210", HostNetwork: true, IP: "10.0.0.7", CNI: `{"a":1}`,
 				Mounts: []pipeline.Mount{{Source: "/etc", Dest: "/x"}}},
 		},
 	}
@@ -60,6 +60,7 @@ func TestValues(t *testing.T) {
 		"evt.abspath": "/etc/x", "evt.abspath.src": "/etc/x", "evt.rawarg.name": "/etc//x", "evt.rawarg.dirfd": "-100", "evt.rawarg.mode": "493",
 		"evt.type.is.openat": "1", "evt.count.error": "0", "user.homedir": "/home/li", "user.shell": "<NA>", "thread.cgroup.memory": "/pod",
 		"container.labels": "app:web", "k8s.pod.sandbox_id": "fedcba987654", "container.host_network": "true", "container.mount[0]": "/etc:/x::false:",
+		"container.ip": "10.0.0.7", "container.cni.json": `{"a":1}`, "k8s.pod.ip": "10.0.0.7", "k8s.pod.cni.json": `{"a":1}`,
 		"evt.type":             "openat",
 		"evt.num":              "7",
 		"evt.time.iso8601":     "2023-11-14T22:13:20.123456789+0000",

@@ -5,23 +5,21 @@ import "slices"
 // unavailableFields are known to Falco and always null here, each with the reason.
 func unavailableFields() []Def {
 	const (
-		noAddresses = "the runtime's interface that is asked does not tell addresses of containers"
-		noPlugin    = "it needs Falco's k8smeta plugin, which is replaced by the runtime's own labels"
-		noPlugins   = "Falco's plugins are not loaded"
-		noMemory    = "use of memory and time is in no event, and what /proc says has changed by then"
-		noTable     = "no table of all descriptors is kept: every event brings its own from the kernel"
-		noThreads   = "threads of a process are not counted"
-		noOwner     = "no event has the owner of a descriptor"
-		noAsync     = "no event is made out of the order of system calls"
-		noWaits     = "calls that only wait are not watched"
-		noPoll      = "poll is not watched"
-		noCaptures  = "it picks a part of a capture, and rules are asked about every event"
+		noPlugin   = "it needs Falco's k8smeta plugin, which is replaced by the runtime's own labels"
+		noPlugins  = "Falco's plugins are not loaded"
+		noMemory   = "use of memory and time is in no event, and what /proc says has changed by then"
+		noTable    = "no table of all descriptors is kept: every event brings its own from the kernel"
+		noThreads  = "threads of a process are not counted"
+		noOwner    = "no event has the owner of a descriptor"
+		noAsync    = "no event is made out of the order of system calls"
+		noWaits    = "calls that only wait are not watched"
+		noPoll     = "poll is not watched"
+		noCaptures = "it picks a part of a capture, and rules are asked about every event"
 	)
 	around := withArg(NeedsKey, missing(Uint64, noCaptures, "evt.around"))
 	around[0].FilterOnly, around[0].Plain = true, true
 	return slices.Concat(
 		around,
-		missing(String, noAddresses, "container.ip", "container.cni.json", "k8s.pod.ip", "k8s.pod.cni.json"),
 		missing(String, noPlugin, "k8s.rc.name", "k8s.rc.id", "k8s.svc.name", "k8s.svc.id", "k8s.rs.name", "k8s.rs.id",
 			"k8s.deployment.name", "k8s.deployment.id", "k8s.ns.id", "k8s.ns.labels", "k8s.rc.labels", "k8s.svc.labels",
 			"k8s.rs.labels", "k8s.deployment.labels"),

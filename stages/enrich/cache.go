@@ -3,32 +3,43 @@ package enrich
 import (
 	"context"
 	"maps"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/stages/enrich/container"
 )
 
 // containerCache holds what runtimes told, by container id. Reading takes no lock: every change makes a
 // new map, as containers come and go a million times more rarely than events. It is safe for concurrent use.
 type containerCache struct {
-	known   atomic.Pointer[map[string]*pipeline.Container]
-	version atomic.Uint64 // counts changes by which something became known
-	changed chan struct{} // has a word when there was such a change since the last was read
-	hopeful atomic.Int32  // runtimes that may answer: the wait for one makes sense
+	known atomic.Pointer[map[string]*pipeline.Container]
+	// changes counts what was told that is new: whoever has seen this number has seen all.
+	changes atomic.Uint64
+	news    chan struct{} // has a word when changes were counted since the last was read
+	hopeful atomic.Int32  // runtimes that may answer: waiting for one makes sense
 	now     func() int64  // the clock of events, ns since the epoch
-	asks    chan question
+	asks    chan query
 	asked   atomic.Uint64
 	unknown atomic.Uint64
 	dropped atomic.Uint64
 
 	mu      sync.Mutex           // one writer at a time
+	records map[string]record    // of all that is known
 	removed map[string]time.Time // still known, for the last events of a container
 }
 
-// question is about the container id. When nobody knows it, it is asked again after the first of again, and so on.
-type question struct {
+// record is what a runtime told of a container, before its pod's sandbox gave it anything.
+type record struct {
+	container.Described
+	by *share
+	at time.Time
+}
+
+// query asks for a container. When nobody knows it, it is asked again after the first of again, and so on.
+type query struct {
 	id    string
 	again []time.Duration
 }
@@ -46,7 +57,7 @@ const (
 
 func newContainerCache() *containerCache {
 	c := &containerCache{
-		asks: make(chan question, askQueue), changed: make(chan struct{}, 1), removed: map[string]time.Time{},
+		asks: make(chan query, askQueue), news: make(chan struct{}, 1), records: map[string]record{}, removed: map[string]time.Time{},
 		now: func() int64 { return time.Now().UnixNano() },
 	}
 	c.known.Store(&map[string]*pipeline.Container{})
@@ -57,7 +68,7 @@ func newContainerCache() *containerCache {
 func (c *containerCache) get(id string) *pipeline.Container { return (*c.known.Load())[id] }
 
 // ask queues a question; false if the queue is full.
-func (c *containerCache) ask(q question) bool {
+func (c *containerCache) ask(q query) bool {
 	select {
 	case c.asks <- q:
 		c.asked.Add(1)
@@ -68,16 +79,18 @@ func (c *containerCache) ask(q question) bool {
 	}
 }
 
-// answer asks the runtimes for what was asked, one question at a time, until ctx ends.
-func (c *containerCache) answer(ctx context.Context, runtimes []*containerd) {
+// answer hands what was asked to the runtimes until ctx ends. None of them holds up another.
+func (c *containerCache) answer(ctx context.Context, all *runtimes) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case q := <-c.asks:
-			if c.get(q.id) == nil && !c.lookUp(ctx, q.id, runtimes) {
-				c.unknown.Add(1)
-				c.askAgain(q)
+			if c.get(q.id) == nil {
+				all.ask(q.id, func() {
+					c.unknown.Add(1)
+					c.askAgain(q)
+				})
 			}
 		}
 	}
@@ -85,58 +98,105 @@ func (c *containerCache) answer(ctx context.Context, runtimes []*containerd) {
 
 // askAgain queues a question once more after its next pause. One that finds the queue full then is dropped, and
 // counted: the hot side asks again at its own pace.
-func (c *containerCache) askAgain(q question) {
+func (c *containerCache) askAgain(q query) {
 	if len(q.again) > 0 {
-		time.AfterFunc(q.again[0], func() { c.ask(question{q.id, q.again[1:]}) })
+		time.AfterFunc(q.again[0], func() { c.ask(query{q.id, q.again[1:]}) })
 	}
 }
 
-// lookUp asks the runtimes for id until one knows it.
-func (c *containerCache) lookUp(ctx context.Context, id string, runtimes []*containerd) bool {
-	for _, r := range runtimes {
-		if r.lookUp(ctx, id) {
-			return true
-		}
-	}
-	return false
-}
-
-// put adds containers, or replaces what was known of them. A pod's labels are its sandbox's: it gives
-// them to the containers put with or after it.
-func (c *containerCache) put(found ...described) {
+// put adds containers that by told of, or replaces what was known of them. Containers take from their pod's
+// sandbox, whichever of both comes first.
+func (c *containerCache) put(by *share, found ...container.Described) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known := c.prune(time.Now())
+	now := time.Now()
+	known := c.prune(now)
+	changed := false
 	for _, f := range found {
-		delete(c.removed, f.container.ID)
-		if old := known[f.container.ID]; old != nil {
-			f.container.Learned = old.Learned
-		} else if f.container.Learned == 0 { // else a capture says it
-			f.container.Learned = c.now()
+		id := f.Container.ID
+		old, there := c.records[id]
+		_, going := c.removed[id]
+		if there && !going && !by.replaces(f, old) || !there && len(known) >= maxContainers {
+			continue
 		}
-		if _, old := known[f.container.ID]; old || len(known) < maxContainers {
-			known[f.container.ID] = f.container
+		delete(c.removed, id)
+		f.Container = c.stamped(f.Container, known[id])
+		c.records[id] = record{Described: f, by: by, at: now}
+		changed = c.publish(known, f) || changed
+		if f.Sandbox == id {
+			changed = c.adopt(known, id) || changed
 		}
 	}
-	for _, f := range found {
-		if sandbox := known[f.sandbox]; sandbox != nil {
-			f.adopt(sandbox)
+	c.store(known, changed)
+}
+
+// stamped is a container with the time at which it became known: that of what was known before, of a capture, or now.
+func (c *containerCache) stamped(told, before *pipeline.Container) *pipeline.Container {
+	out := *told
+	if before != nil {
+		out.Learned = before.Learned
+	} else if out.Learned == 0 {
+		out.Learned = c.now()
+	}
+	return &out
+}
+
+// publish makes known what is recorded of a container; false if it was known already.
+func (c *containerCache) publish(known map[string]*pipeline.Container, f container.Described) bool {
+	out := f.Container
+	if sandbox, ok := c.records[f.Sandbox]; ok && f.Sandbox != "" {
+		out = f.Adopt(sandbox.Container)
+	}
+	if old := known[out.ID]; old != nil && reflect.DeepEqual(old, out) {
+		return false
+	}
+	known[out.ID] = out
+	return true
+}
+
+// adopt gives the containers of a pod what they have of its sandbox.
+func (c *containerCache) adopt(known map[string]*pipeline.Container, sandbox string) (changed bool) {
+	for id, r := range c.records {
+		if r.Sandbox == sandbox && id != sandbox {
+			changed = c.publish(known, r.Described) || changed
 		}
 	}
+	return changed
+}
+
+func (c *containerCache) store(known map[string]*pipeline.Container, changed bool) {
 	c.known.Store(&known)
-	c.version.Add(1)
+	if !changed {
+		return
+	}
+	c.changes.Add(1)
 	select {
-	case c.changed <- struct{}{}:
+	case c.news <- struct{}{}:
 	default: // the last word was not read yet: it stands for this one too
 	}
 }
 
-// remove forgets a container after a while.
-func (c *containerCache) remove(id string) {
+// remove forgets a container that by told of, after a while.
+func (c *containerCache) remove(by *share, id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.get(id) != nil {
+	if r, there := c.records[id]; there && r.by == by {
 		c.removed[id] = time.Now()
+	}
+}
+
+// listed forgets, after a while, what by told of before a list of all its containers began and is not in it.
+func (c *containerCache) listed(by *share, began time.Time, ids []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	there := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		there[id] = true
+	}
+	for id, r := range c.records {
+		if _, going := c.removed[id]; r.by == by && !there[id] && !going && r.at.Before(began) {
+			c.removed[id] = time.Now()
+		}
 	}
 }
 
@@ -149,7 +209,9 @@ func (c *containerCache) forget(id string) {
 	}
 	known := maps.Clone(*c.known.Load())
 	delete(known, id)
-	c.known.Store(&known)
+	delete(c.records, id)
+	delete(c.removed, id)
+	c.store(known, true)
 }
 
 // prune copies what is known, without containers whose time is over.
@@ -158,6 +220,7 @@ func (c *containerCache) prune(now time.Time) map[string]*pipeline.Container {
 	for id, at := range c.removed {
 		if now.Sub(at) > keepRemoved {
 			delete(known, id)
+			delete(c.records, id)
 			delete(c.removed, id)
 		}
 	}

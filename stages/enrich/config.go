@@ -2,6 +2,7 @@ package enrich
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -16,32 +17,19 @@ type Config struct {
 // ContainersConfig says where container runtimes are and how long their answer is worth waiting for.
 type ContainersConfig struct {
 	Sockets Sockets `yaml:"sockets"` // default auto
+	// HostRoot is where the host's root directory is mounted, if tocsin runs in a container: the known
+	// sockets are looked for below it. Default: $HOST_ROOT, else "", which is /.
+	HostRoot string `yaml:"host_root"`
 	// Wait is how long the events of a container may be held back for its metadata, from the first on; default
 	// 500ms, 0 never. Then they are judged without, and their alerts flagged as partial.
 	Wait pipeline.Duration `yaml:"wait"`
 }
 
-// Sockets are the runtimes' unix sockets: the word auto, a path, or a list of paths. None at all
-// means that no runtime is asked.
-type Sockets []string
-
-// auto stands for the sockets of knownSockets.
-const auto = "auto"
-
-// knownSockets are the places where distributions put containerd's socket.
-var knownSockets = []string{
-	"/run/containerd/containerd.sock",
-	"/run/k3s/containerd/containerd.sock", // k3s, rke2
-	"/var/snap/microk8s/common/run/containerd.sock",
-	"/run/k0s/containerd.sock",
-	"/run/dockershim.sock", // Bottlerocket
-}
-
 // DefaultConfig asks the runtimes in the known places.
 func DefaultConfig() Config {
 	return Config{Containers: ContainersConfig{
-		Sockets: Sockets{auto},
-		Wait:    pipeline.Duration(500 * time.Millisecond),
+		Sockets: Sockets{auto}, HostRoot: os.Getenv("HOST_ROOT"),
+		Wait: pipeline.Duration(500 * time.Millisecond),
 	}}
 }
 
@@ -62,26 +50,19 @@ func (s *Sockets) UnmarshalYAML(unmarshal func(any) error) error {
 
 // Validate names the first key that makes no sense.
 func (c Config) Validate() error {
-	for _, path := range c.Containers.Sockets {
-		if path != auto && !filepath.IsAbs(path) {
-			return fmt.Errorf("enrich.containers.sockets: %q: write auto or absolute paths", path)
+	for _, text := range c.Containers.Sockets {
+		if text == auto {
+			continue
 		}
+		if _, err := parseSocket(text); err != nil {
+			return fmt.Errorf("enrich.containers.sockets: %w", err)
+		}
+	}
+	if root := c.Containers.HostRoot; root != "" && !filepath.IsAbs(root) {
+		return fmt.Errorf("enrich.containers.host_root: %q: write an absolute path", root)
 	}
 	if time.Duration(c.Containers.Wait) > time.Minute {
 		return fmt.Errorf("enrich.containers.wait: %v is too long: an alert is held back as long, at most 1m", c.Containers.Wait)
 	}
 	return nil
-}
-
-// paths are the sockets to watch, the word auto replaced.
-func (s Sockets) paths() []string {
-	var paths []string
-	for _, p := range s {
-		if p == auto {
-			paths = append(paths, knownSockets...)
-		} else {
-			paths = append(paths, p)
-		}
-	}
-	return paths
 }

@@ -47,8 +47,10 @@ func TestConfigValidate(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		"a relative socket": {func(c *Config) { c.Containers.Sockets = Sockets{"x.sock"} }, `enrich.containers.sockets: "x.sock"`},
-		"a wait of hours":   {func(c *Config) { c.Containers.Wait = pipeline.Duration(time.Hour) }, "enrich.containers.wait"},
+		"a relative socket":      {func(c *Config) { c.Containers.Sockets = Sockets{"x.sock"} }, `enrich.containers.sockets: "x.sock"`},
+		"a runtime nobody knows": {func(c *Config) { c.Containers.Sockets = Sockets{"rkt:/run/x.sock"} }, `no runtime of kind "rkt"`},
+		"a relative host root":   {func(c *Config) { c.Containers.HostRoot = "host" }, "enrich.containers.host_root"},
+		"a wait of hours":        {func(c *Config) { c.Containers.Wait = pipeline.Duration(time.Hour) }, "enrich.containers.wait"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := DefaultConfig()

@@ -14,8 +14,8 @@ type Enricher struct {
 	accounts *accounts
 	cache    *containerCache
 	hot      hotContainers
-	sockets  []string
-	log      *slog.Logger
+	runtimes *runtimes
+	learned  share // what a capture tells
 }
 
 // hostContainer is the container of everything that is in none. It is shared and never changes.
@@ -23,14 +23,18 @@ var hostContainer = &pipeline.Container{Name: "host", Type: "host", Complete: tr
 
 // New makes an Enricher. host is the machine's name.
 func New(cfg Config, host string, log *slog.Logger) *Enricher {
-	cache, sockets := newContainerCache(), cfg.Containers.Sockets.paths()
-	cache.hopeful.Store(int32(len(sockets))) // until they turn out not to be there
+	cache := newContainerCache()
+	log = log.With("host", host)
+	patterns := cfg.Containers.Sockets.patterns(cfg.Containers.HostRoot)
+	if len(patterns) > 0 {
+		cache.hopeful.Store(1) // until runtimes have looked
+	}
 	return &Enricher{
 		accounts: newAccounts("/proc", time.Now),
 		cache:    cache,
 		hot:      hotContainers{cache: cache, wait: time.Duration(cfg.Containers.Wait), partial: map[string]*partial{}},
-		sockets:  sockets,
-		log:      log.With("host", host),
+		learned:  share{cache: cache},
+		runtimes: newRuntimes(patterns, cache, log),
 	}
 }
 
@@ -48,7 +52,7 @@ func NewReplay(host string, wait time.Duration, log *slog.Logger) *Enricher {
 func (e *Enricher) SetClock(now func() int64) { e.cache.now = now }
 
 // Learned has a word when a runtime told of containers since the last was read. One goroutine can listen.
-func (e *Enricher) Learned() <-chan struct{} { return e.cache.changed }
+func (e *Enricher) Learned() <-chan struct{} { return e.cache.news }
 
 // Settle notes what has become known since the last event, at the end of a recording. It belongs to the goroutine
 // of Process.
@@ -71,12 +75,12 @@ func (e *Enricher) Resolve(p *pipeline.Process) { e.resolve(p, time.Now().UnixNa
 
 // resolve fills in what is empty; in the steady state that is nothing. now is ns since the epoch.
 func (e *Enricher) resolve(p *pipeline.Process, now int64) {
-	if p.Container == nil || !p.Container.Complete {
-		if p.ContainerID == "" {
+	if p.ContainerID == "" {
+		if p.Container == nil || !p.Container.Complete {
 			p.Container = hostContainer
-		} else {
-			p.Container = e.hot.find(p.ContainerID, p.Container, now)
 		}
+	} else if changes := e.cache.changes.Load(); p.Container == nil || !p.Container.Complete || p.ContainerAt != changes {
+		p.Container, p.ContainerAt = e.hot.find(p.ContainerID, p.Container, now), changes
 	}
 	if p.User == "" || p.Group == "" || p.Login == "" {
 		e.accounts.resolve(p)
@@ -86,22 +90,12 @@ func (e *Enricher) resolve(p *pipeline.Process, now int64) {
 // Container is what a runtime told of the container with this full id, or nil. Any goroutine may ask.
 func (e *Enricher) Container(id string) *pipeline.Container { return e.cache.get(id) }
 
-// Run watches the container runtimes until ctx ends. A runtime that is not there, or goes away, is
-// tried again; the error is always nil.
+// Run finds and watches the container runtimes until ctx ends. One that is not there yet, or goes away, is
+// looked for again; the error is always nil.
 func (e *Enricher) Run(ctx context.Context) error {
 	var all sync.WaitGroup
-	runtimes := make([]*containerd, 0, len(e.sockets))
-	for _, path := range e.sockets {
-		r, err := newContainerd(path, e.cache, e.log)
-		if err != nil {
-			e.log.Warn("container runtime cannot be watched", "socket", path, "err", err)
-			e.cache.hopeful.Add(-1)
-			continue
-		}
-		runtimes = append(runtimes, r)
-		all.Go(func() { r.run(ctx) })
-	}
-	all.Go(func() { e.cache.answer(ctx, runtimes) })
+	all.Go(func() { e.runtimes.run(ctx) })
+	all.Go(func() { e.cache.answer(ctx, e.runtimes) })
 	all.Wait()
 	return nil
 }

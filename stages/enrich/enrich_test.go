@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/stages/enrich/container"
 )
 
 func newEnricher() *Enricher {
@@ -43,7 +44,7 @@ func TestContainerIsSwappedWhenKnown(t *testing.T) {
 			t.Errorf("after %d s asked %d times, want %d", seconds, e.Stats().Asked, asked)
 		}
 	}
-	e.cache.put(described{container: &pipeline.Container{ID: "c1", Name: "web", Complete: true}})
+	e.learned.Put(container.Described{Container: &pipeline.Container{ID: "c1", Name: "web", Complete: true}})
 	if got := at(108); got.Name != "web" {
 		t.Errorf("once the runtime told = %+v, want web", got)
 	}
@@ -70,7 +71,7 @@ func TestQuestionsNeverBlock(t *testing.T) {
 
 func TestProcessDoesNotAllocate(t *testing.T) {
 	e := newEnricher()
-	e.cache.put(described{container: &pipeline.Container{ID: "known", Complete: true}})
+	e.learned.Put(container.Described{Container: &pipeline.Container{ID: "known", Complete: true}})
 	for name, p := range map[string]*pipeline.Process{
 		"host":              {PID: 1},
 		"a known container": {PID: -1, ContainerID: "known"},
@@ -86,7 +87,7 @@ func TestProcessDoesNotAllocate(t *testing.T) {
 
 func BenchmarkProcess(b *testing.B) {
 	e := newEnricher()
-	e.cache.put(described{container: &pipeline.Container{ID: "known", Complete: true}})
+	e.learned.Put(container.Described{Container: &pipeline.Container{ID: "known", Complete: true}})
 	for name, p := range map[string]*pipeline.Process{
 		"host": {PID: 1}, "container": {PID: -1, ContainerID: "known"}, "unknown container": {PID: -1, ContainerID: "unknown"},
 	} {

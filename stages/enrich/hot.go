@@ -13,7 +13,7 @@ type hotContainers struct {
 	partial map[string]*partial // containers of which only the id is known
 	replay  bool                // when a container was first seen is what Learn says
 	notes   *notes              // nil when nobody wants to know
-	noted   uint64              // the cache's version when what became known was last noted
+	noted   uint64              // the cache's changes when what became known was last noted
 }
 
 // partial is a container no runtime has told of yet.
@@ -39,9 +39,13 @@ const (
 var askAgain = []time.Duration{50 * time.Millisecond, 100 * time.Millisecond, 150 * time.Millisecond}
 
 // find returns what is known of container id, and asks for it in the background if that is only the id.
-// old is what the caller had.
+// old is what the caller had: what was known once stays known to a process that outlives its container.
 func (h *hotContainers) find(id string, old *pipeline.Container, now int64) *pipeline.Container {
-	if c := h.cache.get(id); c != nil {
+	c := h.cache.get(id)
+	if c == nil && old != nil && old.Complete && old.ID == id {
+		return old
+	}
+	if c != nil {
 		h.notes.container(c)
 		delete(h.partial, id)
 		return c
@@ -84,7 +88,7 @@ func (h *hotContainers) remember(id string, seen int64) *partial {
 
 // ask asks the runtimes, the first time soon again as well.
 func (h *hotContainers) ask(p *partial, now int64) {
-	q := question{id: p.container.ID}
+	q := query{id: p.container.ID}
 	if p.ask == 0 && p.container.Awaited != 0 {
 		q.again = askAgain
 	}
@@ -100,11 +104,11 @@ func (h *hotContainers) noteLearned() {
 	if h.notes == nil {
 		return
 	}
-	version := h.cache.version.Load()
-	if version == h.noted {
+	changes := h.cache.changes.Load()
+	if changes == h.noted {
 		return
 	}
-	h.noted = version
+	h.noted = changes
 	for id := range h.partial {
 		if c := h.cache.get(id); c != nil {
 			h.notes.container(c)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/stages/enrich/container"
 )
 
 // finding is something enrich found out, as a capture has it: exactly one of its parts is there.
@@ -100,7 +101,7 @@ func (e *Enricher) Learn(text []byte) error {
 	}
 	switch {
 	case f.Container != nil:
-		e.cache.put(described{container: f.Container})
+		e.learned.Put(container.Described{Container: f.Container})
 	case f.Accounts != nil:
 		return e.accounts.learn(f.Accounts)
 	default:

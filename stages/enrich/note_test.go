@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/stages/enrich/container"
 )
 
 // TestReplayEnrichesAsLive hands each event to a live Enricher and, after what that noted, to one of a
@@ -51,7 +52,7 @@ func TestReplayEnrichesAsLive(t *testing.T) {
 	w.process(7, 70, map[string]string{"etc/passwd": "app\xff\x00:x:1000:1000::/:\n"})
 	inside := pipeline.Process{PID: 7, EUID: 1000, GID: 50, LoginUID: pipeline.UnsetUID, MntNS: 70, ExecNS: 70, ContainerID: "c"}
 	same("a container nobody told of", inside, "app\uFFFD\x00 <NA> <NA>  false map[]", 2)
-	live.cache.put(described{container: &pipeline.Container{ID: "c", Name: "web", Complete: true, Labels: map[string]string{"a": "b"}}, sandbox: "c"})
+	live.learned.Put(container.Described{Container: &pipeline.Container{ID: "c", Name: "web", Complete: true, Labels: map[string]string{"a": "b"}}, Sandbox: "c"})
 	same("once it is known", inside, "app\uFFFD\x00 <NA> <NA> web true map[a:b]", 1)
 	w.write(7, "etc/passwd", "changed:x:1000:1000::/:\n")
 	same("with another passwd", inside, "changed <NA> <NA> web true map[a:b]", 1)

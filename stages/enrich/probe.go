@@ -2,12 +2,12 @@ package enrich
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
-
-	"github.com/containerd/containerd/api/services/version/v1"
-	"google.golang.org/protobuf/types/known/emptypb"
+	"sync"
 )
 
 // Socket is what a container runtime's socket was found to be.
@@ -15,49 +15,50 @@ type Socket struct {
 	Path    string `json:"path"`
 	Found   bool   `json:"found"`
 	Answers bool   `json:"answers"`
-	Version string `json:"version,omitempty"` // containerd's own words
+	Kind    string `json:"kind,omitempty"`    // containerd, cri-o, docker, podman
+	Version string `json:"version,omitempty"` // in the runtime's own words
 	Why     string `json:"why,omitempty"`     // when it is there and does not answer
+	Note    string `json:"note,omitempty"`    // what is less than it could be though it answers
 }
 
-// Probe asks every socket of cfg for its version, each for at most two seconds. A path that the
+// noteUsers is what answers of a user's own runtime are good for.
+const noteUsers = "a user's own: its word does not stand against root's runtimes"
+
+// Probe asks every socket of cfg who is there, all at once, each for some seconds at most. A path that the
 // configuration does not name itself is left out when nothing is there.
 func Probe(ctx context.Context, cfg ContainersConfig) []Socket {
-	found := []Socket{}
-	for _, path := range cfg.Sockets.paths() {
-		s := Socket{Path: path}
-		_, err := os.Stat(path)
-		switch {
-		case os.IsNotExist(err):
-		case err != nil: // a folder that is not ours to look into
-			s.Why = err.Error()
-		default:
-			s.Found = true
-			s.ask(ctx)
+	patterns := cfg.Sockets.patterns(cfg.HostRoot)
+	sockets, unseen := present(patterns)
+	found := make([]Socket, len(sockets))
+	var asking sync.WaitGroup
+	for i, s := range sockets {
+		asking.Go(func() { found[i] = ask(ctx, s) })
+	}
+	asking.Wait()
+	for _, p := range patterns {
+		if slices.ContainsFunc(sockets, func(s socket) bool { return s.path == p.path }) {
+			continue
 		}
-		named := false
-		for _, c := range cfg.Sockets {
-			named = named || c == path
-		}
-		if s.Found || s.Why != "" || named {
-			found = append(found, s)
+		if err := unseen[p.path]; err != nil { // a folder that is not ours to look into
+			found = append(found, Socket{Path: p.path, Why: err.Error()})
+		} else if _, err := os.Stat(p.path); p.named && errors.Is(err, os.ErrNotExist) {
+			found = append(found, Socket{Path: p.path})
 		}
 	}
 	return found
 }
 
-func (s *Socket) ask(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	r, err := newContainerd(s.Path, newContainerCache(), slog.New(slog.DiscardHandler))
+func ask(ctx context.Context, s socket) Socket {
+	out := Socket{Path: s.path, Found: true, Kind: s.kind}
+	c, err := connect(ctx, s, &share{cache: newContainerCache()}, slog.New(slog.DiscardHandler))
 	if err != nil {
-		s.Why = err.Error()
-		return
+		out.Why = strings.Join(strings.Fields(err.Error()), " ")
+		return out
 	}
-	defer r.conn.Close() // nothing is in flight any more
-	v, err := version.NewVersionClient(r.conn).Version(ctx, &emptypb.Empty{})
-	if err != nil {
-		s.Why = strings.Join(strings.Fields(err.Error()), " ")
-		return
+	c.Close() // nothing is in flight any more
+	out.Answers, out.Kind, out.Version = true, c.version.Name, c.version.Text
+	if s.users {
+		out.Note = noteUsers
 	}
-	s.Answers, s.Version = true, v.GetVersion()
+	return out
 }

@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/stages/enrich/container"
+	"github.com/tocsin-security/tocsin/stages/enrich/runtimetest"
 )
 
-// waiting is an Enricher that may hear of containers, on a clock that stands at 100 s.
-func waiting(wait time.Duration) *Enricher {
+// mayHear is an Enricher that may hear of containers, on a clock that stands at 100 s.
+func mayHear(wait time.Duration) *Enricher {
 	e := New(Config{Containers: ContainersConfig{Sockets: Sockets{"/nowhere.sock"}, Wait: pipeline.Duration(wait)}}, "h", slog.New(slog.DiscardHandler))
 	e.SetClock(func() int64 { return 100e9 })
 	return e
@@ -26,14 +28,14 @@ func first(e *Enricher, id string) *pipeline.Container {
 }
 
 func TestWhatIsWaitedFor(t *testing.T) {
-	e := waiting(time.Second)
+	e := mayHear(time.Second)
 	if got := first(e, "a").Awaited; got != 101e9 {
 		t.Errorf("a container that may still be told of is awaited until %d, want 101 s", got)
 	}
-	if got := first(waiting(0), "a").Awaited; got != 0 {
+	if got := first(mayHear(0), "a").Awaited; got != 0 {
 		t.Errorf("with wait: 0 it is awaited until %d, want not at all", got)
 	}
-	e.cache.put(described{container: &pipeline.Container{ID: "a", Complete: true}})
+	e.learned.Put(container.Described{Container: &pipeline.Container{ID: "a", Complete: true}})
 	select {
 	case <-e.Learned():
 	default:
@@ -43,7 +45,7 @@ func TestWhatIsWaitedFor(t *testing.T) {
 		t.Errorf("once known: %+v, want it learned at 100 s", got)
 	}
 	e.SetClock(func() int64 { return 200e9 })
-	e.cache.put(described{container: &pipeline.Container{ID: "a", Name: "renamed", Complete: true}})
+	e.learned.Put(container.Described{Container: &pipeline.Container{ID: "a", Name: "renamed", Complete: true}})
 	if got := first(e, "a"); got.Name != "renamed" || got.Learned != 100e9 {
 		t.Errorf("told again: %+v, want it learned when it was first", got)
 	}
@@ -51,24 +53,17 @@ func TestWhatIsWaitedFor(t *testing.T) {
 
 // Without a runtime there is nothing to wait for; until it is known that there is none, one may come.
 func TestNobodyWaitsForARuntimeThatIsNotThere(t *testing.T) {
-	e := waiting(time.Second)
+	e := mayHear(time.Second)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- e.Run(ctx) }()
-	eventually(t, "the runtime turns out not to be there", func() bool { return e.cache.hopeful.Load() == 0 })
+	runtimetest.Eventually(t, "the runtime turns out not to be there", func() bool { return e.cache.hopeful.Load() == 0 })
 	if got := first(e, "a").Awaited; got != 0 {
 		t.Errorf("awaited until %d, want not at all", got)
 	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
-	}
-	r := &containerd{cache: e.cache, absent: true}
-	for _, there := range []bool{true, true, false, true} { // it comes, goes, and comes
-		r.expect(there)
-	}
-	if got := e.cache.hopeful.Load(); got != 1 {
-		t.Errorf("%d runtimes may answer, want the one", got)
 	}
 	if got := first(New(Config{}, "h", slog.New(slog.DiscardHandler)), "a").Awaited; got != 0 {
 		t.Errorf("with sockets: [] awaited until %d, want not at all", got)
@@ -77,11 +72,11 @@ func TestNobodyWaitsForARuntimeThatIsNotThere(t *testing.T) {
 
 func TestAnUnansweredQuestionIsAskedAgainSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := waiting(time.Second)
+		e := mayHear(time.Second)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
-			e.cache.answer(ctx, nil)
+			e.cache.answer(ctx, e.runtimes)
 			close(done)
 		}()
 		begin := time.Now()
@@ -104,7 +99,7 @@ func TestAnUnansweredQuestionIsAskedAgainSoon(t *testing.T) {
 
 // A recording says when a container's wait began and when it was told of, though no event uses it any more.
 func TestNotesOfAWait(t *testing.T) {
-	live, replay := waiting(time.Second), NewReplay("h", 2*time.Second, slog.New(slog.DiscardHandler))
+	live, replay := mayHear(time.Second), NewReplay("h", 2*time.Second, slog.New(slog.DiscardHandler))
 	learn := func(text []byte) {
 		if err := replay.Learn(text); err != nil {
 			t.Fatal(err)
@@ -119,13 +114,13 @@ func TestNotesOfAWait(t *testing.T) {
 		t.Errorf("a container that the capture does not tell of is awaited until %d, want not at all", got)
 	}
 	live.SetClock(func() int64 { return 100.5e9 })
-	live.cache.put(described{container: &pipeline.Container{ID: "a", Complete: true}})
+	live.learned.Put(container.Described{Container: &pipeline.Container{ID: "a", Complete: true}})
 	live.Process(&pipeline.Event{Proc: &pipeline.Process{PID: 1}}) // of the host
 	if c := replay.Container("a"); c == nil || c.Learned != 100.5e9 {
 		t.Errorf("in the replay the container is %+v, want it learned at 100.5 s", c)
 	}
 	first(live, "c")
-	live.cache.put(described{container: &pipeline.Container{ID: "c", Complete: true}})
+	live.learned.Put(container.Described{Container: &pipeline.Container{ID: "c", Complete: true}})
 	live.Settle() // the recording ends
 	if replay.Container("c") == nil {
 		t.Error("what became known at the very end was not noted")

@@ -1,4 +1,4 @@
-package enrich
+package container
 
 import (
 	"slices"
@@ -7,8 +7,8 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// ociSpec is what is read of a container's OCI runtime specification.
-type ociSpec struct {
+// Spec is what is read of a container's OCI runtime specification.
+type Spec struct {
 	Annotations map[string]string
 	Process     struct {
 		ApparmorProfile string
@@ -24,16 +24,17 @@ type ociSpec struct {
 		Seccomp                    *struct{}
 		RootfsPropagation          string
 		Namespaces                 []struct{ Type, Path string }
+		SecurityContext            *struct{ Privileged bool } // no part of the standard; some CRI runtimes add it
 	}
 }
 
-// privileged guesses, as containerd does not keep the flag: a privileged container has nothing masked,
+// Privileged guesses, as containerd does not keep the flag: a privileged container has nothing masked,
 // nothing read-only and no security profile.
-func (s *ociSpec) privileged() bool {
+func (s *Spec) Privileged() bool {
 	if s.Linux == nil || len(s.Linux.MaskedPaths) > 0 || len(s.Linux.ReadonlyPaths) > 0 || s.Linux.Seccomp != nil {
 		return false
 	}
-	if s.Process.SelinuxLabel != "" || firstOf(s.Process.ApparmorProfile, "unconfined") != "unconfined" {
+	if s.Process.SelinuxLabel != "" || FirstOf(s.Process.ApparmorProfile, "unconfined") != "unconfined" {
 		return false
 	}
 	for _, m := range s.Mounts {
@@ -44,8 +45,8 @@ func (s *ociSpec) privileged() bool {
 	return true
 }
 
-// mounts are the mounts of the specification.
-func (s *ociSpec) mounts() []pipeline.Mount {
+// MountList are the mounts of the specification.
+func (s *Spec) MountList() []pipeline.Mount {
 	all := make([]pipeline.Mount, 0, len(s.Mounts))
 	for _, m := range s.Mounts {
 		mount := pipeline.Mount{Source: m.Source, Dest: m.Destination, Writable: !slices.Contains(m.Options, "ro")}
@@ -68,8 +69,8 @@ func (s *ociSpec) mounts() []pipeline.Mount {
 // propagations are the mount options that say how mounts spread (mount_namespaces(7)).
 var propagations = []string{"private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable"}
 
-// sharesHost reports whether the container gets no namespace of a kind: it has the host's.
-func (s *ociSpec) sharesHost(kind string) bool {
+// SharesHost reports whether the container gets no namespace of a kind: it has the host's.
+func (s *Spec) SharesHost(kind string) bool {
 	if s.Linux == nil {
 		return false
 	}
@@ -81,8 +82,8 @@ func (s *ociSpec) sharesHost(kind string) bool {
 	return true
 }
 
-// joined are the kinds of namespace that exist before the container, which is put into them.
-func (s *ociSpec) joined() []string {
+// Joined are the kinds of namespace that exist before the container, which is put into them.
+func (s *Spec) Joined() []string {
 	if s.Linux == nil {
 		return nil
 	}
