@@ -48,6 +48,7 @@ var mayImport = map[string][]string{
 	"stages/connstat":          {"pipeline"},
 	"stages/deployment":        {"pipeline"},
 	"stages/finding":           {"pipeline"},
+	"stages/late":              {"pipeline"},
 	"stages/route":             {"pipeline"},
 	"stages/render":            {"pipeline", "templates"},
 	"notifiers":                {"pipeline"},

@@ -159,6 +159,7 @@ func TestIntakeRefuses(t *testing.T) {
 		"a sensor's alert without its id": {"/api/v1/alerts", `[{"rule":"r"}]`, 400, "uuid"},
 		"a sensor's alert that asks no window": {"/api/v1/alerts", `{"uuid":"1","rule":"r","time":"2026-01-01T00:00:00Z","unjudged":{}}`, 400,
 			"the observation has no window"},
+		"a sensor's alert that completes nothing": {"/api/v1/alerts", `{"uuid":"1","rule":"r","time":"2026-01-01T00:00:00Z","completes":{}}`, 400, "labels"},
 		"a sensor's alert that asks the impossible": {"/api/v1/alerts", `{"uuid":"1","rule":"r","time":"2026-01-01T00:00:00Z","unjudged":{"observation":
 			{"window":{"count":1,"within":-5},"key":"k","id":"1","at":"2026-01-01T00:00:00Z"}}}`, 400, "out of range"},
 	} {

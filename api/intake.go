@@ -56,6 +56,9 @@ func readAlert(body []byte, a *pipeline.Alert) error {
 	if a.ID == "" || a.Rule == "" || a.Time.IsZero() {
 		return errors.New("uuid, rule and time are required")
 	}
+	if a.Completes != nil && (a.Unjudged != nil || a.Covered != nil || len(a.Completes.Labels) == 0) {
+		return errors.New("completes: it needs the labels of the alert that it completes, and cannot be unjudged or covered itself")
+	}
 	if a.Covered != nil {
 		if a.Unjudged != nil {
 			return errors.New("covered and unjudged: what nobody is told needs no window")

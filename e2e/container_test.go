@@ -75,6 +75,17 @@ func newContainer(t *testing.T) *container {
 // run runs argv in the container as uid and returns what it printed; the container is gone afterwards.
 func (c *container) run(t *testing.T, uid int, argv ...string) string {
 	t.Helper()
+	c.writeSpec(t, "rootfs", "/"+c.id, uid, argv)
+	out, err := exec.Command("runc", "run", "--bundle", c.bundle, c.id).CombinedOutput()
+	if err != nil {
+		t.Fatalf("runc run %v: %v\n%s", argv, err, out)
+	}
+	return string(out)
+}
+
+// writeSpec writes the bundle's config.json.
+func (c *container) writeSpec(t *testing.T, root, cgroup string, uid int, argv []string) {
+	t.Helper()
 	namespaces := []map[string]string{}
 	kinds := []string{"pid", "mount", "ipc", "uts"}
 	if !c.hostNetwork {
@@ -90,18 +101,13 @@ func (c *container) run(t *testing.T, uid int, argv ...string) string {
 			"env": []string{"PATH=/bin"}, "noNewPrivileges": true,
 			"capabilities": map[string][]string{"bounding": c.capabilities, "effective": c.capabilities, "permitted": c.capabilities},
 		},
-		"root":   map[string]any{"path": "rootfs"},
+		"root":   map[string]any{"path": root},
 		"mounts": append([]map[string]any{{"destination": "/proc", "type": "proc", "source": "proc"}}, c.mounts...),
-		"linux":  map[string]any{"namespaces": namespaces, "cgroupsPath": "/" + c.id},
+		"linux":  map[string]any{"namespaces": namespaces, "cgroupsPath": cgroup},
 	}
 	text, err := json.Marshal(spec)
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(c.bundle, "config.json"), text, 0o644))
-	out, err := exec.Command("runc", "run", "--bundle", c.bundle, c.id).CombinedOutput()
-	if err != nil {
-		t.Fatalf("runc run %v: %v\n%s", argv, err, out)
-	}
-	return string(out)
 }
 
 // shortID is what alerts show.

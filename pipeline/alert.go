@@ -81,7 +81,7 @@ type Alert struct {
 	Labels       map[string]string `json:"labels"`        // what routes match and groups are made of; see docs/alerts.md
 	Annotations  map[string]string `json:"annotations,omitempty"`
 	Fingerprint  Fingerprint       `json:"fingerprint"`
-	Enrichment   string            `json:"enrichment,omitempty"` // "partial": metadata was not there in time
+	Enrichment   string            `json:"enrichment,omitempty"` // Partial, Late, or "": all was there
 	Ancestry     string            `json:"ancestry,omitempty"`   // the process and those above it, the oldest first: "systemd(1) > sshd(812) > bash(4021)"
 
 	Lossy bool `json:"lossy,omitempty"` // the kernel lost events around Time: what belongs to this may be missing

@@ -104,6 +104,10 @@ type Container struct {
 	HostPID, HostNetwork, HostIPC bool
 	// Complete says that the runtime answered; false means the id is all that is known.
 	Complete bool
+	// Learned is when it answered, on the clock of events (ns since the epoch); 0: not known.
+	Learned int64
+	// Awaited is, while it has not, until when events of the container wait for that; 0: they do not.
+	Awaited int64
 }
 
 // Mount is one mount of a container as its runtime was told to make it.

@@ -185,9 +185,14 @@ func (s *Store) Flushed(ctx context.Context, groups []pipeline.Pending) error {
 		for i := range groups {
 			g := &groups[i]
 			var err error
-			if g.Upto == 0 {
+			if g.Upto != 0 {
+				_, err = trim.ExecContext(ctx, g.Key, g.Upto)
+			}
+			switch {
+			case err != nil:
+			case len(g.Alerts) == 0:
 				_, err = remove.ExecContext(ctx, g.Key) // if alerts have come meanwhile it stays, and stays due
-			} else if _, err = trim.ExecContext(ctx, g.Key, g.Upto); err == nil {
+			default:
 				_, err = update.ExecContext(ctx, g.Due.UnixNano(), g.Told, g.Key)
 			}
 			if err != nil {

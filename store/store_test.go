@@ -117,6 +117,30 @@ func TestGroupsWaitAndAreFlushed(t *testing.T) {
 	}
 }
 
+// What is left of a group's rows may be nothing that is told: completions of alerts that were told before.
+func TestGroupWhoseRowsHaveNothingNewGoes(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "tocsin.db"))
+	put(t, s, group("a", 0, "1"))
+	all := due(t, s, 0)
+	all[0].Alerts = nil // as merging leaves it
+	if err := s.Flushed(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	if there, err := s.Groups(t.Context(), []string{"a"}); err != nil || there["a"] {
+		t.Errorf("Groups = %v, %v, want none", there, err)
+	}
+	put(t, s, group("a", 0, "2"))
+	all = due(t, s, 0)
+	put(t, s, group("a", 0, "3")) // comes while it is looked through
+	all[0].Alerts = nil
+	if err := s.Flushed(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := show(due(t, s, 0)), "a[3] told=false"; got != want {
+		t.Errorf("due: %s, want %s", got, want)
+	}
+}
+
 func TestGroupWithNothingNewGoes(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "tocsin.db"))
 	put(t, s, group("idle", 0), group("revived", 0))

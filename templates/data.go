@@ -20,7 +20,8 @@ import (
 //	first_seen  RFC 3339, of those occurrences; only with count
 //	last_seen   RFC 3339, likewise
 //	degraded    "true": the window could not be asked, so this may be a repeat
-//	enrichment  "partial": the container's metadata was not there in time
+//	enrichment  "partial": the container's metadata was not there in time; "late": it came since, and with it
+//	            the rule does not hold
 //	escalated   "true": a repeat, told since there are so many; count is of all since the first
 //	closing     "true": no occurrence of its own, but the sum of a quiet time that is over
 //	lossy       "true": kernel events were lost around the alert's time

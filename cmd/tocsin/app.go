@@ -104,7 +104,7 @@ func (a *app) open(ctx context.Context, p *plan) error {
 			return err
 		}
 		a.hot.places = p.places
-		if err := a.hot.replace(p.matcher); err != nil {
+		if err := a.hot.replace(p.matcher, p.after); err != nil {
 			return err
 		}
 		if a.opts.record != "" {
@@ -161,6 +161,7 @@ func (a *app) run(ctx context.Context) error {
 	if a.hot != nil {
 		parts = append(parts,
 			part{name: "sensor", run: func(ctx context.Context) error { return a.hot.run(ctx, emit(ctx)) }},
+			part{name: "late", run: func(ctx context.Context) error { return a.hot.runLate(ctx, emit(ctx)) }},
 			part{name: "losses", run: func(ctx context.Context) error {
 				return lossWatch{p.cfg.Sensor.LossAlert, p.host, a.hot.losses, emit(ctx), a.log}.run(ctx)
 			}},

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/tocsin-security/tocsin/rules"
 	"github.com/tocsin-security/tocsin/rules/explain"
 	"github.com/tocsin-security/tocsin/sensor/capture"
+	"github.com/tocsin-security/tocsin/stages/enrich"
 )
 
 // explainFlags are the flags of tocsin explain.
@@ -147,16 +149,28 @@ func measure(ctx context.Context, set *rules.Set, r *rules.Rule, e *explain.Expl
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
-	h := newReplayHot(reader.Header, log)
-	err = h.walk(ctx, reader, func(s pipeline.Sample) error {
-		if h.take(s) {
-			m.Observe(&h.event)
-		}
-		return nil
+	h := newReplayHot(reader.Header, enrich.DefaultConfig().Containers.Wait, log)
+	err = h.walk(ctx, reader, follower{
+		wants: func(pipeline.Sample) bool { return true },
+		asks:  func(t pipeline.EventType) bool { return slices.Contains(r.Code.EventTypes(), t) },
+		judge: measuring{m},
 	})
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
 	if truncated := (*capture.TruncatedError)(nil); errors.As(err, &truncated) {
 		log.Warn("the capture is cut; everything before was measured", "file", name, "err", err)
 		err = nil
 	}
 	return errors.Join(err, m.Finish())
 }
+
+// measuring puts events to a rule without making alerts.
+type measuring struct{ *explain.Meter }
+
+func (m measuring) Match(ev *pipeline.Event) ([]pipeline.Alert, error) {
+	m.Observe(ev)
+	return nil, nil
+}
+
+func (m measuring) Complete(*pipeline.Event, *pipeline.Alert) error { return nil }

@@ -13,6 +13,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/decode"
 	"github.com/tocsin-security/tocsin/stages/enrich"
 	"github.com/tocsin-security/tocsin/stages/enrich/geoip"
+	"github.com/tocsin-security/tocsin/stages/late"
 	"github.com/tocsin-security/tocsin/stages/match"
 )
 
@@ -24,6 +25,8 @@ type hot struct {
 	enricher *enrich.Enricher
 	places   *geoip.Databases              // nil: nobody asks for places
 	matcher  atomic.Pointer[match.Matcher] // exchanged by a reload, between two events
+	late     *late.Queue                   // events that wait for their container's metadata; see late.go
+	after    atomic.Pointer[match.Matcher] // the same rules, for these
 	connects *connstat.Table
 	tape     *tape // nil: nothing is recorded
 	log      *slog.Logger
@@ -45,7 +48,8 @@ func openHot(cfg sensor.Config, want []pipeline.EventType, host string, enricher
 		return nil, fmt.Errorf("read the clocks: %w", err)
 	}
 	h := &hot{decoder: decode.New(decode.Config{MaxProcesses: cfg.MaxProcesses}, host, offset), enricher: enricher, log: log, offset: offset,
-		connects: connstat.New(enricher.Container)}
+		connects: connstat.New(enricher.Container), late: late.New(enricher.Container)}
+	enricher.SetClock(h.now)
 	h.sensor, err = sensor.Open(cfg, want, log)
 	if err != nil {
 		return nil, err
@@ -58,11 +62,18 @@ func openHot(cfg sensor.Config, want []pipeline.EventType, host string, enricher
 
 // run hands each alert to emit until ctx ends.
 func (h *hot) run(ctx context.Context, emit func(pipeline.Alert) error) error {
-	flagged := func(a pipeline.Alert) error {
-		a.Lossy = h.lossy(h.event.Time)
+	flagged := h.flagged(emit)
+	err := h.sensor.Run(ctx, func(s pipeline.Sample) error { return h.handle(s, flagged) })
+	h.enricher.Settle()
+	return err
+}
+
+// flagged tells emit of each alert whether events were lost around its own.
+func (h *hot) flagged(emit func(pipeline.Alert) error) func(pipeline.Alert) error {
+	return func(a pipeline.Alert) error {
+		a.Lossy = h.lossy(a.Time.UnixNano())
 		return emit(a)
 	}
-	return h.sensor.Run(ctx, func(s pipeline.Sample) error { return h.handle(s, flagged) })
 }
 
 // handle takes one record all the way.
@@ -77,12 +88,19 @@ func (h *hot) handle(s pipeline.Sample, emit func(pipeline.Alert) error) error {
 	if !ok {
 		return nil
 	}
+	matcher := h.matcher.Load()
+	if matcher.Asks(h.event.Type) && h.late.Hold(&h.event) {
+		return nil
+	}
 	var emitErr error
-	h.matcher.Load().Match(&h.event, func(a pipeline.Alert) {
+	matcher.Match(&h.event, func(a pipeline.Alert) {
 		if h.places != nil {
 			h.places.Locate(&a)
 		}
 		emitErr = errors.Join(emitErr, emit(a))
+		if a.Enrichment == pipeline.Partial {
+			h.late.Remember(&h.event, a)
+		}
 	})
 	return emitErr
 }
@@ -138,11 +156,13 @@ func shedOrder(m *match.Matcher) map[pipeline.EventType]sensor.Shed {
 	return order
 }
 
-// replace exchanges the rules, and has the kernel report what the new ones ask for.
-func (h *hot) replace(m *match.Matcher) error {
+// replace exchanges the rules, and has the kernel report what the new ones ask for. after is m once more, for
+// events that waited.
+func (h *hot) replace(m, after *match.Matcher) error {
 	if err := errors.Join(h.sensor.SetWanted(wanted(m)), h.sensor.SetShed(shedOrder(m))); err != nil {
 		return fmt.Errorf("tell the kernel what the new rules need: %w", err)
 	}
 	h.matcher.Store(m)
+	h.after.Store(after)
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/tocsin-security/tocsin/rules"
 	"github.com/tocsin-security/tocsin/stages/decode"
 	"github.com/tocsin-security/tocsin/stages/enrich"
+	"github.com/tocsin-security/tocsin/stages/late"
 	"github.com/tocsin-security/tocsin/stages/match"
 	"github.com/tocsin-security/tocsin/stages/window"
 )
@@ -65,6 +66,7 @@ func newBenchHot(tb testing.TB, files ...string) *hot {
 		tb.Fatal(err)
 	}
 	h := &hot{decoder: decode.New(decode.Config{}, "bench", 0), enricher: enrich.New(enrich.DefaultConfig(), "bench", log), log: log}
+	h.late = late.New(h.enricher.Container)
 	h.matcher.Store(matcher)
 	if err := h.decoder.Seed("/proc"); err != nil {
 		tb.Fatal(err)

@@ -42,6 +42,9 @@ var (
 	windowBytes  = desc("window_bytes", "What they take.", "memory")
 	windowEvicts = desc("window_evicted_total", "Keys forgotten for want of room: their counts began anew.", "memory")
 	windowStands = desc("window_degraded_total", "Alerts whose window a stand-in judged because the store was away.")
+	lateHeld     = desc("late_events", "Events that wait for their container's metadata now.")
+	lateEvents   = desc("late_events_total", "Events that waited for their container's metadata, by what came of it: complete, partial (too late), full (no room: judged at once).", "outcome")
+	lateAlerts   = desc("late_completed_total", "Alerts made again once their container's metadata came after the wait.")
 	connects     = desc("tcp_connects_total", "TCP connects that succeeded or went on in the background.", containerLabels...)
 	connectErrs  = desc("tcp_connect_errors_total", "TCP connects that failed, at once or later, by error.", append(containerLabels, "errno")...)
 	documentsNow = desc("deployments", "Deployments known.")
@@ -149,6 +152,12 @@ func (c collector) collectHot(h *hot, count func(*prometheus.Desc, uint64, ...st
 	count(events, h.state.Load(), "state")
 	count(events, h.failed.Load(), "failed")
 	gauge(processes, h.decoder.Processes())
+	waited := h.late.Stats()
+	gauge(lateHeld, h.late.Held())
+	count(lateEvents, waited.Complete, "complete")
+	count(lateEvents, waited.Partial, "partial")
+	count(lateEvents, waited.Full, "full")
+	count(lateAlerts, waited.Completed)
 
 	kernel, err := h.sensor.LossesPerCPU()
 	if err != nil {

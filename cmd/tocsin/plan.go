@@ -29,6 +29,7 @@ type plan struct {
 	whitelist *whitelist.List
 	problems  []rules.Problem // none of them an error
 	matcher   *match.Matcher
+	after     *match.Matcher   // the same rules, for events that waited for their container's metadata
 	payload   *match.Payload   // the rules for structured events
 	windows   *window.Memory   // of this node; a reload keeps it
 	places    *geoip.Databases // likewise; open from the moment on that the plan is carried out (useFiles)
@@ -104,7 +105,10 @@ func (p *plan) loadRules(log *slog.Logger) (err error) {
 		}
 	}
 	p.payload = match.NewPayload(match.Config{Whitelist: p.whitelist, Places: p.places}, p.rules)
-	p.matcher, err = p.newMatcher(p.host)
+	if p.matcher, err = p.newMatcher(p.host); err != nil {
+		return err
+	}
+	p.after, err = p.newMatcher(p.host)
 	return err
 }
 

@@ -73,10 +73,12 @@ func record(ctx context.Context, name, config string, log *slog.Logger) (err err
 	log.Info("recording", "file", name)
 	err = runParts(ctx, log, []part{
 		{name: "sensor", run: func(ctx context.Context) error {
-			return h.sensor.Run(ctx, func(s pipeline.Sample) error {
+			err := h.sensor.Run(ctx, func(s pipeline.Sample) error {
 				h.take(s)
 				return t.sample(s)
 			})
+			h.enricher.Settle()
+			return err
 		}},
 		{name: "enrich", run: enricher.Run},
 	})

@@ -32,7 +32,7 @@ func (a *app) reload(ctx context.Context) error {
 func (a *app) exchange(ctx context.Context, p *plan) error {
 	p.useFiles()
 	if a.hot != nil {
-		if err := a.hot.replace(p.matcher); err != nil {
+		if err := a.hot.replace(p.matcher, p.after); err != nil {
 			return err
 		}
 		a.resolver.Watch(p.rules.Program.HostNames(), p.rules.Program.Names())

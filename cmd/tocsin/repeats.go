@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -34,6 +35,7 @@ func (d *durable) pass(ctx context.Context, alerts []pipeline.Alert) error {
 	if err := d.grouper.Add(ctx, alerts); err != nil {
 		return fmt.Errorf("route: %w", err)
 	}
+	alerts = slices.DeleteFunc(slices.Clone(alerts), func(a pipeline.Alert) bool { return a.Completes != nil }) // shown already
 	if d.show != nil && len(alerts) > 0 {
 		d.show(ctx, alerts)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/connstat"
 	"github.com/tocsin-security/tocsin/stages/decode"
 	"github.com/tocsin-security/tocsin/stages/enrich"
+	"github.com/tocsin-security/tocsin/stages/late"
 	"github.com/tocsin-security/tocsin/stages/window"
 )
 
@@ -71,7 +72,9 @@ func replay(ctx context.Context, p *plan, name string, out, figures io.Writer, l
 		if !r.judge(&a) {
 			return nil
 		}
-		r.alerts++
+		if a.Completes == nil {
+			r.alerts++
+		}
 		return stream.Notify(ctx, pipeline.Message{Alerts: []pipeline.Alert{a}})
 	}
 	begun := time.Now()
@@ -99,7 +102,7 @@ func newReplay(p *plan, header capture.Header, log *slog.Logger) (*replayed, err
 	if err != nil {
 		return nil, err
 	}
-	r := &replayed{hot: newReplayHot(header, log), windows: p.windows}
+	r := &replayed{hot: newReplayHot(header, p.cfg.Enrich.Containers.Wait, log), windows: p.windows}
 	p.useFiles()
 	r.hot.places = p.places
 	r.hot.matcher.Store(matcher)
@@ -110,25 +113,27 @@ func newReplay(p *plan, header capture.Header, log *slog.Logger) (*replayed, err
 	return r, nil
 }
 
-// newReplayHot makes a hot half without a sensor, whose host is the one of the capture.
-func newReplayHot(header capture.Header, log *slog.Logger) *hot {
+// newReplayHot makes a hot half without a sensor, whose host is the one of the capture. Events wait for their
+// container's metadata as live.
+func newReplayHot(header capture.Header, wait pipeline.Duration, log *slog.Logger) *hot {
 	h := &hot{
 		decoder:  decode.New(decode.Config{}, header.Hostname, header.BootOffset),
-		enricher: enrich.NewReplay(header.Hostname, log),
+		enricher: enrich.NewReplay(header.Hostname, time.Duration(wait), log),
 		log:      log,
 	}
 	h.connects = connstat.New(h.enricher.Container)
+	h.late = late.New(h.enricher.Container)
 	return h
 }
 
 // run goes through the capture.
 func (r *replayed) run(ctx context.Context, reader *capture.Reader) error {
-	return r.hot.walk(ctx, reader, func(s pipeline.Sample) error {
-		if !r.wants(s) {
-			return nil
-		}
-		return r.hot.handle(s, r.emit)
-	})
+	judge := lateJudge{&r.hot.matcher, r.hot.places, r.emit}
+	err := r.hot.walk(ctx, reader, follower{r.wants, r.hot.matcher.Load().Asks, judge})
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
 // judge asks the window of an alert that live would have left to the store, and reports whether the alert is one.
@@ -144,32 +149,6 @@ func (r *replayed) judge(a *pipeline.Alert) bool {
 		a.Show(judged.Sight, judged.Degraded)
 	}
 	return judged.Fired
-}
-
-// walk goes through a capture: what was learned of the machine is learned again where it was used, and every
-// record is handed to take.
-func (h *hot) walk(ctx context.Context, reader *capture.Reader, take func(pipeline.Sample) error) error {
-	for ctx.Err() == nil {
-		kind, payload, err := reader.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		case kind == capture.Processes:
-			err = h.decoder.Restore(payload)
-		case kind == capture.Lookup:
-			err = h.decoder.Learn(payload)
-		case kind == capture.Finding:
-			err = h.enricher.Learn(payload)
-		case kind == capture.Sample:
-			err = take(payload)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
 }
 
 // wants reports whether a live run of these rules would have had the sample from the kernel. One that would

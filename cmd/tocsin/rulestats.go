@@ -17,8 +17,10 @@ type ruleStats struct {
 func (a *app) ruleStats() []ruleStats {
 	asked := map[string]match.RuleStats{}
 	if a.hot != nil {
-		for _, r := range a.hot.matcher.Load().Stats().Rules {
-			asked[r.Rule] = r
+		for _, m := range []*match.Matcher{a.hot.matcher.Load(), a.hot.after.Load()} {
+			for _, r := range m.Stats().Rules {
+				asked[r.Rule] = r.Plus(asked[r.Rule])
+			}
 		}
 	}
 	finished := map[string]uint64{}

@@ -82,7 +82,7 @@ func alertsOf(ctx context.Context, p *plan, exceptions match.Whitelist, name str
 	}
 	r.hot.matcher.Store(matcher)
 	r.emit = func(a pipeline.Alert) error {
-		if r.judge(&a) {
+		if a.Completes == nil && r.judge(&a) { // what completes an alert is not another
 			alerts = append(alerts, pipeline.Alert{ID: a.ID, Rule: a.Rule, Output: a.Output})
 		}
 		return nil

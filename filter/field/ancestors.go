@@ -8,6 +8,7 @@ import (
 
 func ancestorFields() []Def {
 	return []Def{
+		ancestryField(),
 		parent("proc.pname", "name of the parent", comm),
 		parent("proc.pexe", "argv[0] of the parent", exe),
 		parent("proc.pexepath", "executable of the parent", exePath),

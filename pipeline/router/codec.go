@@ -58,7 +58,7 @@ func encodeAlerts(alerts []pipeline.Alert, maxBytes int) ([]batch, error) {
 		}
 		body.WriteByte(sep)
 		body.Write(one)
-		ids.Write([]byte(alerts[i].ID + "\n"))
+		ids.Write([]byte(alerts[i].Key() + "\n"))
 		n++
 	}
 	flush()

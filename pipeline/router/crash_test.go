@@ -35,6 +35,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// waitingFile is what alerts are about that wait for seconds.
+const waitingFile = "/waits"
+
 // child runs the durable half until it is killed. Lines on stdin are alerts to publish; each is echoed
 // on stdout once it is durable.
 func child(job string) error {
@@ -56,7 +59,7 @@ func child(job string) error {
 		route: route.Config{
 			// Half of the groups go out at once, half gather: both ways must survive.
 			GroupBy: []string{"fd_name"}, GroupWait: duration(0), GroupInterval: duration(50 * time.Millisecond),
-			Routes: []*route.Config{{Matchers: []string{`fd_name =~ ".*[02468]"`}, GroupBy: []string{"rule"}, GroupWait: duration(30 * time.Millisecond)}},
+			Routes: []*route.Config{{Matchers: []string{`fd_name = "` + waitingFile + `"`}, GroupWait: duration(3 * time.Second)}, {Matchers: []string{`fd_name =~ ".*[02468]"`}, GroupBy: []string{"rule"}, GroupWait: duration(30 * time.Millisecond)}},
 		},
 	})
 	if err != nil {

@@ -18,6 +18,15 @@ func BootOffset() (int64, error) {
 	return wall - asleep, err
 }
 
+// Now is the time on the clock of events; offset is what BootOffset gave.
+func Now(offset int64) int64 {
+	now, err := clock(unix.CLOCK_BOOTTIME)
+	if err != nil {
+		panic(err) // BootOffset has read it
+	}
+	return now + offset
+}
+
 // wallOffset is the wall clock less CLOCK_MONOTONIC. Both coarse clocks stand still between two ticks of
 // the kernel: when no tick came in between, their difference is exact.
 func wallOffset() (int64, error) {

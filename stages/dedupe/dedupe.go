@@ -49,7 +49,8 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Stats count what Dedupe has seen: received = passed + repeats.
+// Stats count what Dedupe has seen: received = passed + repeats. An alert that only completes another
+// (pipeline.Completes) is no occurrence: it goes by, and is not counted.
 type Stats struct {
 	Received, Passed, Repeats uint64
 	Escalated                 uint64 // of Passed: repeats that are so many
@@ -95,18 +96,31 @@ func New(cfg Config, w Window) *Dedupe {
 func (d *Dedupe) Process(ctx context.Context, alerts []pipeline.Alert) (pass []pipeline.Alert, repeats int, err error) {
 	ids := make([]string, len(alerts))
 	for i := range alerts {
-		ids[i] = alerts[i].ID
+		ids[i] = alerts[i].Key()
 	}
 	if passed, again := d.recall(ids); again {
 		return passed, len(alerts) - len(passed), nil
 	}
-	seen, err := d.window.Observe(ctx, d.hits(alerts))
+	seen, err := d.observe(ctx, alerts)
 	if err != nil {
-		return nil, 0, fmt.Errorf("ask the window about %d alerts: %w", len(alerts), err)
+		return nil, 0, err
 	}
 	pass = decide(alerts, seen)
 	d.remember(ids, pass, seen)
 	return pass, len(alerts) - len(pass), nil
+}
+
+// observe asks the window about the alerts that are occurrences. The answers are in the order of these.
+func (d *Dedupe) observe(ctx context.Context, alerts []pipeline.Alert) ([]pipeline.Seen, error) {
+	hits := d.hits(alerts)
+	if len(hits) == 0 {
+		return nil, nil
+	}
+	seen, err := d.window.Observe(ctx, hits)
+	if err != nil {
+		return nil, fmt.Errorf("ask the window about %d alerts: %w", len(hits), err)
+	}
+	return seen, nil
 }
 
 // Stats returns the counts so far.
@@ -117,10 +131,13 @@ func (d *Dedupe) Stats() Stats {
 }
 
 func (d *Dedupe) hits(alerts []pipeline.Alert) []pipeline.Hit {
-	hits := make([]pipeline.Hit, len(alerts))
+	hits := make([]pipeline.Hit, 0, len(alerts))
 	now := time.Now()
 	for i := range alerts {
 		a := &alerts[i]
+		if a.Completes != nil {
+			continue
+		}
 		h := pipeline.Hit{Key: a.Fingerprint.String(), ID: a.ID, At: a.Time, For: a.QuietFor, Arrived: now, Escalate: d.escalate}
 		if h.For == 0 {
 			h.For = d.quiet
@@ -132,7 +149,7 @@ func (d *Dedupe) hits(alerts []pipeline.Alert) []pipeline.Hit {
 		if a.Summary == nil && d.summary || a.Summary != nil && *a.Summary {
 			h.Alert = a
 		}
-		hits[i] = h
+		hits = append(hits, h)
 	}
 	return hits
 }
@@ -140,11 +157,16 @@ func (d *Dedupe) hits(alerts []pipeline.Alert) []pipeline.Hit {
 // decide picks the alerts that pass and writes what they stand for into copies of them.
 func decide(alerts []pipeline.Alert, seen []pipeline.Seen) []pipeline.Alert {
 	pass := make([]pipeline.Alert, 0, len(alerts))
-	for i, s := range seen {
+	for _, a := range alerts {
+		if a.Completes != nil {
+			pass = append(pass, a)
+			continue
+		}
+		s := seen[0]
+		seen = seen[1:]
 		if !s.First && !s.Escalated {
 			continue
 		}
-		a := alerts[i]
 		a.Count, a.FirstSeen, a.LastSeen, a.Degraded = s.Count, s.FirstSeen, s.LastSeen, s.Degraded || a.Degraded
 		a.Escalated, a.Episode = s.Escalated, s.Episode
 		pass = append(pass, a)
@@ -165,9 +187,10 @@ func (d *Dedupe) remember(ids []string, pass []pipeline.Alert, seen []pipeline.S
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.last = outcome{ids, slices.Clone(pass)}
-	d.stats.Received += uint64(len(ids))
-	d.stats.Passed += uint64(len(pass))
-	d.stats.Repeats += uint64(len(ids) - len(pass))
+	repeats := uint64(len(ids) - len(pass))
+	d.stats.Received += uint64(len(seen))
+	d.stats.Passed += uint64(len(seen)) - repeats
+	d.stats.Repeats += repeats
 	for _, s := range seen {
 		if s.Escalated {
 			d.stats.Escalated++

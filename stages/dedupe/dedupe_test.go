@@ -130,3 +130,28 @@ func TestDegradedStays(t *testing.T) {
 		t.Errorf("Process = %+v, %v, want the first marked and the second not", pass, err)
 	}
 }
+
+// What completes an alert is no occurrence: the window is not asked, and nothing is counted.
+func TestCompletionsGoBy(t *testing.T) {
+	w := &fake{seen: func(h pipeline.Hit) pipeline.Seen { return pipeline.Seen{First: h.ID == "c", Count: 5} }}
+	d := dedupe.New(dedupe.Config{}, w)
+	whole := alert("a", 1, 0)
+	whole.Completes = &pipeline.Completes{Labels: map[string]string{"rule": "x"}}
+	pass, repeats, err := d.Process(t.Context(), []pipeline.Alert{whole, alert("b", 1, 0), whole, alert("c", 2, 0)})
+	if err != nil || repeats != 1 || len(pass) != 3 {
+		t.Fatalf("Process = %v, %d, %v, want both completions and c", pass, repeats, err)
+	}
+	if diff := cmp.Diff(whole, pass[1]); diff != "" || pass[2].ID != "c" || pass[2].Count != 5 {
+		t.Errorf("passed %+v; the completion (-want +got):\n%s", pass, diff)
+	}
+	if got, want := d.Stats(), (dedupe.Stats{Received: 2, Passed: 1, Repeats: 1}); got != want || len(w.asked) != 2 {
+		t.Errorf("Stats() = %+v, want %+v; the window was asked %d times, want 2", got, want, len(w.asked))
+	}
+	if _, _, err := d.Process(t.Context(), []pipeline.Alert{alert("a", 1, 0)}); err != nil { // its batch has the same ids
+		t.Fatal(err)
+	}
+	w.asked = w.asked[:2]
+	if pass, _, err = d.Process(t.Context(), []pipeline.Alert{whole}); err != nil || len(pass) != 1 || len(w.asked) != 2 {
+		t.Errorf("a completion alone = %v, %v, the window asked %d times; want it to pass unasked", pass, err, len(w.asked))
+	}
+}

@@ -18,7 +18,10 @@ type containerCache struct {
 	known atomic.Pointer[map[string]*pipeline.Container]
 	// changes counts what was told that is new: whoever has seen this number has seen all.
 	changes atomic.Uint64
-	asks    chan string
+	news    chan struct{} // has a word when changes were counted since the last was read
+	hopeful atomic.Int32  // runtimes that may answer: waiting for one makes sense
+	now     func() int64  // the clock of events, ns since the epoch
+	asks    chan query
 	asked   atomic.Uint64
 	unknown atomic.Uint64
 	dropped atomic.Uint64
@@ -35,6 +38,12 @@ type record struct {
 	at time.Time
 }
 
+// query asks for a container. When nobody knows it, it is asked again after the first of again, and so on.
+type query struct {
+	id    string
+	again []time.Duration
+}
+
 const (
 	// Questions waiting for a runtime's answer. A full queue only delays: the hot side asks again. A
 	// longer one would hold more names that anybody who can make cgroups made up.
@@ -47,7 +56,10 @@ const (
 )
 
 func newContainerCache() *containerCache {
-	c := &containerCache{asks: make(chan string, askQueue), records: map[string]record{}, removed: map[string]time.Time{}}
+	c := &containerCache{
+		asks: make(chan query, askQueue), news: make(chan struct{}, 1), records: map[string]record{}, removed: map[string]time.Time{},
+		now: func() int64 { return time.Now().UnixNano() },
+	}
 	c.known.Store(&map[string]*pipeline.Container{})
 	return c
 }
@@ -55,10 +67,10 @@ func newContainerCache() *containerCache {
 // get returns a container a runtime told of, or nil.
 func (c *containerCache) get(id string) *pipeline.Container { return (*c.known.Load())[id] }
 
-// ask queues a question about id; false if the queue is full.
-func (c *containerCache) ask(id string) bool {
+// ask queues a question; false if the queue is full.
+func (c *containerCache) ask(q query) bool {
 	select {
-	case c.asks <- id:
+	case c.asks <- q:
 		c.asked.Add(1)
 		return true
 	default:
@@ -73,11 +85,22 @@ func (c *containerCache) answer(ctx context.Context, all *runtimes) {
 		select {
 		case <-ctx.Done():
 			return
-		case id := <-c.asks:
-			if c.get(id) == nil {
-				all.ask(id, func() { c.unknown.Add(1) })
+		case q := <-c.asks:
+			if c.get(q.id) == nil {
+				all.ask(q.id, func() {
+					c.unknown.Add(1)
+					c.askAgain(q)
+				})
 			}
 		}
+	}
+}
+
+// askAgain queues a question once more after its next pause. One that finds the queue full then is dropped, and
+// counted: the hot side asks again at its own pace.
+func (c *containerCache) askAgain(q query) {
+	if len(q.again) > 0 {
+		time.AfterFunc(q.again[0], func() { c.ask(query{q.id, q.again[1:]}) })
 	}
 }
 
@@ -97,6 +120,7 @@ func (c *containerCache) put(by *share, found ...container.Described) {
 			continue
 		}
 		delete(c.removed, id)
+		f.Container = c.stamped(f.Container, known[id])
 		c.records[id] = record{Described: f, by: by, at: now}
 		changed = c.publish(known, f) || changed
 		if f.Sandbox == id {
@@ -104,6 +128,17 @@ func (c *containerCache) put(by *share, found ...container.Described) {
 		}
 	}
 	c.store(known, changed)
+}
+
+// stamped is a container with the time at which it became known: that of what was known before, of a capture, or now.
+func (c *containerCache) stamped(told, before *pipeline.Container) *pipeline.Container {
+	out := *told
+	if before != nil {
+		out.Learned = before.Learned
+	} else if out.Learned == 0 {
+		out.Learned = c.now()
+	}
+	return &out
 }
 
 // publish makes known what is recorded of a container; false if it was known already.
@@ -131,8 +166,13 @@ func (c *containerCache) adopt(known map[string]*pipeline.Container, sandbox str
 
 func (c *containerCache) store(known map[string]*pipeline.Container, changed bool) {
 	c.known.Store(&known)
-	if changed {
-		c.changes.Add(1)
+	if !changed {
+		return
+	}
+	c.changes.Add(1)
+	select {
+	case c.news <- struct{}{}:
+	default: // the last word was not read yet: it stands for this one too
 	}
 }
 

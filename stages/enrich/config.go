@@ -20,8 +20,8 @@ type ContainersConfig struct {
 	// HostRoot is where the host's root directory is mounted, if tocsin runs in a container: the known
 	// sockets are looked for below it. Default: $HOST_ROOT, else "", which is /.
 	HostRoot string `yaml:"host_root"`
-	// Wait is how long an alert may be held back for its container's metadata; default 500ms, 0 never.
-	// Not applied yet: alerts go on at once, flagged as partial.
+	// Wait is how long the events of a container may be held back for its metadata, from the first on; default
+	// 500ms, 0 never. Then they are judged without, and their alerts flagged as partial.
 	Wait pipeline.Duration `yaml:"wait"`
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/enrich/runtimetest"
 )
 
-var withoutMounts = cmpopts.IgnoreFields(pipeline.Container{}, "Mounts")
+var withoutMounts = cmpopts.IgnoreFields(pipeline.Container{}, "Mounts", "Learned")
 
 // TestContainerd follows a real containerd: containers from before, new ones, one asked for, a restart.
 func TestContainerd(t *testing.T) {

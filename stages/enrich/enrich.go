@@ -25,25 +25,42 @@ var hostContainer = &pipeline.Container{Name: "host", Type: "host", Complete: tr
 func New(cfg Config, host string, log *slog.Logger) *Enricher {
 	cache := newContainerCache()
 	log = log.With("host", host)
+	patterns := cfg.Containers.Sockets.patterns(cfg.Containers.HostRoot)
+	if len(patterns) > 0 {
+		cache.hopeful.Store(1) // until runtimes have looked
+	}
 	return &Enricher{
 		accounts: newAccounts("/proc", time.Now),
 		cache:    cache,
-		hot:      hotContainers{cache: cache, partial: map[string]*partial{}},
+		hot:      hotContainers{cache: cache, wait: time.Duration(cfg.Containers.Wait), partial: map[string]*partial{}},
 		learned:  share{cache: cache},
-		runtimes: newRuntimes(cfg.Containers.Sockets.patterns(cfg.Containers.HostRoot), cache, log),
+		runtimes: newRuntimes(patterns, cache, log),
 	}
 }
 
 // NewReplay makes an Enricher for a replay: it knows what Learn tells it, and never looks at the machine
-// it runs on. Run is of no use to it.
-func NewReplay(host string, log *slog.Logger) *Enricher {
+// it runs on. Run is of no use to it. wait is how long events wait for their container's metadata.
+func NewReplay(host string, wait time.Duration, log *slog.Logger) *Enricher {
 	e := New(Config{}, host, log)
 	e.accounts.procfs = ""
+	e.hot.wait, e.hot.replay = wait, true
 	return e
 }
 
+// SetClock gives the Enricher the clock that times of events are taken from, ns since the epoch; without, it is
+// the wall clock. It is to be set before Process and Run.
+func (e *Enricher) SetClock(now func() int64) { e.cache.now = now }
+
+// Learned has a word when a runtime told of containers since the last was read. One goroutine can listen.
+func (e *Enricher) Learned() <-chan struct{} { return e.cache.news }
+
+// Settle notes what has become known since the last event, at the end of a recording. It belongs to the goroutine
+// of Process.
+func (e *Enricher) Settle() { e.hot.noteLearned() }
+
 // Process fills in the process of ev. It always passes the event on.
 func (e *Enricher) Process(ev *pipeline.Event) pipeline.Outcome {
+	e.hot.noteLearned()
 	if ev.Type == pipeline.EventPivotRoot && !ev.Failed() {
 		e.accounts.pivoted(ev.Proc.PID)
 	}

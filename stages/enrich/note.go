@@ -13,6 +13,7 @@ import (
 type finding struct {
 	Container *pipeline.Container `json:"container,omitempty"`
 	Forgotten string              `json:"forgotten,omitempty"` // id of a container of which only that is known (any more)
+	Seen      int64               `json:"seen,omitempty"`      // with Forgotten: when its wait for more began, ns since the epoch; 0: none did
 	Accounts  *accountsFinding    `json:"accounts,omitempty"`
 }
 
@@ -42,23 +43,30 @@ func (e *Enricher) Note(note func(text []byte)) {
 	e.hot.notes, e.accounts.notes = n, n
 }
 
-// container notes what is known of container id when that changed; nil is the id alone.
-func (n *notes) container(id string, c *pipeline.Container) {
-	if n == nil {
-		return
+// container notes what is known of a container when that changed.
+func (n *notes) container(c *pipeline.Container) {
+	if n.isNew(c) {
+		n.tell(finding{Container: c})
 	}
-	if last, ok := n.containers[id]; ok && last == c {
-		return
+}
+
+// partial notes that only the id of a container is known.
+func (n *notes) partial(p *partial) {
+	if n.isNew(&p.container) {
+		n.tell(finding{Forgotten: p.container.ID, Seen: p.seen})
+	}
+}
+
+// isNew reports whether somebody wants to know of c and was not told yet.
+func (n *notes) isNew(c *pipeline.Container) bool {
+	if n == nil || n.containers[c.ID] == c {
+		return false
 	}
 	if len(n.containers) >= maxContainers {
 		clear(n.containers) // to say something twice does no harm
 	}
-	n.containers[id] = c
-	if c == nil {
-		n.tell(finding{Forgotten: id})
-		return
-	}
-	n.tell(finding{Container: c})
+	n.containers[c.ID] = c
+	return true
 }
 
 // root notes the names in a root file system when they changed.
@@ -98,6 +106,7 @@ func (e *Enricher) Learn(text []byte) error {
 		return e.accounts.learn(f.Accounts)
 	default:
 		e.cache.forget(f.Forgotten)
+		e.hot.remember(f.Forgotten, f.Seen)
 	}
 	return nil
 }

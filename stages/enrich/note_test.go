@@ -18,7 +18,7 @@ func TestReplayEnrichesAsLive(t *testing.T) {
 	w, a := newWorld(t)
 	live := New(Config{}, "h", slog.New(slog.DiscardHandler))
 	live.accounts = a
-	replay := NewReplay("h", slog.New(slog.DiscardHandler))
+	replay := NewReplay("h", 0, slog.New(slog.DiscardHandler))
 	var noted []string
 	live.Note(func(text []byte) {
 		noted = append(noted, string(text))
@@ -66,7 +66,7 @@ func TestReplayEnrichesAsLive(t *testing.T) {
 
 // A replay has no machine: not even its own process's files are looked at.
 func TestReplayNeverLooksAtThisMachine(t *testing.T) {
-	e := NewReplay("h", slog.New(slog.DiscardHandler))
+	e := NewReplay("h", 0, slog.New(slog.DiscardHandler))
 	p := pipeline.Process{PID: 1, EUID: 1, GID: 1, LoginUID: 1} // daemon, on any Debian
 	e.Process(&pipeline.Event{Type: pipeline.EventPivotRoot, Proc: &p})
 	if got := []string{p.User, p.Group, p.Login}; slices.ContainsFunc(got, func(s string) bool { return s != unknown }) {
@@ -78,7 +78,7 @@ func TestReplayNeverLooksAtThisMachine(t *testing.T) {
 }
 
 func TestLearnRefusesGarbage(t *testing.T) {
-	e := NewReplay("h", slog.New(slog.DiscardHandler))
+	e := NewReplay("h", 0, slog.New(slog.DiscardHandler))
 	if err := e.Learn([]byte("{")); err == nil {
 		t.Error("Learn of something else = nil")
 	}

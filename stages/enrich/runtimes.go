@@ -42,9 +42,15 @@ func (all *runtimes) run(ctx context.Context) {
 	}
 	tick := time.NewTicker(findEvery)
 	defer tick.Stop()
-	for {
-		for _, r := range all.find() {
+	for first := true; ; first = false {
+		found := all.find()
+		all.cache.hopeful.Add(int32(len(found)))
+		if first {
+			all.cache.hopeful.Add(-1) // what New hoped for
+		}
+		for _, r := range found {
 			watching.Go(func() {
+				defer all.cache.hopeful.Add(-1)
 				r.run(ctx)
 				all.mu.Lock()
 				defer all.mu.Unlock()

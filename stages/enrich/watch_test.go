@@ -29,7 +29,18 @@ func watch(t *testing.T, sockets ...string) *Enricher {
 func known(t *testing.T, e *Enricher, what, id string) *pipeline.Container {
 	t.Helper()
 	runtimetest.Eventually(t, what+": "+id, func() bool { return e.cache.get(id) != nil })
-	return e.cache.get(id)
+	return untimed(t, e.cache.get(id))
+}
+
+// untimed is a container without when it became known, which a test cannot foresee.
+func untimed(t *testing.T, c *pipeline.Container) *pipeline.Container {
+	t.Helper()
+	if c == nil || c.Learned == 0 {
+		t.Fatalf("container = %+v, want one that is known, and since when", c)
+	}
+	out := *c
+	out.Learned = 0
+	return &out
 }
 
 // askFor has an event of a container's process seen, as if its runtime had not told of it.

@@ -120,8 +120,12 @@ func (b *builder) begin(r *rule, v *field.View) pipeline.Alert {
 	if a.Hostname == "" {
 		a.Hostname = b.host
 	}
+	if ev.Proc.Known {
+		b.buf = field.AppendAncestry(b.buf[:0], ev)
+		a.Ancestry = string(b.buf)
+	}
 	if p := ev.Proc; p.ContainerID != "" && (p.Container == nil || !p.Container.Complete) {
-		a.Enrichment = "partial"
+		a.Enrichment = pipeline.Partial
 	}
 	return a
 }
@@ -221,6 +225,7 @@ func annotations(r *rules.Rule, a *pipeline.Alert) map[string]string {
 	texts["description_zh"] = r.DescZH
 	texts["output"] = a.Output
 	texts["runbook_url"] = r.Runbook
+	texts["ancestry"] = a.Ancestry
 	maps.Copy(texts, r.Annotations)
 	maps.DeleteFunc(texts, func(_, value string) bool { return value == "" })
 	return texts

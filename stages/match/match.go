@@ -234,6 +234,15 @@ type RuleStats struct {
 	Failed   uint64 // could not be answered; only conditions of structured events can fail
 }
 
+// Plus adds what the same rule did in another Matcher.
+func (s RuleStats) Plus(o RuleStats) RuleStats {
+	s.Observed += o.Observed
+	s.Fired += o.Fired
+	s.Bypassed += o.Bypassed
+	s.Failed += o.Failed
+	return s
+}
+
 // Stats reads the counters.
 func (m *Matcher) Stats() Stats {
 	s := Stats{Events: m.events.Load(), Rules: make([]RuleStats, len(m.rules))}

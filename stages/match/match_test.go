@@ -90,7 +90,7 @@ func TestContractRulesFire(t *testing.T) {
 		ID: a.ID, Fingerprint: a.Fingerprint,
 		Time: time.Unix(1_700_000_000, 1).UTC(), Rule: "Shadow file read", Priority: pipeline.Critical, Source: "syscall", Hostname: "node-1",
 		Output: "shadow read (file=/etc/shadow container=0123456789ab proc=cat cmd=cat /etc/shadow)",
-		Tags:   []string{"filesystem"},
+		Tags:   []string{"filesystem"}, Ancestry: "sh(20) > cat(30)",
 		OutputFields: map[string]any{
 			"evt.time": int64(1_700_000_000_000_000_001), "evt.type": "openat", "evt.res": "SUCCESS", "fd.name": "/etc/shadow",
 			"proc.name": "cat", "proc.cmdline": "cat /etc/shadow", "proc.exepath": "/bin/cat", "proc.pname": "sh", "proc.pid": int64(30),
@@ -103,7 +103,7 @@ func TestContractRulesFire(t *testing.T) {
 			"k8s_ns_name": "shop", "k8s_pod_name": "web-0", "proc_exepath": "/bin/cat", "object": "/etc/shadow",
 		},
 		Annotations: map[string]string{
-			"summary": "Shadow file read", "description": "/etc/shadow was opened for reading", "output": a.Output,
+			"ancestry": "sh(20) > cat(30)", "summary": "Shadow file read", "description": "/etc/shadow was opened for reading", "output": a.Output,
 			"evt_time": "1700000000000000001", "evt_type": "openat", "evt_res": "SUCCESS", "fd_name": "/etc/shadow", "proc_name": "cat",
 			"proc_cmdline": "cat /etc/shadow", "proc_exepath": "/bin/cat", "proc_pname": "sh", "proc_pid": "30", "user_name": "root",
 			"user_uid": "0", "container_id": "0123456789ab", "container_name": "web", "container_image_repository": "nginx",

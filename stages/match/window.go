@@ -66,7 +66,7 @@ func aliased(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)
 
 // judge asks the node's own memory.
 func (c *counter) judge(obs *pipeline.Observation) *pipeline.Judged {
-	obs.Arrived = obs.At // one clock, and nothing arrives late
+	obs.Arrived = obs.At // one clock; what waited for its container comes a minute late at most, which windows take
 	c.windows.Judge(obs, &c.judged)
 	return &c.judged
 }

@@ -50,6 +50,21 @@ func TestRenderUsesTheReceiversTemplates(t *testing.T) {
 	}
 }
 
+func TestMessagesSayWhatTheMetadataLacked(t *testing.T) {
+	for enrichment, want := range map[string]string{
+		pipeline.Partial: "Incomplete: container metadata did not arrive.",
+		pipeline.Late:    "Container metadata came late; with it the rule does not hold: this may be a false alarm.",
+		"":               "Deduplication is down: this may be a repeat. Kernel",
+	} {
+		n := samples()["one alert"]
+		n.Alerts[0].Enrichment = enrichment
+		m, err := newRenderer(t, Config{Language: "en"}).Render(n, Spec{Kind: templates.WeCom})
+		if err != nil || !strings.Contains(m.Body, want) || strings.Contains(m.Body, "ontainer metadata") != (enrichment != "") {
+			t.Errorf("enrichment %q: %q, %v, want %q", enrichment, m.Body, err, want)
+		}
+	}
+}
+
 func TestTemplatesSeeWhatAWindowShows(t *testing.T) {
 	n := samples()["one alert"]
 	a := &n.Alerts[0]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,6 +49,7 @@ type Grouper struct {
 	log     *slog.Logger
 
 	mu    sync.Mutex // one Add at a time: two must not both find a group missing
+	early early      // guarded by mu
 	wake  chan struct{}
 	asked atomic.Int64 // when the flusher will look next, ns since the epoch; 0: not planned
 }
@@ -70,18 +72,27 @@ type gathered struct {
 }
 
 // Add routes alerts that passed dedupe. nil means that for each of them either its notifications are
-// durable (a new group that does not wait) or it is stored to go out with its group.
+// durable (a new group that does not wait) or it is stored to go out with its group. What completes an alert
+// (pipeline.Completes) is stored where that may still wait, and makes no group.
 func (g *Grouper) Add(ctx context.Context, alerts []pipeline.Alert) error {
 	if len(alerts) == 0 {
 		return nil
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	groups, keys := gather(g.tree.Load(), alerts)
+	groups, keys := gather(g.tree.Load(), g.early.join(alerts))
 	there, err := g.store.Groups(ctx, keys)
 	if err != nil {
 		return fmt.Errorf("look up %d groups: %w", len(keys), err)
 	}
+	keys = slices.DeleteFunc(keys, func(key string) bool {
+		alerts := groups[key].Alerts
+		if there[key] || slices.ContainsFunc(alerts, isOccurrence) {
+			return false
+		}
+		g.early.keep(alerts)
+		return true
+	})
 	atOnce, all := split(groups, keys, there, time.Now())
 	told, err := g.send(ctx, atOnce)
 	if err != nil {
@@ -115,8 +126,12 @@ func split(groups map[string]*gathered, keys []string, there map[string]bool, no
 func gather(tree *Tree, alerts []pipeline.Alert) (groups map[string]*gathered, keys []string) {
 	groups = map[string]*gathered{}
 	for i := range alerts {
-		for _, r := range tree.Match(alerts[i].Labels) {
-			labels := r.groupLabels(alerts[i].Labels)
+		by := alerts[i].Labels
+		if c := alerts[i].Completes; c != nil {
+			by = c.Labels // it goes where the alert went that it completes
+		}
+		for _, r := range tree.Match(by) {
+			labels := r.groupLabels(by)
 			key := r.groupKey(labels)
 			p := groups[key]
 			if p == nil {

@@ -87,7 +87,7 @@ func (s *memStore) Flushed(_ context.Context, groups []pipeline.Pending) error {
 	for _, g := range groups {
 		old := s.groups[g.Key]
 		switch {
-		case g.Upto == 0 && old.Upto == 0:
+		case g.Upto == old.Upto && len(g.Alerts) == 0:
 			delete(s.groups, g.Key)
 		case g.Upto == old.Upto:
 			old.Alerts, old.Upto = nil, 0
@@ -140,9 +140,10 @@ type bench struct {
 	begin   time.Time
 	fail    error // of publishing
 
-	mu  sync.Mutex
-	log []string
-	ids []string
+	mu   sync.Mutex
+	log  []string
+	ids  []string
+	sent []pipeline.Notification
 }
 
 func newBench(t *testing.T, yaml string) *bench {
@@ -179,6 +180,7 @@ func (b *bench) publish(_ context.Context, ns []pipeline.Notification) error {
 		}
 		b.log = append(b.log, line)
 		b.ids = append(b.ids, n.ID)
+		b.sent = append(b.sent, n)
 	}
 	return nil
 }

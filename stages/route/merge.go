@@ -16,7 +16,7 @@ type merged struct {
 // mergeAll merges the alerts of each group, in place.
 func mergeAll(groups []pipeline.Pending) (all []merged) {
 	for i := range groups {
-		of := merge(groups[i].Alerts)
+		of := merge(complete(groups[i].Alerts))
 		groups[i].Alerts = make([]pipeline.Alert, len(of))
 		for j := range of {
 			groups[i].Alerts[j] = *of[j].Alert

@@ -50,7 +50,7 @@ func NewStage(e Engine) *Stage {
 func (s *Stage) Process(ctx context.Context, alerts []pipeline.Alert) ([]pipeline.Alert, error) {
 	ids := make([]string, len(alerts))
 	for i := range alerts {
-		ids[i] = alerts[i].ID
+		ids[i] = alerts[i].Key()
 	}
 	if passed, again := s.recall(ids); again {
 		return passed, nil
