@@ -82,7 +82,7 @@ func TestReplayElsewhereGivesWhatLiveGave(t *testing.T) {
 	for i := range times {
 		// The shell outlives its events: whoever is gone before they are read may be told without a name.
 		must(t, r.Ctr("tasks", "exec", "--exec-id", fmt.Sprint("e", i), "--user", "1000:1000", id, "/bin/sh", "-c", "cat /etc/shadow; sleep 2"))
-		c.run(t, 0, "sh", "-c", "cat /etc/shadow; true tocsin-marked")
+		c.run(t, 0, "sh", "-c", "cat /etc/shadow; true tocsin-marked; sleep 1")
 		cat := exec.Command("cat", marked)
 		cat.Env = append(os.Environ(), "MARK=not\xfftext")
 		cat.Dir = "/usr"

@@ -34,6 +34,7 @@ var past = time.Unix(1, 0)
 // Run reads records and hands each to handle until ctx ends; what the ring holds then is still
 // handed over. A record is valid only during the call. An error of handle ends Run with that error.
 func (s *Sensor) Run(ctx context.Context, handle func(pipeline.Sample) error) error {
+	defer precede()()
 	var stopping atomic.Bool
 	stop := context.AfterFunc(ctx, func() {
 		stopping.Store(true)
