@@ -241,7 +241,10 @@ func (q *Queue) complete(now int64, judge Judge) (err error) {
 			rest = append(rest, p)
 		}
 	}
-	q.partial = rest
+	q.partial = append(rest, q.partial...) // those too that went out meanwhile
+	if over := len(q.partial) - maxPartial; over > 0 {
+		q.partial = append(q.partial[:0], q.partial[over:]...)
+	}
 	return err
 }
 

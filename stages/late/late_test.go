@@ -27,6 +27,8 @@ type world struct {
 	err      error
 	onMatch  func(ev *pipeline.Event)
 	released int64
+
+	onComplete func()
 }
 
 func newWorld() *world {
@@ -48,6 +50,9 @@ func (w *world) Match(ev *pipeline.Event) ([]pipeline.Alert, error) {
 
 func (w *world) Complete(ev *pipeline.Event, partial *pipeline.Alert) error {
 	w.log = append(w.log, fmt.Sprint(partial.ID, " completed ", ev.Proc.Container.Name))
+	if w.onComplete != nil {
+		w.onComplete()
+	}
 	return w.err
 }
 
@@ -134,6 +139,20 @@ func TestPartialAlertsAreCompleted(t *testing.T) {
 	w.release(t, 3*time.Second, false, "1 completed web-a", "3 completed web-a")
 	w.learn("b", 2*time.Minute)
 	w.release(t, 3*time.Second, false) // too late by its own time, whatever the clock says
+}
+
+// The other goroutine remembers what goes out while this one completes: it is completed too.
+func TestWhatGoesOutDuringACompletionIsRemembered(t *testing.T) {
+	w := newWorld()
+	w.Remember(w.event("1", "a", time.Second), pipeline.Alert{ID: "1"})
+	w.onComplete = func() {
+		w.onComplete = nil
+		w.Remember(w.event("2", "b", time.Second), pipeline.Alert{ID: "2"})
+	}
+	w.learn("a", time.Second)
+	w.release(t, 2*time.Second, false, "1 completed web-a")
+	w.learn("b", 2*time.Second)
+	w.release(t, 3*time.Second, false, "2 completed web-b")
 }
 
 func TestWhatNobodyCanTellOfIsNotRemembered(t *testing.T) {
