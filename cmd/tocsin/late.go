@@ -32,7 +32,7 @@ func (j lateJudge) tell(a *pipeline.Alert) error {
 func (j lateJudge) Match(ev *pipeline.Event) (partial []pipeline.Alert, err error) {
 	j.rules.Load().Match(ev, func(a pipeline.Alert) {
 		err = errors.Join(err, j.tell(&a))
-		if a.Enrichment == pipeline.Partial {
+		if match.Completable(&a) {
 			partial = append(partial, a)
 		}
 	})
@@ -40,12 +40,12 @@ func (j lateJudge) Match(ev *pipeline.Event) (partial []pipeline.Alert, err erro
 }
 
 // Complete makes an alert again. One whose rule a reload has taken away stays as it is.
-func (j lateJudge) Complete(ev *pipeline.Event, partial *pipeline.Alert) error {
+func (j lateJudge) Complete(ev *pipeline.Event, partial *pipeline.Alert) (done bool, err error) {
 	again, ok := j.rules.Load().Again(ev, partial)
 	if !ok {
-		return nil
+		return false, nil
 	}
-	return j.tell(&again)
+	return true, j.tell(&again)
 }
 
 // now is the time on the clock of events, ns since the epoch.

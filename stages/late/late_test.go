@@ -29,6 +29,7 @@ type world struct {
 	released int64
 
 	onComplete func()
+	gone       map[string]bool // alerts that cannot be made again
 }
 
 func newWorld() *world {
@@ -48,12 +49,15 @@ func (w *world) Match(ev *pipeline.Event) ([]pipeline.Alert, error) {
 	return nil, w.err
 }
 
-func (w *world) Complete(ev *pipeline.Event, partial *pipeline.Alert) error {
+func (w *world) Complete(ev *pipeline.Event, partial *pipeline.Alert) (bool, error) {
+	if w.gone[partial.ID] {
+		return false, w.err
+	}
 	w.log = append(w.log, fmt.Sprint(partial.ID, " completed ", ev.Proc.Container.Name))
 	if w.onComplete != nil {
 		w.onComplete()
 	}
-	return w.err
+	return true, w.err
 }
 
 // event is one of a container that has been waited for since t0, unless it is known.
@@ -153,6 +157,19 @@ func TestWhatGoesOutDuringACompletionIsRemembered(t *testing.T) {
 	w.release(t, 2*time.Second, false, "1 completed web-a")
 	w.learn("b", 2*time.Second)
 	w.release(t, 3*time.Second, false, "2 completed web-b")
+}
+
+func TestOnlyWhatIsMadeAgainIsCounted(t *testing.T) {
+	w := newWorld()
+	w.fires, w.gone = true, map[string]bool{"1": true} // a reload took its rule away
+	w.hold(t, true, w.event("1", "a", 0))
+	w.hold(t, true, w.event("2", "a", 0))
+	w.release(t, time.Second, false, "1 ", "2 ")
+	w.learn("a", time.Second)
+	w.release(t, time.Second, false, "2 completed web-a")
+	if n := w.Stats().Completed; n != 1 {
+		t.Errorf("%d alerts count as completed, want 1", n)
+	}
 }
 
 func TestWhatNobodyCanTellOfIsNotRemembered(t *testing.T) {
