@@ -86,7 +86,7 @@ func (c *containerCache) answer(ctx context.Context, all *runtimes) {
 		case <-ctx.Done():
 			return
 		case q := <-c.asks:
-			if c.get(q.id) == nil {
+			if !c.settled(q.id) {
 				all.ask(q.id, func() {
 					c.unknown.Add(1)
 					c.askAgain(q)
@@ -94,6 +94,14 @@ func (c *containerCache) answer(ctx context.Context, all *runtimes) {
 			}
 		}
 	}
+}
+
+// settled reports whether no runtime knows better than what is known of a container.
+func (c *containerCache) settled(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r, there := c.records[id]
+	return there && !r.by.users
 }
 
 // askAgain queues a question once more after its next pause. One that finds the queue full then is dropped, and
@@ -105,7 +113,7 @@ func (c *containerCache) askAgain(q query) {
 }
 
 // put adds containers that by told of, or replaces what was known of them. Containers take from their pod's
-// sandbox, whichever of both comes first.
+// sandbox, whichever of both comes first. When a user's runtime is the first to tell of one, root's are asked.
 func (c *containerCache) put(by *share, found ...container.Described) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,13 +124,17 @@ func (c *containerCache) put(by *share, found ...container.Described) {
 		id := f.Container.ID
 		old, there := c.records[id]
 		_, going := c.removed[id]
-		if there && !going && !by.replaces(f, old) || !there && len(known) >= maxContainers {
+		if there && !by.replaces(f, old, going) || !there && len(known) >= maxContainers {
 			continue
+		}
+		if by.users && !there {
+			c.ask(query{id: id})
 		}
 		delete(c.removed, id)
 		f.Container = c.stamped(f.Container, known[id])
-		c.records[id] = record{Described: f, by: by, at: now}
-		changed = c.publish(known, f) || changed
+		r := record{Described: f, by: by, at: now}
+		c.records[id] = r
+		changed = c.publish(known, r) || changed
 		if f.Sandbox == id {
 			changed = c.adopt(known, id) || changed
 		}
@@ -142,10 +154,10 @@ func (c *containerCache) stamped(told, before *pipeline.Container) *pipeline.Con
 }
 
 // publish makes known what is recorded of a container; false if it was known already.
-func (c *containerCache) publish(known map[string]*pipeline.Container, f container.Described) bool {
-	out := f.Container
-	if sandbox, ok := c.records[f.Sandbox]; ok && f.Sandbox != "" {
-		out = f.Adopt(sandbox.Container)
+func (c *containerCache) publish(known map[string]*pipeline.Container, r record) bool {
+	out := r.Container
+	if sandbox, ok := c.records[r.Sandbox]; ok && r.Sandbox != "" && r.by.believes(sandbox) {
+		out = r.Adopt(sandbox.Container)
 	}
 	if old := known[out.ID]; old != nil && reflect.DeepEqual(old, out) {
 		return false
@@ -158,7 +170,7 @@ func (c *containerCache) publish(known map[string]*pipeline.Container, f contain
 func (c *containerCache) adopt(known map[string]*pipeline.Container, sandbox string) (changed bool) {
 	for id, r := range c.records {
 		if r.Sandbox == sandbox && id != sandbox {
-			changed = c.publish(known, r.Described) || changed
+			changed = c.publish(known, r) || changed
 		}
 	}
 	return changed
