@@ -150,6 +150,9 @@ func TestAUsersRuntimeMayNotFillTheMemory(t *testing.T) {
 	}
 	big := told("0", strings.Repeat("x", maxUsersText))
 	user.Put(big)
+	mounted := told("0", "mounted")
+	mounted.Container.Mounts = make([]pipeline.Mount, maxUsersText/8)
+	user.Put(mounted)
 	if n := len(cache.records); n != maxUsers || cache.get("0").Name != "" {
 		t.Errorf("it told of %d containers, want %d, and a name of %d bytes", n, maxUsers, len(cache.get("0").Name))
 	}

@@ -2,6 +2,7 @@ package enrich
 
 import (
 	"time"
+	"unsafe"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/stages/enrich/container"
@@ -109,7 +110,7 @@ func (s *share) bounded(found []container.Described) []container.Described {
 func textOf(c *pipeline.Container) int {
 	n := len(c.ID) + len(c.Name) + len(c.Image) + len(c.ImageID) + len(c.Digest) + 2*len(c.LabelText) + len(c.CNI)
 	for _, m := range c.Mounts {
-		n += len(m.Source) + len(m.Dest) + len(m.Mode) + len(m.Propagation)
+		n += int(unsafe.Sizeof(m)) + len(m.Source) + len(m.Dest) + len(m.Mode) + len(m.Propagation)
 	}
 	return n
 }

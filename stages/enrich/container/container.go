@@ -35,6 +35,12 @@ type Cache interface {
 	Known(id string) bool
 }
 
+// Limits bound what is read of a runtime, in bytes: one that anybody may run must not fill the memory.
+type Limits struct {
+	Message int64 // one answer, about one container
+	List    int64 // an answer about all containers
+}
+
 // Version is a runtime's answer to the question who it is.
 type Version struct {
 	Name string // containerd, cri-o, docker, podman

@@ -13,6 +13,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	criapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/tocsin-security/tocsin/stages/enrich/container"
 )
 
 // fake is a containerd with one pod, whose record has no address yet.
@@ -63,7 +65,7 @@ func TestAPodsAddressIsAskedFor(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { conn.Close() })
-		e := New(conn, nil, slog.New(slog.DiscardHandler))
+		e := New(conn, container.Limits{}, nil, slog.New(slog.DiscardHandler))
 		found, err := e.fetch(t.Context(), "k8s.io", "app")
 		if err != nil || len(found) != 2 || found[1].Container.ID != "pod" {
 			t.Fatalf("fetch = %v, %v; want the container and its pod", found, err)
