@@ -38,7 +38,7 @@ type record struct {
 	at time.Time
 }
 
-// query asks for a container. When nobody knows it, it is asked again after the first of again, and so on.
+// query asks for a container. While nobody knows it, it is asked again after the first of again, and so on.
 type query struct {
 	id    string
 	again []time.Duration
@@ -87,10 +87,8 @@ func (c *containerCache) answer(ctx context.Context, all *runtimes) {
 			return
 		case q := <-c.asks:
 			if !c.settled(q.id) {
-				all.ask(q.id, func() {
-					c.unknown.Add(1)
-					c.askAgain(q)
-				})
+				all.ask(q.id, func() { c.unknown.Add(1) })
+				c.askAgain(q)
 			}
 		}
 	}
@@ -104,8 +102,8 @@ func (c *containerCache) settled(id string) bool {
 	return there && !r.by.users
 }
 
-// askAgain queues a question once more after its next pause. One that finds the queue full then is dropped, and
-// counted: the hot side asks again at its own pace.
+// askAgain queues a question once more after its next pause, whoever has not answered by then. One that finds the
+// queue full then is dropped, and counted: the hot side asks again at its own pace.
 func (c *containerCache) askAgain(q query) {
 	if len(q.again) > 0 {
 		time.AfterFunc(q.again[0], func() { c.ask(query{q.id, q.again[1:]}) })
