@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
-	"path/filepath"
 	"testing"
 
 	containersapi "github.com/containerd/containerd/api/services/containers/v1"
 	imagesapi "github.com/containerd/containerd/api/services/images/v1"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/tocsin-security/tocsin/stages/enrich/container"
 )
@@ -39,21 +36,10 @@ func (endless) ListStream(_ *containersapi.ListContainersRequest, to containersa
 
 // Anybody can serve a socket: a list without end is not read to the end of the memory.
 func TestAListWithoutEndIsNotReadOn(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "c.sock")
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := grpc.NewServer()
-	containersapi.RegisterContainersServer(s, endless{})
-	imagesapi.RegisterImagesServer(s, noImages{})
-	go s.Serve(l) // ends with Stop
-	t.Cleanup(s.Stop)
-	conn, err := grpc.NewClient("unix://"+path, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
+	conn := serve(t, func(s *grpc.Server) {
+		containersapi.RegisterContainersServer(s, endless{})
+		imagesapi.RegisterImagesServer(s, noImages{})
+	})
 	e := New(conn, container.Limits{List: 1 << 20}, nil, slog.New(slog.DiscardHandler))
 	left := e.limits.List
 	if found, err := e.listNamespace(t.Context(), &left); !errors.Is(err, errTooMany) {
