@@ -20,6 +20,7 @@ import (
 	"github.com/tocsin-security/tocsin/bpf"
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/sensor/capture"
+	"github.com/tocsin-security/tocsin/stages/late"
 )
 
 // imageRules have a rule that a container without metadata must not make fire by a race, as the stock files have.
@@ -172,6 +173,34 @@ func TestAReplayWaitsInTheTimeOfEvents(t *testing.T) {
 				t.Errorf("alerts (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// What went out partial is looked at when something is told, not with every event: a capture has millions.
+func TestAReplayLooksForNothingBetweenFindings(t *testing.T) {
+	h := newReplayHot(capture.Header{Hostname: "h"}, pipeline.Duration(500*time.Millisecond), slog.New(slog.DiscardHandler))
+	h.matcher.Store(newBenchHot(t, imageFile(t)).matcher.Load())
+	asked := 0
+	h.late = late.New(func(id string) *pipeline.Container { asked++; return h.enricher.Container(id) })
+	frames := []any{seen("a", 1000), sampleAt(11, 1000)}
+	const events = 1000
+	for ms := range int64(events) {
+		frames = append(frames, sampleAt(10, 1501+ms))
+	}
+	frames = append(frames, told("a", "trusted", 1501+events))
+	completed := 0
+	judge := lateJudge{&h.matcher, nil, func(a pipeline.Alert) error {
+		if a.Completes != nil {
+			completed++
+		}
+		return nil
+	}}
+	every := func(pipeline.Sample) bool { return true }
+	if err := h.walk(t.Context(), lateCapture(t, frames...), follower{every, h.matcher.Load().Asks, judge}); !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	if asked > 20 || completed != 2 {
+		t.Errorf("asked %d times about one container in %d events, and completed %d alerts; want a handful, and 2", asked, events, completed)
 	}
 }
 
