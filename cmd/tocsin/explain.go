@@ -173,4 +173,6 @@ func (m measuring) Match(ev *pipeline.Event) ([]pipeline.Alert, error) {
 	return nil, nil
 }
 
-func (m measuring) Complete(*pipeline.Event, *pipeline.Alert) error { return nil }
+func (m measuring) Complete(*pipeline.Event, *pipeline.Alert) (done bool, err error) {
+	return false, nil
+}

@@ -98,7 +98,7 @@ func (h *hot) handle(s pipeline.Sample, emit func(pipeline.Alert) error) error {
 			h.places.Locate(&a)
 		}
 		emitErr = errors.Join(emitErr, emit(a))
-		if a.Enrichment == pipeline.Partial {
+		if match.Completable(&a) {
 			h.late.Remember(&h.event, a)
 		}
 	})

@@ -61,13 +61,19 @@ func newBenchHot(tb testing.TB, files ...string) *hot {
 	if err != nil {
 		tb.Skip(err)
 	}
-	matcher, err := match.New(match.Config{Host: "bench", Windows: window.NewMemory(window.DefaultConfig())}, set)
+	shared := match.Config{Host: "bench", Windows: window.NewMemory(window.DefaultConfig())} // as the rules are: see newPlan
+	matcher, err := match.New(shared, set)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	after, err := match.New(shared, set)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	h := &hot{decoder: decode.New(decode.Config{}, "bench", 0), enricher: enrich.New(enrich.DefaultConfig(), "bench", log), log: log}
 	h.late = late.New(h.enricher.Container)
 	h.matcher.Store(matcher)
+	h.after.Store(after)
 	if err := h.decoder.Seed("/proc"); err != nil {
 		tb.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func (j lateJudge) tell(a *pipeline.Alert) error {
 func (j lateJudge) Match(ev *pipeline.Event) (partial []pipeline.Alert, err error) {
 	j.rules.Load().Match(ev, func(a pipeline.Alert) {
 		err = errors.Join(err, j.tell(&a))
-		if a.Enrichment == pipeline.Partial {
+		if match.Completable(&a) {
 			partial = append(partial, a)
 		}
 	})
@@ -40,12 +40,12 @@ func (j lateJudge) Match(ev *pipeline.Event) (partial []pipeline.Alert, err erro
 }
 
 // Complete makes an alert again. One whose rule a reload has taken away stays as it is.
-func (j lateJudge) Complete(ev *pipeline.Event, partial *pipeline.Alert) error {
+func (j lateJudge) Complete(ev *pipeline.Event, partial *pipeline.Alert) (done bool, err error) {
 	again, ok := j.rules.Load().Again(ev, partial)
 	if !ok {
-		return nil
+		return false, nil
 	}
-	return j.tell(&again)
+	return true, j.tell(&again)
 }
 
 // now is the time on the clock of events, ns since the epoch.
@@ -86,8 +86,25 @@ type follower struct {
 	judge late.Judge
 }
 
+// waits is when the next wait of a replay ends, ns since the epoch; 0: nothing waits. Until then only a finding
+// changes what is held.
+type waits int64
+
+func (w *waits) begin(until int64) {
+	if until != 0 && (*w == 0 || until < int64(*w)) { // 0: it joined those that wait
+		*w = waits(until)
+	}
+}
+
+func (w *waits) release(h *hot, judge late.Judge) error {
+	next, err := h.late.Release(h.event.Time, false, judge)
+	*w = waits(next)
+	return err
+}
+
 // walk goes through a capture: what was learned of the machine is learned again where it was used.
 func (h *hot) walk(ctx context.Context, reader *capture.Reader, f follower) error {
+	var next waits
 	for ctx.Err() == nil {
 		kind, payload, err := reader.Next()
 		if err != nil { // its end, or the place where it is cut: nothing comes that could be waited for
@@ -103,11 +120,11 @@ func (h *hot) walk(ctx context.Context, reader *capture.Reader, f follower) erro
 			err = h.decoder.Learn(payload)
 		case capture.Finding:
 			if err = h.enricher.Learn(payload); err == nil {
-				_, err = h.late.Release(h.event.Time, false, f.judge)
+				err = next.release(h, f.judge)
 			}
 		case capture.Sample:
 			if f.wants(payload) {
-				err = h.follow(payload, f)
+				err = h.follow(payload, f, &next)
 			}
 		}
 		if err != nil {
@@ -118,14 +135,17 @@ func (h *hot) walk(ctx context.Context, reader *capture.Reader, f follower) erro
 }
 
 // follow is handle for a capture: time has passed up to the event.
-func (h *hot) follow(s pipeline.Sample, f follower) error {
+func (h *hot) follow(s pipeline.Sample, f follower, next *waits) error {
 	if !h.take(s) {
 		return nil
 	}
-	if _, err := h.late.Release(h.event.Time, false, f.judge); err != nil {
-		return err
+	if *next != 0 && h.event.Time > int64(*next) {
+		if err := next.release(h, f.judge); err != nil {
+			return err
+		}
 	}
 	if f.asks(h.event.Type) && h.late.Hold(&h.event) {
+		next.begin(h.event.Proc.Container.Awaited)
 		return nil
 	}
 	partial, err := f.judge.Match(&h.event)

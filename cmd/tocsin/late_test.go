@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/tocsin-security/tocsin/bpf"
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/sensor/capture"
+	"github.com/tocsin-security/tocsin/stages/late"
 )
 
 // imageRules have a rule that a container without metadata must not make fire by a race, as the stock files have.
@@ -32,6 +34,16 @@ const imageRules = `
   desc: d
   condition: evt.type = openat and container.id != host
   output: "%container.name"
+  priority: WARNING
+`
+
+// windowRule is one whose window both goroutines ask.
+const windowRule = `
+- rule: Often
+  desc: d
+  condition: evt.type = openat and container.id != host and proc.name startswith c
+  window: {by: [proc.name], within: 1m, count: {over: 3}}
+  output: "%container.name %window.count %proc.pname %fd.name"
   priority: WARNING
 `
 
@@ -164,10 +176,38 @@ func TestAReplayWaitsInTheTimeOfEvents(t *testing.T) {
 	}
 }
 
-func imageFile(t *testing.T) string {
+// What went out partial is looked at when something is told, not with every event: a capture has millions.
+func TestAReplayLooksForNothingBetweenFindings(t *testing.T) {
+	h := newReplayHot(capture.Header{Hostname: "h"}, pipeline.Duration(500*time.Millisecond), slog.New(slog.DiscardHandler))
+	h.matcher.Store(newBenchHot(t, imageFile(t)).matcher.Load())
+	asked := 0
+	h.late = late.New(func(id string) *pipeline.Container { asked++; return h.enricher.Container(id) })
+	frames := []any{seen("a", 1000), sampleAt(11, 1000)}
+	const events = 1000
+	for ms := range int64(events) {
+		frames = append(frames, sampleAt(10, 1501+ms))
+	}
+	frames = append(frames, told("a", "trusted", 1501+events))
+	completed := 0
+	judge := lateJudge{&h.matcher, nil, func(a pipeline.Alert) error {
+		if a.Completes != nil {
+			completed++
+		}
+		return nil
+	}}
+	every := func(pipeline.Sample) bool { return true }
+	if err := h.walk(t.Context(), lateCapture(t, frames...), follower{every, h.matcher.Load().Asks, judge}); !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	if asked > 20 || completed != 2 {
+		t.Errorf("asked %d times about one container in %d events, and completed %d alerts; want a handful, and 2", asked, events, completed)
+	}
+}
+
+func imageFile(t *testing.T, more ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "rules.yaml")
-	if err := os.WriteFile(file, []byte(imageRules), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(imageRules+strings.Join(more, "")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return file
@@ -176,15 +216,17 @@ func imageFile(t *testing.T) string {
 // Live, one goroutine takes events and another judges those that waited: nothing is lost or told twice, and each
 // alert of a container is complete. Run it with -race.
 func TestTwoGoroutinesJudgeEachEventOnce(t *testing.T) {
-	h := newBenchHot(t, imageFile(t))
-	after := newBenchHot(t, imageFile(t))
-	h.after.Store(after.matcher.Load())
+	h := newBenchHot(t, imageFile(t, windowRule))
 	var mu sync.Mutex
-	got := map[string]int{}
+	got, often := map[string]int{}, 0
 	emit := func(a pipeline.Alert) error {
 		mu.Lock()
 		defer mu.Unlock()
-		got[shown(a)]++
+		if a.Rule == "Often" {
+			often++
+		} else {
+			got[shown(a)]++
+		}
 		return nil
 	}
 	const containers, each = 50, 20
@@ -241,6 +283,9 @@ func TestTwoGoroutinesJudgeEachEventOnce(t *testing.T) {
 				t.Fatalf("%q was told %d times, want once", line, got[line])
 			}
 		}
+	}
+	if often == 0 {
+		t.Error("the rule with a window never fired")
 	}
 	if len(got) != each*containers {
 		t.Errorf("%d kinds of alert, want %d: %v", len(got), each*containers, got)

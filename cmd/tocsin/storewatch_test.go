@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,11 +16,12 @@ import (
 func TestStoreIsToldOncePerSpell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
-		var now shared.Outage
+		var now atomic.Pointer[shared.Outage] // synctest orders no writes before what a timer wakes
+		now.Store(&shared.Outage{})
 		var told []string
 		w := storeWatch{
 			host: "n1",
-			read: func() shared.Outage { return now },
+			read: func() shared.Outage { return *now.Load() },
 			emit: func(a pipeline.Alert) error { told = append(told, a.Output); return nil },
 		}
 		done := make(chan error)
@@ -27,7 +29,7 @@ func TestStoreIsToldOncePerSpell(t *testing.T) {
 		then := func(d time.Duration, o shared.Outage) {
 			time.Sleep(d)
 			synctest.Wait()
-			now = o
+			now.Store(&o)
 		}
 		begun := time.Now().Add(1500 * time.Millisecond)
 		then(1500*time.Millisecond, shared.Outage{N: 1, Begun: begun, Reason: "it is full"})
@@ -35,7 +37,7 @@ func TestStoreIsToldOncePerSpell(t *testing.T) {
 		begun = time.Now()
 		then(time.Minute, shared.Outage{N: 2, Begun: begun, Ended: begun.Add(250 * time.Millisecond), Reason: "it hangs"})
 		then(5*time.Second, shared.Outage{N: 5, Begun: begun, Ended: begun.Add(time.Second), Reason: "it hangs"})
-		then(2*time.Minute, now)
+		then(2*time.Minute, *now.Load())
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)

@@ -38,7 +38,7 @@ type record struct {
 	at time.Time
 }
 
-// query asks for a container. When nobody knows it, it is asked again after the first of again, and so on.
+// query asks for a container. While nobody knows it, it is asked again after the first of again, and so on.
 type query struct {
 	id    string
 	again []time.Duration
@@ -86,18 +86,24 @@ func (c *containerCache) answer(ctx context.Context, all *runtimes) {
 		case <-ctx.Done():
 			return
 		case q := <-c.asks:
-			if c.get(q.id) == nil {
-				all.ask(q.id, func() {
-					c.unknown.Add(1)
-					c.askAgain(q)
-				})
+			if !c.settled(q.id) {
+				all.ask(q.id, func() { c.unknown.Add(1) })
+				c.askAgain(q)
 			}
 		}
 	}
 }
 
-// askAgain queues a question once more after its next pause. One that finds the queue full then is dropped, and
-// counted: the hot side asks again at its own pace.
+// settled reports whether no runtime knows better than what is known of a container.
+func (c *containerCache) settled(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r, there := c.records[id]
+	return there && !r.by.users
+}
+
+// askAgain queues a question once more after its next pause, whoever has not answered by then. One that finds the
+// queue full then is dropped, and counted: the hot side asks again at its own pace.
 func (c *containerCache) askAgain(q query) {
 	if len(q.again) > 0 {
 		time.AfterFunc(q.again[0], func() { c.ask(query{q.id, q.again[1:]}) })
@@ -105,7 +111,7 @@ func (c *containerCache) askAgain(q query) {
 }
 
 // put adds containers that by told of, or replaces what was known of them. Containers take from their pod's
-// sandbox, whichever of both comes first.
+// sandbox, whichever of both comes first. When a user's runtime is the first to tell of one, root's are asked.
 func (c *containerCache) put(by *share, found ...container.Described) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,13 +122,17 @@ func (c *containerCache) put(by *share, found ...container.Described) {
 		id := f.Container.ID
 		old, there := c.records[id]
 		_, going := c.removed[id]
-		if there && !going && !by.replaces(f, old) || !there && len(known) >= maxContainers {
+		if there && !by.replaces(f, old, going) || !there && len(known) >= maxContainers {
 			continue
+		}
+		if by.users && !there {
+			c.ask(query{id: id})
 		}
 		delete(c.removed, id)
 		f.Container = c.stamped(f.Container, known[id])
-		c.records[id] = record{Described: f, by: by, at: now}
-		changed = c.publish(known, f) || changed
+		r := record{Described: f, by: by, at: now}
+		c.records[id] = r
+		changed = c.publish(known, r) || changed
 		if f.Sandbox == id {
 			changed = c.adopt(known, id) || changed
 		}
@@ -142,10 +152,10 @@ func (c *containerCache) stamped(told, before *pipeline.Container) *pipeline.Con
 }
 
 // publish makes known what is recorded of a container; false if it was known already.
-func (c *containerCache) publish(known map[string]*pipeline.Container, f container.Described) bool {
-	out := f.Container
-	if sandbox, ok := c.records[f.Sandbox]; ok && f.Sandbox != "" {
-		out = f.Adopt(sandbox.Container)
+func (c *containerCache) publish(known map[string]*pipeline.Container, r record) bool {
+	out := r.Container
+	if sandbox, ok := c.records[r.Sandbox]; ok && r.Sandbox != "" && r.by.believes(sandbox) {
+		out = r.Adopt(sandbox.Container)
 	}
 	if old := known[out.ID]; old != nil && reflect.DeepEqual(old, out) {
 		return false
@@ -158,7 +168,7 @@ func (c *containerCache) publish(known map[string]*pipeline.Container, f contain
 func (c *containerCache) adopt(known map[string]*pipeline.Container, sandbox string) (changed bool) {
 	for id, r := range c.records {
 		if r.Sandbox == sandbox && id != sandbox {
-			changed = c.publish(known, r.Described) || changed
+			changed = c.publish(known, r) || changed
 		}
 	}
 	return changed

@@ -102,6 +102,44 @@ func TestWhoseWordStands(t *testing.T) {
 	if len(cache.removed) != 0 {
 		t.Error("it was removed by one whose container it is not")
 	}
+	docker.Remove("a")
+	if user.Put(told("a", "nginx")); cache.get("a").Name != "shop" {
+		t.Error("a user's word stands against root's on a container that has just gone")
+	}
+}
+
+// A user's runtime may be the first to tell of a container of root's, whose runtime tells of it when it is asked.
+func TestAUsersWordKeepsNobodyFromAsking(t *testing.T) {
+	cache := newContainerCache()
+	root, user := &share{cache: cache}, &share{cache: cache, users: true}
+	user.Put(told("a", "nginx"))
+	user.Put(told("a", "trusted"))
+	if !user.Known("a") || root.Known("a") || cache.settled("a") {
+		t.Errorf("after a user's word alone it is known to that runtime (%v), to root's (%v) and settled (%v)", user.Known("a"), root.Known("a"), cache.settled("a"))
+	}
+	if n := len(cache.asks); n != 1 {
+		t.Errorf("%d questions to root's runtimes, want one", n)
+	}
+	user.Remove("a")
+	root.answered([]container.Described{told("a", "evil")})
+	if name := cache.get("a").Name; name != "evil" || len(cache.removed) > 0 {
+		t.Errorf("name = %q, want what root's runtime answers, whoever says that the container is gone", name)
+	}
+	if !user.Known("a") || !root.Known("a") || !cache.settled("a") {
+		t.Error("what root's runtime told is not known to all")
+	}
+}
+
+func TestAUsersSandboxGivesRootsContainersNothing(t *testing.T) {
+	cache := newContainerCache()
+	root, user := &share{cache: cache}, &share{cache: cache, users: true}
+	app := container.Described{Sandbox: "s", Container: &pipeline.Container{ID: "a", Complete: true}}
+	root.Put(app)
+	user.Put(container.Described{Sandbox: "s", Container: &pipeline.Container{ID: "s", Labels: map[string]string{"team": "trusted"}, Complete: true}})
+	root.Put(app)
+	if labels := cache.get("a").PodLabels; len(labels) != 0 {
+		t.Errorf("pod labels = %v, want none of a user's making", labels)
+	}
 }
 
 func TestAUsersRuntimeMayNotFillTheMemory(t *testing.T) {
@@ -112,6 +150,9 @@ func TestAUsersRuntimeMayNotFillTheMemory(t *testing.T) {
 	}
 	big := told("0", strings.Repeat("x", maxUsersText))
 	user.Put(big)
+	mounted := told("0", "mounted")
+	mounted.Container.Mounts = make([]pipeline.Mount, maxUsersText/8)
+	user.Put(mounted)
 	if n := len(cache.records); n != maxUsers || cache.get("0").Name != "" {
 		t.Errorf("it told of %d containers, want %d, and a name of %d bytes", n, maxUsers, len(cache.get("0").Name))
 	}

@@ -37,12 +37,23 @@ var (
 	_ engine = (*docker.Engine)(nil)
 )
 
-const (
-	// How long a runtime may take to say who it is.
-	helloTimeout = 2 * time.Second
+// How long a runtime may take to say who it is.
+const helloTimeout = 2 * time.Second
+
+var (
 	// A container's OCI specification can be large; grpc's default of 4 MiB would fail the whole listing.
-	maxMessage = 64 << 20
+	rootsLimits = container.Limits{Message: 64 << 20, List: 512 << 20}
+	// Some hundred containers, as that is what is remembered. What is read takes many times the memory for a
+	// while, and every user can make a socket.
+	usersLimits = container.Limits{Message: 1 << 20, List: 8 << 20}
 )
+
+func (s socket) limits() container.Limits {
+	if s.users {
+		return usersLimits
+	}
+	return rootsLimits
+}
 
 // connection is an engine whose runtime has said who it is. Close gives it up.
 type connection struct {
@@ -79,7 +90,7 @@ func connect(ctx context.Context, s socket, cache container.Cache, log *slog.Log
 }
 
 func connectDocker(ctx context.Context, s socket, cache container.Cache, log *slog.Logger) (*connection, error) {
-	d := docker.New(s.dial, cache, log)
+	d := docker.New(s.dial, s.limits(), cache, log)
 	v, err := hello(ctx, d)
 	if err != nil {
 		d.Close()
@@ -94,12 +105,12 @@ func connectGRPC(ctx context.Context, s socket, cache container.Cache, log *slog
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.dial(ctx) }),
 		grpc.WithAuthority("localhost"),
 		grpc.WithTransportCredentials(insecure.NewCredentials()), // a local socket
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(int(s.limits().Message))),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("make a client for %s: %w", s.path, err)
 	}
-	for _, e := range grpcEngines(s.kind, conn, cache, log) {
+	for _, e := range grpcEngines(s, conn, cache, log) {
 		var v container.Version
 		if v, err = hello(ctx, e); err == nil {
 			return &connection{e, v, conn}, nil
@@ -113,14 +124,14 @@ func connectGRPC(ctx context.Context, s socket, cache container.Cache, log *slog
 }
 
 // grpcEngines are the engines to try on a connection, the one that knows most first.
-func grpcEngines(kind string, conn *grpc.ClientConn, cache container.Cache, log *slog.Logger) []engine {
-	switch kind {
+func grpcEngines(s socket, conn *grpc.ClientConn, cache container.Cache, log *slog.Logger) []engine {
+	switch s.kind {
 	case kindContainerd:
-		return []engine{containerd.New(conn, cache, log)}
+		return []engine{containerd.New(conn, s.limits(), cache, log)}
 	case kindCRI:
 		return []engine{cri.New(conn, cache, log)}
 	default:
-		return []engine{containerd.New(conn, cache, log), cri.New(conn, cache, log)}
+		return []engine{containerd.New(conn, s.limits(), cache, log), cri.New(conn, cache, log)}
 	}
 }
 

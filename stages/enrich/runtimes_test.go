@@ -121,12 +121,16 @@ func TestARuntimeThatHangsLater(t *testing.T) {
 // waiting is an engine that knows nothing, and says so after a while.
 type waiting struct {
 	engine
-	until chan struct{} // nil: at once
+	until   chan struct{} // nil: at once
+	counted chan struct{} // gets a word of each question; nil: none
 }
 
 func (w waiting) LookUp(ctx context.Context, _ string) ([]container.Described, error) {
 	if w.until != nil {
 		<-w.until
+	}
+	if w.counted != nil {
+		w.counted <- struct{}{}
 	}
 	return nil, nil
 }

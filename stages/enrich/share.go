@@ -2,6 +2,7 @@ package enrich
 
 import (
 	"time"
+	"unsafe"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/stages/enrich/container"
@@ -39,7 +40,7 @@ func (s *share) answered(found []container.Described) {
 	s.cache.mu.Lock()
 	current := found[:0]
 	for _, f := range found {
-		if _, going := s.cache.removed[f.Container.ID]; !going {
+		if _, going := s.cache.removed[f.Container.ID]; !going || !s.believes(s.cache.records[f.Container.ID]) {
 			current = append(current, f)
 		}
 	}
@@ -53,16 +54,28 @@ func (s *share) Listed(began time.Time, ids []string) { s.cache.listed(s, began,
 // Remove is container.Cache's.
 func (s *share) Remove(id string) { s.cache.remove(s, id) }
 
-// Known is container.Cache's.
-func (s *share) Known(id string) bool { return s.cache.get(id) != nil }
+// Known is container.Cache's. To root's runtimes a container of which only a user's has told is not known.
+func (s *share) Known(id string) bool {
+	s.cache.mu.Lock()
+	defer s.cache.mu.Unlock()
+	r, there := s.cache.records[id]
+	return there && s.believes(r)
+}
 
-// replaces reports whether what s tells of a container stands instead of what is recorded.
-func (s *share) replaces(f container.Described, old record) bool {
+// believes reports whether what is recorded can stand beside what s tells.
+func (s *share) believes(r record) bool { return s.users || !r.by.users }
+
+// replaces reports whether what s tells of a container stands instead of what is recorded, of one that is going
+// away perhaps.
+func (s *share) replaces(f container.Described, old record, going bool) bool {
 	if old.by == s {
 		return true
 	}
 	if old.by.users != s.users {
 		return old.by.users
+	}
+	if going {
+		return true
 	}
 	// Whose container it is knows better than whoever it borrowed from; of equals, the first: with one
 	// runtime asked by two ways its containers would change all the time.
@@ -97,7 +110,7 @@ func (s *share) bounded(found []container.Described) []container.Described {
 func textOf(c *pipeline.Container) int {
 	n := len(c.ID) + len(c.Name) + len(c.Image) + len(c.ImageID) + len(c.Digest) + 2*len(c.LabelText) + len(c.CNI)
 	for _, m := range c.Mounts {
-		n += len(m.Source) + len(m.Dest) + len(m.Mode) + len(m.Propagation)
+		n += int(unsafe.Sizeof(m)) + len(m.Source) + len(m.Dest) + len(m.Mode) + len(m.Propagation)
 	}
 	return n
 }

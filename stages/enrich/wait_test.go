@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,6 +95,32 @@ func TestAnUnansweredQuestionIsAskedAgainSoon(t *testing.T) {
 		}
 		cancel()
 		<-done
+	})
+}
+
+// A runtime that does not answer must not keep one that does from being asked again.
+func TestAHungRuntimeKeepsNobodyFromBeingAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := mayHear(time.Second)
+		released, lookedUp := make(chan struct{}), make(chan struct{}, 10)
+		ctx, cancel := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		for path, behind := range map[string]engine{"/a": waiting{until: released}, "/b": waiting{counted: lookedUp}} {
+			r := newRuntime(socket{path: path}, e.cache, e.runtimes.log)
+			r.engine.Store(&behind)
+			e.runtimes.alive[r] = true
+			all.Go(func() { r.answer(ctx) })
+		}
+		all.Go(func() { e.cache.answer(ctx, e.runtimes) })
+		first(e, "a")
+		time.Sleep(400 * time.Millisecond)
+		synctest.Wait()
+		if n := len(lookedUp); n != 4 {
+			t.Errorf("the runtime that answers was asked %d times in 400 ms, want 4 times", n)
+		}
+		close(released)
+		cancel()
+		all.Wait()
 	})
 }
 

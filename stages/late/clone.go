@@ -7,8 +7,9 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// maxAncestors bounds the chain of processes that is copied with an event: more than rules can tell apart.
-const maxAncestors = 64
+// maxAncestors bounds the chain of processes that is copied with an event, to what is shown of one
+// (field.AppendAncestry). Rules look further up, but nothing that people start is deeper.
+const maxAncestors = 256
 
 // clone copies an event with all that rules can ask of it: decode uses the event's memory for the next one, and
 // changes processes as it goes on. It returns about how many bytes the copy takes.

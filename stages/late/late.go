@@ -31,10 +31,11 @@ const (
 // Judge is what becomes of events that are let go.
 type Judge interface {
 	// Match asks the rules about ev and hands their alerts on. It returns those of them that lack the
-	// container's metadata.
+	// container's metadata and can be made again.
 	Match(ev *pipeline.Event) (partial []pipeline.Alert, err error)
-	// Complete makes an alert about ev again, which has its container now, and hands that on.
-	Complete(ev *pipeline.Event, partial *pipeline.Alert) error
+	// Complete makes an alert about ev again, which has its container now, and hands that on; done says whether
+	// it could.
+	Complete(ev *pipeline.Event, partial *pipeline.Alert) (done bool, err error)
 }
 
 // Queue holds events. Hold and Remember belong to one goroutine, Release to one that may be another; the rest may
@@ -232,16 +233,23 @@ func (q *Queue) complete(now int64, judge Judge) (err error) {
 		case c != nil:
 			fill(p.event, c)
 			q.mu.Unlock()
+			var completed uint64
 			for i := range p.alerts {
-				err = errors.Join(err, judge.Complete(p.event, &p.alerts[i]))
+				done, failed := judge.Complete(p.event, &p.alerts[i])
+				if err = errors.Join(err, failed); done {
+					completed++
+				}
 			}
 			q.mu.Lock()
-			q.stats.Completed += uint64(len(p.alerts))
+			q.stats.Completed += completed
 		case now <= p.until:
 			rest = append(rest, p)
 		}
 	}
-	q.partial = rest
+	q.partial = append(rest, q.partial...) // those too that went out meanwhile
+	if over := len(q.partial) - maxPartial; over > 0 {
+		q.partial = append(q.partial[:0], q.partial[over:]...)
+	}
 	return err
 }
 

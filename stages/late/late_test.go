@@ -27,6 +27,9 @@ type world struct {
 	err      error
 	onMatch  func(ev *pipeline.Event)
 	released int64
+
+	onComplete func()
+	gone       map[string]bool // alerts that cannot be made again
 }
 
 func newWorld() *world {
@@ -46,9 +49,15 @@ func (w *world) Match(ev *pipeline.Event) ([]pipeline.Alert, error) {
 	return nil, w.err
 }
 
-func (w *world) Complete(ev *pipeline.Event, partial *pipeline.Alert) error {
+func (w *world) Complete(ev *pipeline.Event, partial *pipeline.Alert) (bool, error) {
+	if w.gone[partial.ID] {
+		return false, w.err
+	}
 	w.log = append(w.log, fmt.Sprint(partial.ID, " completed ", ev.Proc.Container.Name))
-	return w.err
+	if w.onComplete != nil {
+		w.onComplete()
+	}
+	return true, w.err
 }
 
 // event is one of a container that has been waited for since t0, unless it is known.
@@ -134,6 +143,33 @@ func TestPartialAlertsAreCompleted(t *testing.T) {
 	w.release(t, 3*time.Second, false, "1 completed web-a", "3 completed web-a")
 	w.learn("b", 2*time.Minute)
 	w.release(t, 3*time.Second, false) // too late by its own time, whatever the clock says
+}
+
+// The other goroutine remembers what goes out while this one completes: it is completed too.
+func TestWhatGoesOutDuringACompletionIsRemembered(t *testing.T) {
+	w := newWorld()
+	w.Remember(w.event("1", "a", time.Second), pipeline.Alert{ID: "1"})
+	w.onComplete = func() {
+		w.onComplete = nil
+		w.Remember(w.event("2", "b", time.Second), pipeline.Alert{ID: "2"})
+	}
+	w.learn("a", time.Second)
+	w.release(t, 2*time.Second, false, "1 completed web-a")
+	w.learn("b", 2*time.Second)
+	w.release(t, 3*time.Second, false, "2 completed web-b")
+}
+
+func TestOnlyWhatIsMadeAgainIsCounted(t *testing.T) {
+	w := newWorld()
+	w.fires, w.gone = true, map[string]bool{"1": true} // a reload took its rule away
+	w.hold(t, true, w.event("1", "a", 0))
+	w.hold(t, true, w.event("2", "a", 0))
+	w.release(t, time.Second, false, "1 ", "2 ")
+	w.learn("a", time.Second)
+	w.release(t, time.Second, false, "2 completed web-a")
+	if n := w.Stats().Completed; n != 1 {
+		t.Errorf("%d alerts count as completed, want 1", n)
+	}
 }
 
 func TestWhatNobodyCanTellOfIsNotRemembered(t *testing.T) {

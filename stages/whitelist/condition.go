@@ -86,6 +86,8 @@ func oneOf(k rules.Key) (syntax.Node, error) {
 			any = append(any, &syntax.Check{At: v.At, Left: left, Op: syntax.Glob, Values: []syntax.Value{v}})
 		case f.Def.Type == field.Net || f.Def.Type == field.IP && isNetwork(v.Text):
 			any = append(any, &syntax.Check{At: v.At, Left: network(left), Op: syntax.Eq, Values: []syntax.Value{v}})
+		case strings.HasSuffix(f.Def.Name, ".ip") && isNetwork(v.Text): // container.ip and k8s.pod.ip
+			return nil, &syntax.Error{At: v.At, Msg: k.Name + " is compared as text: a network would never apply", Hint: "write a pattern, as 10.1.*"}
 		default:
 			plain.Values = append(plain.Values, v)
 		}

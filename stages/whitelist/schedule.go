@@ -2,6 +2,7 @@ package whitelist
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -110,6 +111,9 @@ func readInterval(k rules.Key) (i interval, err error) {
 			return i, e
 		}
 	}
+	if len(i.spans) == 0 && reflect.DeepEqual(i.days, timeinterval.TimeInterval{}) {
+		return i, syntax.Errorf(k.At, "schedule: the interval names neither hours nor days: leave schedule out to apply always")
+	}
 	return i, nil
 }
 
@@ -127,21 +131,36 @@ func (i *interval) read(k rules.Key) error {
 				return err
 			}
 		}
-		return nil
+		return someOf(k, texts, nil)
 	case "times":
 		return i.readTimes(k)
 	case "days", "weekdays":
-		return k.Decode(&i.days.Weekdays)
+		if i.days.Weekdays != nil {
+			return syntax.Errorf(k.At, "days and weekdays are one and the same: write one of them")
+		}
+		err := k.Decode(&i.days.Weekdays)
+		return someOf(k, i.days.Weekdays, err)
 	case "days_of_month":
-		return k.Decode(&i.days.DaysOfMonth)
+		err := k.Decode(&i.days.DaysOfMonth)
+		return someOf(k, i.days.DaysOfMonth, err)
 	case "months":
-		return k.Decode(&i.days.Months)
+		err := k.Decode(&i.days.Months)
+		return someOf(k, i.days.Months, err)
 	case "years":
-		return k.Decode(&i.days.Years)
+		err := k.Decode(&i.days.Years)
+		return someOf(k, i.days.Years, err)
 	case "location":
 		return i.readLocation(k)
 	}
 	return &syntax.Error{At: k.At, Msg: fmt.Sprintf("unknown key %q", k.Name), Hint: syntax.DidYouMean(k.Name, intervalKeys)}
+}
+
+// someOf is the error of reading list, or that there is nothing in it: whoever writes none does not mean all.
+func someOf[T any](k rules.Key, list []T, err error) error {
+	if err == nil && len(list) == 0 {
+		return syntax.Errorf(k.At, "%s is empty: leave it out if it does not matter", k.Name)
+	}
+	return err
 }
 
 // readTimes reads spans as Alertmanager writes them.
@@ -175,7 +194,7 @@ func (i *interval) readTimes(k rules.Key) error {
 			return err
 		}
 	}
-	return nil
+	return someOf(k, entries, nil)
 }
 
 func (i *interval) addSpan(at syntax.Pos, begin, end string) error {

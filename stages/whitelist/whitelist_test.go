@@ -118,6 +118,7 @@ func TestProblems(t *testing.T) {
 		"a misspelt field":            {entry("{proc.nmae: x}"), `w.yaml:4:11: error: WHITELIST_INVALID: entry "e": nonexistent field "proc.nmae" (did you mean "proc.name"?)`},
 		"a misspelt field in a text":  {entry("proc.name = a or proc.nmae = b"), `w.yaml:4:27: error: WHITELIST_INVALID: entry "e": nonexistent field "proc.nmae"`},
 		"a value of another type":     {entry("{proc.pid: [1, x]}"), `w.yaml:4:25: error: WHITELIST_INVALID: entry "e": proc.pid is a number`},
+		"a network of a text":         {entry("{container.ip: [10.0.0.1, 10.0.0.0/8]}"), `w.yaml:4:36: error: WHITELIST_INVALID: entry "e": container.ip is compared as text: a network would never apply`},
 		"an expiry that is no day":    {entry("{proc.name: x}", "expires: soon"), `w.yaml:5:3: error: WHITELIST_INVALID: entry "e": expires: "soon"`},
 		"a schedule that is none":     {entry("{proc.name: x}", "schedule: [{times: [{start_time: '25:00', end_time: '26:00'}]}]"), `WHITELIST_INVALID: entry "e": schedule: `},
 		"a misspelt key in schedule":  {entry("{proc.name: x}", "schedule: [{time: []}]"), `w.yaml:5:15: error: WHITELIST_INVALID: entry "e": schedule: unknown key "time" (did you mean "times"?)`},

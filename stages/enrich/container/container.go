@@ -3,6 +3,8 @@
 package container
 
 import (
+	"bytes"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -33,6 +35,12 @@ type Cache interface {
 	Remove(id string)
 	// Known reports whether there is a container with that full id.
 	Known(id string) bool
+}
+
+// Limits bound what is read of a runtime, in bytes: one that anybody may run must not fill the memory.
+type Limits struct {
+	Message int64 // one answer, about one container
+	List    int64 // an answer about all containers
 }
 
 // Version is a runtime's answer to the question who it is.
@@ -76,6 +84,18 @@ func PodLabels(sandbox map[string]string) map[string]string {
 func SetLabels(c *pipeline.Container, labels map[string]string) {
 	c.Labels, c.LabelText = labels, pipeline.JoinLabels(labels)
 	c.PodName, c.PodNS, c.PodUID = labels[LabelPodName], labels[LabelPodNamespace], labels[LabelPodUID]
+}
+
+// Some pods have dozens of interfaces; nobody reads more of the network plugin's answer.
+const maxCNI = 4096
+
+// CNI is the network plugin's answer, which is JSON, on one line; what is too long for an alert is left out.
+func CNI(answer []byte) string {
+	var b bytes.Buffer
+	if err := json.Compact(&b, answer); err != nil || b.Len() > maxCNI || b.String() == "null" {
+		return ""
+	}
+	return b.String()
 }
 
 // FirstOf is the first of its arguments that is not empty.

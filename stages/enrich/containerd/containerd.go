@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 	criapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 
@@ -35,6 +36,7 @@ type Engine struct {
 	namespaces namespacesapi.NamespacesClient
 	version    versionapi.VersionClient
 	cri        criapi.RuntimeServiceClient
+	limits     container.Limits
 	cache      container.Cache
 	log        *slog.Logger
 }
@@ -46,6 +48,9 @@ const (
 	listTimeout = time.Minute
 )
 
+// leastRead is what the least container is taken for, in bytes of a list: ours of it takes more than its message.
+const leastRead = 256
+
 // namespaceHeader names the containerd namespace of a call.
 const namespaceHeader = "containerd-namespace"
 
@@ -56,7 +61,7 @@ var wantedTopics = []string{
 }
 
 // New makes an Engine over a connection to containerd's socket, which stays the caller's.
-func New(conn grpc.ClientConnInterface, cache container.Cache, log *slog.Logger) *Engine {
+func New(conn grpc.ClientConnInterface, limits container.Limits, cache container.Cache, log *slog.Logger) *Engine {
 	return &Engine{
 		containers: containersapi.NewContainersClient(conn),
 		events:     eventsapi.NewEventsClient(conn),
@@ -64,6 +69,7 @@ func New(conn grpc.ClientConnInterface, cache container.Cache, log *slog.Logger)
 		namespaces: namespacesapi.NewNamespacesClient(conn),
 		version:    versionapi.NewVersionClient(conn),
 		cri:        criapi.NewRuntimeServiceClient(conn),
+		limits:     limits,
 		cache:      cache,
 		log:        log,
 	}
@@ -113,8 +119,9 @@ func (e *Engine) list(ctx context.Context) (int, error) {
 	}
 	var all []container.Described
 	var ids []string
+	left := e.limits.List
 	for _, namespace := range names {
-		found, err := e.listNamespace(inNamespace(ctx, namespace))
+		found, err := e.listNamespace(inNamespace(ctx, namespace), &left)
 		if err != nil {
 			return 0, fmt.Errorf("list containerd's containers in %s: %w", namespace, err)
 		}
@@ -127,7 +134,11 @@ func (e *Engine) list(ctx context.Context) (int, error) {
 	return len(all), nil
 }
 
-func (e *Engine) listNamespace(ctx context.Context) (all []container.Described, err error) {
+// errTooMany ends a list: what is longer is no machine's.
+var errTooMany = errors.New("they are more than is read at a time")
+
+// listNamespace reads the containers of a namespace, which are at most left bytes.
+func (e *Engine) listNamespace(ctx context.Context, left *int64) (all []container.Described, err error) {
 	digests, err := e.listDigests(ctx)
 	if err != nil {
 		return nil, err
@@ -143,6 +154,9 @@ func (e *Engine) listNamespace(ctx context.Context) (all []container.Described, 
 		}
 		if err != nil {
 			return nil, err
+		}
+		if *left -= int64(proto.Size(m)) + leastRead; *left < 0 {
+			return nil, errTooMany
 		}
 		d := describe(m.GetContainer())
 		setDigest(&d, func(image string) string { return digests[image] })

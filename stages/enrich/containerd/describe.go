@@ -53,7 +53,7 @@ func describe(c *containersapi.Container) container.Described {
 	}
 	if record := recordOf(c); record != nil {
 		out.Privileged = record.Config.Linux.SecurityContext.Privileged
-		out.IP, out.CNI = record.IP, record.cni()
+		out.IP, out.CNI = record.IP, container.CNI(record.CNIResult)
 		if container.IsImageID(record.ImageRef) {
 			out.ImageID = container.ImageID(record.ImageRef)
 		}

@@ -1,7 +1,6 @@
 package containerd
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 
@@ -32,9 +31,6 @@ type criRecord struct {
 	CNIResult json.RawMessage // likewise
 }
 
-// Some containers have dozens of interfaces; nobody reads more of the network plugin's answer.
-const maxCNI = 4096
-
 // recordOf is the CRI plugin's record of c, nil if it is not one of its containers or of a form not known.
 func recordOf(c *containersapi.Container) *criRecord {
 	for _, name := range []string{extensionContainer, extensionSandbox} {
@@ -51,15 +47,6 @@ func recordOf(c *containersapi.Container) *criRecord {
 		}
 	}
 	return nil
-}
-
-// cni is the network plugin's answer, on one line; what is too long for an alert is left out.
-func (r *criRecord) cni() string {
-	var b bytes.Buffer
-	if err := json.Compact(&b, r.CNIResult); err != nil || b.Len() > maxCNI || b.String() == "null" {
-		return ""
-	}
-	return b.String()
 }
 
 // sandbox reads the sandbox of a container that was just read, whose context has the namespace. A sandbox

@@ -13,6 +13,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	criapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/tocsin-security/tocsin/stages/enrich/container"
 )
 
 // fake is a containerd with one pod, whose record has no address yet.
@@ -41,6 +43,26 @@ func (f fake) PodSandboxStatus(_ context.Context, req *criapi.PodSandboxStatusRe
 	return &criapi.PodSandboxStatusResponse{Status: &criapi.PodSandboxStatus{Network: &criapi.PodSandboxNetworkStatus{Ip: "10.0.0.7"}}}, nil
 }
 
+// serve is a connection to a server of what is registered.
+func serve(t *testing.T, register func(*grpc.Server)) *grpc.ClientConn {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "c.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := grpc.NewServer()
+	register(s)
+	go s.Serve(l) // ends with Stop
+	t.Cleanup(s.Stop)
+	conn, err := grpc.NewClient("unix://"+path, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
 // A pod's address is asked for over CRI where the plugin's record was written before the network was there;
 // a pod in the host's network has none, whatever CRI says.
 func TestAPodsAddressIsAskedFor(t *testing.T) {
@@ -48,22 +70,11 @@ func TestAPodsAddressIsAskedFor(t *testing.T) {
 		`{"linux": {"namespaces": [{"type": "network", "path": "/run/netns/x"}]}}`: "10.0.0.7",
 		`{"linux": {"namespaces": []}}`:                                            "",
 	} {
-		path := filepath.Join(t.TempDir(), "c.sock")
-		l, err := net.Listen("unix", path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := grpc.NewServer()
-		containersapi.RegisterContainersServer(s, fake{spec: spec})
-		criapi.RegisterRuntimeServiceServer(s, fake{spec: spec})
-		go s.Serve(l) // ends with Stop
-		t.Cleanup(s.Stop)
-		conn, err := grpc.NewClient("unix://"+path, grpc.WithTransportCredentials(insecure.NewCredentials()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { conn.Close() })
-		e := New(conn, nil, slog.New(slog.DiscardHandler))
+		conn := serve(t, func(s *grpc.Server) {
+			containersapi.RegisterContainersServer(s, fake{spec: spec})
+			criapi.RegisterRuntimeServiceServer(s, fake{spec: spec})
+		})
+		e := New(conn, container.Limits{}, nil, slog.New(slog.DiscardHandler))
 		found, err := e.fetch(t.Context(), "k8s.io", "app")
 		if err != nil || len(found) != 2 || found[1].Container.ID != "pod" {
 			t.Fatalf("fetch = %v, %v; want the container and its pod", found, err)

@@ -1,7 +1,6 @@
 package cri
 
 import (
-	"bytes"
 	"encoding/json"
 
 	criapi "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -32,9 +31,6 @@ type security struct {
 // CRI-O keeps the network plugin's answer in an annotation of the sandbox (CRI-O: pkg/annotations).
 const annotationCNIResult = "io.kubernetes.cri-o.CNIResult"
 
-// Some pods have dozens of interfaces; nobody reads more of the network plugin's answer.
-const maxCNI = 4096
-
 // readVerbose reads what a runtime added to a status. What is not of a form known says nothing.
 func readVerbose(info map[string]string) (v verbose) {
 	if err := json.Unmarshal([]byte(info["info"]), &v); err != nil {
@@ -59,17 +55,13 @@ func (v *verbose) privileged() bool {
 	}
 }
 
-// cni is the network plugin's answer, on one line; what is too long for an alert is left out.
+// cni is the network plugin's answer.
 func (v *verbose) cni() string {
 	answer := []byte(v.CNIResult)
 	if len(answer) == 0 && v.RuntimeSpec != nil {
 		answer = []byte(v.RuntimeSpec.Annotations[annotationCNIResult])
 	}
-	var b bytes.Buffer
-	if err := json.Compact(&b, answer); err != nil || b.Len() > maxCNI || b.String() == "null" {
-		return ""
-	}
-	return b.String()
+	return container.CNI(answer)
 }
 
 // describe turns a container's status into ours. sandbox may be "": some runtimes tell it with the status.

@@ -11,21 +11,20 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/tocsin-security/tocsin/stages/enrich/container"
 )
 
 // client asks one daemon over its unix socket. It is safe for concurrent use.
 type client struct {
 	http    *http.Client
+	limits  container.Limits
 	version atomic.Pointer[string] // of the API, for paths: "/v1.44"; nil before it was asked for
 }
 
 const (
 	// One question must not hold up those behind it for longer.
 	callTimeout = 2 * time.Second
-	// An answer about one container or image is some kilobytes; labels and environment may make it large.
-	maxAnswer = 8 << 20
-	// The list of all containers.
-	maxList = 64 << 20
 	// What is read of an error's text.
 	maxErrorText = 1024
 )
@@ -33,8 +32,8 @@ const (
 // errNotFound is the answer of a daemon that has no such container or image.
 var errNotFound = errors.New("not found")
 
-func newClient(dial func(context.Context) (net.Conn, error)) *client {
-	return &client{http: &http.Client{Transport: &http.Transport{
+func newClient(dial func(context.Context) (net.Conn, error), limits container.Limits) *client {
+	return &client{limits: limits, http: &http.Client{Transport: &http.Transport{
 		DialContext:           func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 		MaxIdleConns:          inspectAtOnce,
 		MaxIdleConnsPerHost:   inspectAtOnce,

@@ -42,8 +42,8 @@ const (
 )
 
 // New makes an Engine for the daemon that dial connects to. Version has to be asked first.
-func New(dial func(context.Context) (net.Conn, error), cache container.Cache, log *slog.Logger) *Engine {
-	return &Engine{client: newClient(dial), cache: cache, log: log, kind: "docker"}
+func New(dial func(context.Context) (net.Conn, error), limits container.Limits, cache container.Cache, log *slog.Logger) *Engine {
+	return &Engine{client: newClient(dial, limits), cache: cache, log: log, kind: "docker"}
 }
 
 // Close gives its connections up.
@@ -57,7 +57,7 @@ func (e *Engine) Version(ctx context.Context) (container.Version, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if err := e.client.get(ctx, "/version", maxAnswer, &v); err != nil {
+	if err := e.client.get(ctx, "/version", e.client.limits.Message, &v); err != nil {
 		return container.Version{}, fmt.Errorf("ask Docker's API for its version: %w", err)
 	}
 	if v.ApiVersion == "" {
@@ -115,8 +115,10 @@ func (e *Engine) Watch(ctx context.Context, ready func(containers int)) error {
 		return err
 	}
 	ready(n)
-	for events := json.NewDecoder(resp.Body); ; {
+	stream := &io.LimitedReader{R: resp.Body}
+	for events := json.NewDecoder(stream); ; {
 		var ev event
+		stream.N = e.client.limits.Message // for the next event
 		if err := events.Decode(&ev); errors.Is(err, io.EOF) {
 			return errors.New("receive the daemon's events: it ended the stream")
 		} else if err != nil {
@@ -132,7 +134,7 @@ func (e *Engine) list(ctx context.Context) (int, error) {
 	var running []struct{ Id string }
 	listing, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	if err := e.client.get(listing, "/containers/json", maxList, &running); err != nil {
+	if err := e.client.get(listing, "/containers/json", e.client.limits.List, &running); err != nil {
 		return 0, fmt.Errorf("list the daemon's containers: %w", err)
 	}
 	ids := make([]string, len(running))
@@ -156,7 +158,7 @@ func (e *Engine) LookUp(ctx context.Context, id string) ([]container.Described, 
 	defer cancel()
 	var c inspected
 	// Ids come from names of cgroups, which anybody may have made up.
-	err := e.client.get(ctx, "/containers/"+url.PathEscape(id)+"/json", maxAnswer, &c)
+	err := e.client.get(ctx, "/containers/"+url.PathEscape(id)+"/json", e.client.limits.Message, &c)
 	if errors.Is(err, errNotFound) || err == nil && c.ID != id { // a name, or the beginning of an id
 		return nil, nil
 	}

@@ -137,10 +137,53 @@ func (c *cache) expect(t *testing.T, step string) {
 	}
 }
 
+var limits = container.Limits{Message: 1 << 20, List: 1 << 20}
+
+// Anybody can serve a socket: one that does not stop is not read to the end of the memory.
+func TestADaemonWithoutEndIsNotReadOn(t *testing.T) {
+	d, socket := serve(t, dockerVersion)
+	told := &cache{steps: make(chan string, 10)}
+	e := New(dialer(socket), limits, told, slog.New(slog.DiscardHandler))
+	defer e.Close()
+	if _, err := e.Version(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- e.Watch(t.Context(), func(int) {}) }()
+	event, blanks := `{"Type": "network", "Action": `, strings.Repeat(" ", 1<<18)
+	for range 8 { // more than a message in all, and none of them is too long
+		d.events <- event + blanks + `"connect"}`
+	}
+	d.events <- event
+	for range 64 { // some of which the sockets between us hold
+		select {
+		case d.events <- blanks:
+		case err := <-ended:
+			if err == nil {
+				t.Error("Watch = nil, want an error")
+			}
+			return
+		}
+	}
+	t.Error("an event without end is read on")
+}
+
+func TestAnImageOfManyNamesIsNotRemembered(t *testing.T) {
+	e := New(nil, limits, nil, slog.New(slog.DiscardHandler))
+	e.remember("few", image{RepoDigests: []string{"nginx@sha256:dd"}})
+	e.remember("many", image{RepoDigests: []string{strings.Repeat("x", maxImageText)}})
+	e.remember("built here", image{RepoTags: []string{"shop:1"}})
+	for id, want := range map[string]bool{"few": true, "many": false, "built here": false} {
+		if _, got := e.images.get(id); got != want {
+			t.Errorf("the image of %s names is remembered: %v, want %v", id, got, want)
+		}
+	}
+}
+
 func TestFollowsADaemon(t *testing.T) {
 	d, socket := serve(t, dockerVersion)
 	told := &cache{steps: make(chan string, 10)}
-	e := New(dialer(socket), told, slog.New(slog.DiscardHandler))
+	e := New(dialer(socket), limits, told, slog.New(slog.DiscardHandler))
 	defer e.Close()
 	v, err := e.Version(t.Context())
 	if err != nil || v != (container.Version{Name: "docker", Text: "28.3.0"}) {
@@ -190,7 +233,7 @@ func TestFollowsADaemon(t *testing.T) {
 
 func TestLookUpTakesIdsOnly(t *testing.T) {
 	d, socket := serve(t, dockerVersion)
-	e := New(dialer(socket), &cache{}, slog.New(slog.DiscardHandler))
+	e := New(dialer(socket), limits, &cache{}, slog.New(slog.DiscardHandler))
 	defer e.Close()
 	if _, err := e.Version(t.Context()); err != nil {
 		t.Fatal(err)
@@ -211,7 +254,7 @@ func TestVersions(t *testing.T) {
 		`hello`:                   "read the answer to GET /version",
 	} {
 		_, socket := serve(t, answer)
-		e := New(dialer(socket), &cache{}, slog.New(slog.DiscardHandler))
+		e := New(dialer(socket), limits, &cache{}, slog.New(slog.DiscardHandler))
 		v, err := e.Version(t.Context())
 		if got := fmt.Sprint(v.Name, " ", v.Text, err); !strings.Contains(got, want) {
 			t.Errorf("Version of %s = %s, want %s", answer, got, want)
@@ -269,12 +312,12 @@ func TestDescribe(t *testing.T) {
 // A daemon that answers without end, or not at all, costs what it may and no more.
 func TestAnswersAreBounded(t *testing.T) {
 	d, socket := serve(t, dockerVersion)
-	e := New(dialer(socket), &cache{}, slog.New(slog.DiscardHandler))
+	e := New(dialer(socket), limits, &cache{}, slog.New(slog.DiscardHandler))
 	defer e.Close()
 	if _, err := e.Version(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	d.inspect[idWeb] = `{"Id": "` + strings.Repeat("x", maxAnswer) + `"}`
+	d.inspect[idWeb] = `{"Id": "` + strings.Repeat("x", int(limits.Message)) + `"}`
 	if found, err := e.LookUp(t.Context(), idWeb); err == nil || len(found) != 0 {
 		t.Errorf("LookUp of an endless answer = %d, %v; want an error", len(found), err)
 	}

@@ -3,7 +3,9 @@ package docker
 import (
 	"context"
 	"net/url"
+	"slices"
 	"sync"
+	"unsafe"
 )
 
 // image is what is read of an image: the names it has in repositories.
@@ -18,8 +20,12 @@ type images struct {
 	byID map[string]image
 }
 
-// As many images as no node has; past it the memory starts afresh.
-const maxImages = 512
+const (
+	// As many images as no node has; past it the memory starts afresh.
+	maxImages = 512
+	// Bytes of the names of one that is remembered: some dozen names.
+	maxImageText = 16 << 10
+)
 
 // image reads an image; nothing is known of one that was removed under its container, or not read in time.
 func (e *Engine) image(ctx context.Context, id string) image {
@@ -30,14 +36,27 @@ func (e *Engine) image(ctx context.Context, id string) image {
 		return known
 	}
 	var i image
-	if err := e.client.get(ctx, "/images/"+url.PathEscape(id)+"/json", maxAnswer, &i); err != nil {
+	if err := e.client.get(ctx, "/images/"+url.PathEscape(id)+"/json", e.client.limits.Message, &i); err != nil {
 		e.log.Debug("image not read", "image", id, "err", err)
 		return image{}
 	}
-	if len(i.RepoDigests) > 0 { // an image that was built here gets its digest when it is pushed
+	e.remember(id, i)
+	return i
+}
+
+// remember keeps what will not change: an image that was built here gets its digest when it is pushed.
+func (e *Engine) remember(id string, i image) {
+	if len(i.RepoDigests) > 0 && i.text() <= maxImageText {
 		e.images.put(id, i)
 	}
-	return i
+}
+
+// text is about how many bytes its names take.
+func (i *image) text() (n int) {
+	for _, name := range slices.Concat(i.RepoTags, i.RepoDigests) {
+		n += len(name) + int(unsafe.Sizeof(name))
+	}
+	return n
 }
 
 func (m *images) get(id string) (image, bool) {
