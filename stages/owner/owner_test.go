@@ -120,6 +120,8 @@ func TestValidate(t *testing.T) {
 	}{
 		"no matchers":   {"", Config{Team: "x"}, "owners[0]: matchers is missing or empty"},
 		"no matcher":    {"", Config{Team: "x", Matchers: []string{`a = "b"`, "a b"}}, `owners[0].matchers[1]: "a b" is no matcher`},
+		"empty braces":  {"", Config{Team: "x", Matchers: []string{`a = "b"`, "{}"}}, `owners[0].matchers[1]: "{}" is no matcher: it asks for nothing`},
+		"an empty text": {"", Config{Team: "x", Matchers: []string{""}}, `owners[0].matchers[0]: "" is no matcher: it asks for nothing`},
 		"bad regexp":    {"", Config{Team: "x", Matchers: []string{`a =~ "("`}}, `owners[0].matchers[0]: "a =~ \"(\"" is no matcher`},
 		"nothing given": {"", Config{Matchers: []string{`a = "b"`}}, "owners[0]: gives nothing"},
 		"team twice":    {"", Config{Matchers: []string{`a = "b"`}, Team: "x", Labels: map[string]string{"team": "y"}}, "owners[0].labels.team: the entry has team already"},
