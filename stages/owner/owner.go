@@ -58,13 +58,22 @@ func (o *Owners) Apply(a *pipeline.Alert) {
 			break
 		}
 	}
+	if a.Completes == nil { // else it was counted
+		o.count(owned)
+	}
 	if !owned {
-		o.unowned.Add(1)
 		return
 	}
-	o.owned.Add(1)
 	if team, onCall := a.Labels[teamLabel], a.Labels[onCallLabel]; team != "" || onCall != "" {
 		a.Owner = &pipeline.Owner{Team: team, OnCall: onCall}
+	}
+}
+
+func (o *Owners) count(owned bool) {
+	if owned {
+		o.owned.Add(1)
+	} else {
+		o.unowned.Add(1)
 	}
 }
 
