@@ -170,6 +170,7 @@ func TestReadRefuses(t *testing.T) {
 		{pipeline.KubeBench, `{}`, "there are no Controls"},
 		{pipeline.KubeBench, `"x"`, "here belongs an object, not text"},
 		{pipeline.KubeBench, `{"Controls": [{"tests": [{"results": [{"test_number": "1"}]}]}]}`, "Controls[0].tests[0].results[0]: test_number and status are needed"},
+		{pipeline.KubeBench, `{"node_name": "n1", "Controls": []} {"node_name": "n2", "Controls": []}`, `node_name: the report is about "n1" and about "n2"`},
 		{pipeline.Gatekeeper, ` `, "the body is empty"},
 		{pipeline.Gatekeeper, `{"msg": "x"}`, "there is neither a constraint nor a violation"},
 		{pipeline.Gatekeeper, `{"apiVersion": "constraints.gatekeeper.sh/v1", "kind": "K", "metadata": {}, "status": {"auditTimestamp": "2026-07-01T01:00:00Z"}}`, "kind and name of the constraint are needed"},
