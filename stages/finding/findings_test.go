@@ -302,7 +302,7 @@ func TestManyFindings(t *testing.T) {
 func TestReplicas(t *testing.T) {
 	server := redistest.Start(t)
 	replica := func() *bench {
-		s, err := shared.Open(t.Context(), server.URL(), documents.Scripts(), slog.New(slog.DiscardHandler))
+		s, err := shared.Open(t.Context(), server.URL()+"?timeout=20s", documents.Scripts(), slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
