@@ -165,7 +165,7 @@ func TestRoutersShareWhatWasPosted(t *testing.T) {
 	redis := redistest.Start(t)
 	sink := newWebhookSink(t)
 	config := func(l layout) string {
-		return l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}", "store: "+redis.URL())
+		return l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}", "store: "+redis.URL()+"?timeout=5s")
 	}
 	first, second := newLayout(t, "[]\n"), newLayout(t, "[]\n")
 	a := start(t, first.dir, "router", config(first))
