@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -45,7 +46,7 @@ func NewUsageClient(address string) (*UsageClient, error) {
 }
 
 // NewOwnUsageClient is for the tocsin that has this configuration and runs on this machine: it uses the first of
-// its tokens, and trusts its certificate.
+// its tokens, and trusts its certificate, whatever name of this machine that is for.
 func NewOwnUsageClient(cfg Config) (*UsageClient, error) {
 	host, port, err := net.SplitHostPort(cfg.Listen)
 	if err != nil {
@@ -65,7 +66,17 @@ func NewOwnUsageClient(cfg Config) (*UsageClient, error) {
 	if cfg.TLS.CertFile == "" {
 		return c, nil
 	}
-	pem, err := os.ReadFile(cfg.TLS.CertFile)
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if transport.TLSClientConfig, err = trusting(cfg.TLS.CertFile, host); err != nil {
+		return nil, err
+	}
+	c.base, c.http.Transport = "https://"+net.JoinHostPort(host, port), transport
+	return c, nil
+}
+
+// trusting is for a server at host that has the certificate of a file.
+func trusting(certFile, host string) (*tls.Config, error) {
+	text, err := os.ReadFile(certFile)
 	if err != nil {
 		return nil, fmt.Errorf("http.tls.cert_file: %w", err)
 	}
@@ -73,11 +84,30 @@ func NewOwnUsageClient(cfg Config) (*UsageClient, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the certificates of this machine: %w", err)
 	}
-	roots.AppendCertsFromPEM(pem)
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	c.base, c.http.Transport = "https://"+net.JoinHostPort(host, port), transport
-	return c, nil
+	roots.AppendCertsFromPEM(text)
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, fmt.Errorf("http.tls.cert_file: %s holds no certificate", certFile)
+	}
+	leaf, err := x509.ParseCertificate(block.Bytes) // a server's own comes first
+	if err != nil {
+		return nil, fmt.Errorf("http.tls.cert_file: %s: %w", certFile, err)
+	}
+	return &tls.Config{RootCAs: roots, ServerName: nameOf(leaf, host), MinVersion: tls.VersionTLS12}, nil
+}
+
+// nameOf is a name that a certificate is for: host, or where it is for others only, one of those.
+func nameOf(cert *x509.Certificate, host string) string {
+	switch {
+	case cert.VerifyHostname(host) == nil:
+		return host
+	case len(cert.DNSNames) > 0:
+		return strings.Replace(cert.DNSNames[0], "*", "any", 1)
+	case len(cert.IPAddresses) > 0:
+		return cert.IPAddresses[0].String()
+	default:
+		return host
+	}
 }
 
 // Address is whom it asks, without any secret.

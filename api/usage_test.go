@@ -20,14 +20,14 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// selfSigned writes a certificate for 127.0.0.1 and its key.
-func selfSigned(t *testing.T) (certFile, keyFile string) {
+// selfSigned writes a certificate for names or addresses, and its key.
+func selfSigned(t *testing.T, names []string, addresses ...net.IP) (certFile, keyFile string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: names, IPAddresses: addresses}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -52,12 +52,18 @@ func TestOwnUsage(t *testing.T) {
 	if err := os.WriteFile(tokens, []byte("# ours\nsecret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cert, key := selfSigned(t)
+	cert, key := selfSigned(t, nil, net.IPv4(127, 0, 0, 1))
+	namedCert, namedKey := selfSigned(t, []string{"router.example"})
+	wildCert, wildKey := selfSigned(t, []string{"*.shop.example"})
+	otherCert, otherKey := selfSigned(t, nil, net.IPv4(192, 0, 2, 7))
 	for sentence, change := range map[string]func(*Config){
-		"plain":      func(*Config) {},
-		"a token":    func(c *Config) { c.Auth.TokensFile = tokens },
-		"TLS":        func(c *Config) { c.TLS.CertFile, c.TLS.KeyFile = cert, key },
-		"everything": func(c *Config) { c.Auth.TokensFile, c.TLS.CertFile, c.TLS.KeyFile = tokens, cert, key },
+		"plain":                               func(*Config) {},
+		"a token":                             func(c *Config) { c.Auth.TokensFile = tokens },
+		"TLS":                                 func(c *Config) { c.TLS.CertFile, c.TLS.KeyFile = cert, key },
+		"a certificate for a name":            func(c *Config) { c.TLS.CertFile, c.TLS.KeyFile = namedCert, namedKey },
+		"a certificate for a domain's names":  func(c *Config) { c.TLS.CertFile, c.TLS.KeyFile = wildCert, wildKey },
+		"a certificate for another interface": func(c *Config) { c.TLS.CertFile, c.TLS.KeyFile = otherCert, otherKey },
+		"everything":                          func(c *Config) { c.Auth.TokensFile, c.TLS.CertFile, c.TLS.KeyFile = tokens, cert, key },
 	} {
 		var cfg Config
 		base := start(t, func(c *Config, d *Deps) {

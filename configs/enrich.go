@@ -23,14 +23,5 @@ type Enrich struct {
 
 // Validate returns every mistake, each beginning with its place.
 func (c Enrich) Validate() error {
-	if err := c.Config.Validate(); err != nil {
-		return err
-	}
-	if err := c.GeoIP.Validate(); err != nil {
-		return err
-	}
-	if err := errors.Join(c.Deployments.Validate(), c.Findings.Validate()); err != nil {
-		return err
-	}
-	return owner.Validate(c.OwnersMatching, c.Owners)
+	return errors.Join(c.Config.Validate(), c.GeoIP.Validate(), owner.Validate(c.OwnersMatching, c.Owners), c.Deployments.Validate(), c.Findings.Validate())
 }

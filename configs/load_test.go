@@ -80,8 +80,10 @@ func TestMistakesAreReportedWithPlaceAndHint(t *testing.T) {
 		"every mistake of owners at once":    {minimal + "enrich:\n  owners_matching: some\n  owners: [{matchers: ['a = \"b\"']}, {team: a, labels: {team: b}, matchers: ['a = \"b\"']}]\n", []string{"t.yaml:4:20: owners_matching", "t.yaml:5:", "owners[0]: gives nothing", "owners[1].labels.team"}},
 		"an unknown key of an owner":         {minimal + "enrich:\n  owners:\n    - {matchers: [], teem: a}\n", []string{`t.yaml:5:`, `did you mean "team"?`}},
 		"an unknown key of enrich":           {minimal + "enrich: {owner: []}\n", []string{`t.yaml:3:10: unknown key "owner"`, `"owners"`}},
-		"an empty path of a database":        {minimal + "enrich: {geoip: {database: [a.mmdb, '']}}\n", []string{"t.yaml:3:", "enrich.geoip", "a path is empty"}},
-		"disabling neither rule nor tag":     {minimal + "rules: {disable: [{}]}\n", []string{"t.yaml:3:", "rule or tag"}},
+		"several mistakes in what is added to alerts": {minimal + "enrich: {geoip: {database: ['']}, owners: [{team: x}], deployments: {limit: 0}, findings: {limit: 0}}\n",
+			[]string{"a path is empty", "owners[0]: matchers is missing", "deployments.limit: 0", "findings.limit: 0"}},
+		"an empty path of a database":    {minimal + "enrich: {geoip: {database: [a.mmdb, '']}}\n", []string{"t.yaml:3:", "enrich.geoip", "a path is empty"}},
+		"disabling neither rule nor tag": {minimal + "rules: {disable: [{}]}\n", []string{"t.yaml:3:", "rule or tag"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := load(t, c.text)

@@ -121,6 +121,28 @@ func TestAlertsSayWhatWasDeployedAndFound(t *testing.T) {
 	}
 }
 
+// Within a day of the first message about an image or a node, one about something else that is grave comes all the same.
+func TestOtherFindingsAreAnotherAlert(t *testing.T) {
+	rules, err := os.ReadFile("../configs/rules/findings.yaml")
+	must(t, err)
+	l, sink := newLayout(t, string(rules)), newWebhookSink(t)
+	p := start(t, l.dir, "router", l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}"))
+	image, node := report(t, "trivy.json"), report(t, "kube-bench.json")
+	send(t, p, "/api/v1/trivy", image, http.StatusAccepted)
+	send(t, p, "/api/v1/kube-bench?node=node-1", node, http.StatusAccepted)
+	send(t, p, "/api/v1/trivy", strings.ReplaceAll(image, "CVE-2026-990002", "CVE-2026-990077"), http.StatusAccepted)
+	send(t, p, "/api/v1/kube-bench?node=node-1", strings.ReplaceAll(node, "4.1.1", "4.1.9"), http.StatusAccepted)
+	eventually(t, "the later findings are told, too", func() error {
+		told := strings.Join(outputs(sink.received()), "\n")
+		for _, want := range []string{`new=2 worst=["CVE-2026-990001"`, `new=1 worst=["CVE-2026-990077"`, `new=1 worst=["4.1.1"`, `new=1 worst=["4.1.9"`} {
+			if !strings.Contains(told, want) {
+				return fmt.Errorf("there is no %s in\n%s", want, told)
+			}
+		}
+		return nil
+	})
+}
+
 // What was posted is there after a kill.
 func TestFindingsSurviveAKill(t *testing.T) {
 	l, sink := newLayout(t, "[]\n"), newWebhookSink(t)
@@ -143,7 +165,7 @@ func TestRoutersShareWhatWasPosted(t *testing.T) {
 	redis := redistest.Start(t)
 	sink := newWebhookSink(t)
 	config := func(l layout) string {
-		return l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}", "store: "+redis.URL())
+		return l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}", "store: "+redis.URL()+"?timeout=5s")
 	}
 	first, second := newLayout(t, "[]\n"), newLayout(t, "[]\n")
 	a := start(t, first.dir, "router", config(first))

@@ -192,6 +192,9 @@ func TestAWhitelistHidesNothingSilently(t *testing.T) {
 	if n := p.metric(t, "tocsin_whitelist_hits_total", "known"); n != 5 {
 		t.Errorf("tocsin_whitelist_hits_total = %v, want 5", n)
 	}
+	if at := p.metric(t, "tocsin_whitelist_first_hit_timestamp_seconds", "known"); at != float64(e.First.UnixNano())/1e9 {
+		t.Errorf("tocsin_whitelist_first_hit_timestamp_seconds = %v, want %v", at, e.First)
+	}
 	if at := p.metric(t, "tocsin_whitelist_last_hit_timestamp_seconds", "known"); at < float64(e.First.Unix()) {
 		t.Errorf("tocsin_whitelist_last_hit_timestamp_seconds = %v, want after %v", at, e.First)
 	}

@@ -58,7 +58,7 @@ func TestReviewShowsWhatWasKeptQuiet(t *testing.T) {
 		reviewed(t, l, "", filepath.Join(l.dir, "data", "tocsin.db"))
 	})
 	t.Run("Redis", func(t *testing.T) {
-		reviewed(t, newLayout(t, readRules), "store: "+redistest.Start(t).URL(), "the shared store")
+		reviewed(t, newLayout(t, readRules), "store: "+redistest.Start(t).URL()+"?timeout=5s", "the shared store")
 	})
 }
 

@@ -188,10 +188,14 @@ func (b *builder) dedupe(k Key, r *Rule) error {
 	return nil
 }
 
-// identity adds a field, or a member of the payload, to what makes two alerts the same.
+// identity adds a field, or a member of the payload, to what makes two alerts the same. Of a source that nobody
+// has it is not known what a name means: the rule is skipped.
 func (b *builder) identity(name syntax.Text, r *Rule) error {
-	if b.cfg.structured(r.Source) {
+	switch {
+	case b.cfg.structured(r.Source):
 		return b.payloadIdentity(name, r)
+	case r.Source != sourceSyscall:
+		return nil
 	}
 	if name.String() == Object {
 		r.DedupeObject = true

@@ -31,15 +31,16 @@ func TestPayloadRulesThatRun(t *testing.T) {
 		file    string
 		skipped string
 	}{
-		"source json":            {rule("r", `event.type == "x"`, "source: json"), ""},
-		"a source with a schema": {rule("r", `event.user.age > 18`, "source: login", "dedupe: {by: [event.user.name], for: 1h}"), ""},
-		"a source without one":   {rule("r", `event.anything.at.all > 18`, "source: proxy"), ""},
-		"a folded condition":     {"- rule: r\n  source: json\n  condition: >\n    event.a == 1\n    && event.b == 2\n  output: o\n  desc: d\n  priority: INFO\n", ""},
-		"disabled in its file":   {rule("r", `event.a == 1`, "source: json", "enabled: false"), "disabled in its file"},
-		"disabled by its tag":    {rule("r", `event.a == 1`, "source: json", "tags: [off]"), "disabled by the configuration"},
-		"too mild":               {strings.Replace(rule("r", `event.a == 1`, "source: json"), "INFO", "DEBUG", 1), "less severe than the configured priority"},
-		"with a window":          {rule("r", `event.a == 1`, "source: json", "window: {by: event.b, within: 1m, count: {over: 1}}"), ""},
-		"of a source nobody has": {rule("r", `this is no condition`, "source: logins"), "unknown source logins"},
+		"source json":                              {rule("r", `event.type == "x"`, "source: json"), ""},
+		"a source with a schema":                   {rule("r", `event.user.age > 18`, "source: login", "dedupe: {by: [event.user.name], for: 1h}"), ""},
+		"a source without one":                     {rule("r", `event.anything.at.all > 18`, "source: proxy"), ""},
+		"a folded condition":                       {"- rule: r\n  source: json\n  condition: >\n    event.a == 1\n    && event.b == 2\n  output: o\n  desc: d\n  priority: INFO\n", ""},
+		"disabled in its file":                     {rule("r", `event.a == 1`, "source: json", "enabled: false"), "disabled in its file"},
+		"disabled by its tag":                      {rule("r", `event.a == 1`, "source: json", "tags: [off]"), "disabled by the configuration"},
+		"too mild":                                 {strings.Replace(rule("r", `event.a == 1`, "source: json"), "INFO", "DEBUG", 1), "less severe than the configured priority"},
+		"with a window":                            {rule("r", `event.a == 1`, "source: json", "window: {by: event.b, within: 1m, count: {over: 1}}"), ""},
+		"of a source nobody has":                   {rule("r", `this is no condition`, "source: logins"), "unknown source logins"},
+		"of a source nobody has, with an identity": {rule("r", `this is no condition`, "source: logins", "dedupe: {by: [event.user, 'geo(event.ip).country'], for: 1h}"), "unknown source logins"},
 	} {
 		s := parseSources(t, c.file)
 		if len(s.Rules) != 1 || s.Err() != nil || s.Rules[0].Skipped != c.skipped {

@@ -21,7 +21,8 @@ type Documents struct {
 
 var _ pipeline.Documents = Documents{}
 
-// Documents returns those of a kind, of which the file keeps at most limit.
+// Documents returns those of a kind, of which the file keeps at most limit, a lower one than before from the next
+// new document on.
 func (s *Store) Documents(kind string, limit int) Documents {
 	return Documents{s, kind, limit, new(atomic.Int64)}
 }
@@ -41,13 +42,23 @@ func (d Documents) Put(ctx context.Context, docs ...pipeline.Document) error {
 	}
 	defer d.version.Add(1)
 	return d.s.inTx(ctx, "keep "+d.kind, func(tx *sql.Tx) error {
+		more := false
 		for _, doc := range docs {
+			var known bool
+			row := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM documents WHERE kind = ? AND key = ?)", d.kind, doc.Key)
+			if err := row.Scan(&known); err != nil {
+				return err
+			}
+			more = more || !known
 			_, err := tx.ExecContext(ctx, `INSERT INTO documents (kind, key, at, body) VALUES (?, ?, ?, ?)
 				ON CONFLICT (kind, key) DO UPDATE SET at = excluded.at, body = excluded.body WHERE excluded.at >= at`,
 				d.kind, doc.Key, doc.At.UnixMicro(), notNil(doc.Body))
 			if err != nil {
 				return err
 			}
+		}
+		if !more {
+			return nil // and spare the walk over all of them
 		}
 		_, err := tx.ExecContext(ctx, `DELETE FROM documents WHERE id IN (
 			SELECT id FROM documents WHERE kind = ? ORDER BY at DESC, key DESC LIMIT -1 OFFSET ?)`, d.kind, d.limit)

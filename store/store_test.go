@@ -21,7 +21,7 @@ var _ route.Store = (*store.Store)(nil)
 
 var t0 = time.Date(2026, 7, 1, 10, 0, 0, 0, time.UTC)
 
-func open(t *testing.T, path string) *store.Store {
+func open(t testing.TB, path string) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), path)
 	if err != nil {

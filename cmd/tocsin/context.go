@@ -13,8 +13,9 @@ import (
 // Kinds of documents in the store.
 const (
 	kindDeployments = "deployments"
-	kindFindings    = "findings" // what alerts are told
-	kindReports     = "reports"  // what rules were asked about
+	kindFindings    = "findings"  // what alerts are told
+	kindReports     = "reports"   // what rules were asked about
+	kindWhitelist   = "whitelist" // what exceptions kept quiet
 )
 
 // openContext opens what is known beside the alerts themselves.

@@ -33,6 +33,9 @@ func TestACompletionIsAssignedAsTheFirst(t *testing.T) {
 	if alerts[1].Labels["team"] != "shop" {
 		t.Errorf("the whole alert's labels are %v, want the team shop", alerts[1].Labels)
 	}
+	if owned, unowned := owners.Stats(); owned != 1 || unowned != 0 {
+		t.Errorf("%d alerts counted as owned, %d as unowned, want one: a completion is no alert of its own", owned, unowned)
+	}
 	if len(asked.Labels) != 1 {
 		t.Errorf("the alert that the bus may hand out again was changed: %v", asked.Labels)
 	}

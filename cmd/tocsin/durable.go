@@ -88,7 +88,7 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	d.payload.Store(p.payload)
 	d.owners.Store(p.owners)
 	d.grouper = route.NewGrouper(p.tree, d.store, d.repeats, d.router.PublishNotifications, d.log)
-	d.account = account.New(d.documents("whitelist", account.MaxDocuments), d.log)
+	d.account = account.New(d.documents(kindWhitelist, account.MaxDocuments), d.log)
 	d.closer = dedupe.NewCloser(d.repeats, d.pass, d.log)
 	d.router.HandleAlerts(d.handleAlerts)
 	if err := d.router.HandleEvents(d.handleEvent); err != nil {

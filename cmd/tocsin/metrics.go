@@ -33,6 +33,7 @@ var (
 	ruleBypassed = desc("rule_bypassed_total", "Times a rule matched but the whitelist let it pass.", "rule")
 	ruleFailed   = desc("rule_errors_total", "Structured events on which a rule had no answer; each is parked.", "rule")
 	entryHits    = desc("whitelist_hits_total", "Alerts that a whitelist entry kept quiet, found by this process.", "entry")
+	entryFirst   = desc("whitelist_first_hit_timestamp_seconds", "Time of the event of the first of them.", "entry")
 	entryLast    = desc("whitelist_last_hit_timestamp_seconds", "Time of the event of the latest of them.", "entry")
 	entryStates  = desc("whitelist_entries", "Entries of the whitelist by what they do now: active, off (outside their schedule), expired.", "state")
 	queued       = desc("alerts_queued", "Alerts found that are not durable yet.")
@@ -138,6 +139,7 @@ func (c collector) collectWhitelist(ch chan<- prometheus.Metric, list *whitelist
 		s := hits[e.ID]
 		ch <- prometheus.MustNewConstMetric(entryHits, prometheus.CounterValue, float64(s.Hits), e.ID)
 		if s.Hits > 0 {
+			ch <- prometheus.MustNewConstMetric(entryFirst, prometheus.GaugeValue, float64(s.First.UnixNano())/1e9, e.ID)
 			ch <- prometheus.MustNewConstMetric(entryLast, prometheus.GaugeValue, float64(s.Last.UnixNano())/1e9, e.ID)
 		}
 	}

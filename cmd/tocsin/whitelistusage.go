@@ -78,7 +78,7 @@ func storedUsage(ctx context.Context, cfg *configs.Loaded, list *whitelist.List)
 			return where, nil, err
 		}
 		defer s.Close() // only read
-		docs = s.Documents("whitelist", account.MaxDocuments)
+		docs = s.Documents(kindWhitelist, account.MaxDocuments)
 	} else {
 		where = "the shared store"
 		s, err := shared.Open(ctx, url, documents.Scripts(), quiet)
@@ -86,12 +86,19 @@ func storedUsage(ctx context.Context, cfg *configs.Loaded, list *whitelist.List)
 			return where, nil, err
 		}
 		defer s.Close() // likewise
-		docs = documents.New(s, "whitelist", account.MaxDocuments)
+		docs = documents.New(s, kindWhitelist, account.MaxDocuments)
 	}
 	now := time.Now()
 	found, err := account.New(docs, quiet).Usage(ctx, list.Usage(now), nil, now)
 	if err != nil {
 		return where, nil, err
+	}
+	all, err := docs.All(ctx)
+	if err != nil {
+		return where, nil, err
+	}
+	if len(all) > 0 && all[0].At.Before(found.At) {
+		found.At = all[0].At // what was needed since then nobody has seen
 	}
 	return where, &found, nil
 }

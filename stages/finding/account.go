@@ -94,9 +94,11 @@ func (a *account) bound() {
 		return
 	}
 	a.Told, a.Before = a.Told[:min(len(a.Told), maxResources)], a.Before[:min(len(a.Before), maxResources)]
-	if len(a.Subjects) > maxResources {
-		names := slices.Sorted(maps.Keys(a.Subjects))
-		for _, name := range names[maxResources:] {
+	size := 0
+	for i, name := range slices.Sorted(maps.Keys(a.Subjects)) {
+		const others = len(`:1782867600000000,`)
+		text, _ := json.Marshal(name) // a text always can be
+		if size += len(text) + others; i >= maxResources || size > maxSubjectBytes {
 			delete(a.Subjects, name)
 		}
 	}

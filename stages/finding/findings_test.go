@@ -245,6 +245,20 @@ func TestAuditInParts(t *testing.T) {
 	equal(t, "a pod that is back", b.post(pipeline.Gatekeeper, line(3, "c")), "report 0+1+0", "finding "+id)
 }
 
+// A constraint that as many resources violate as are taken, with names as long as Kubernetes allows, is kept.
+func TestLongNamesOfManyResources(t *testing.T) {
+	b := openFile(t)
+	b.cfg.MaxAge = forever
+	var body strings.Builder
+	for i := range maxResources + 1 {
+		fmt.Fprintf(&body, `{"event_type":"violation_audited","audit_id":"2026-07-01T01:00:00Z","msg":"m","constraint_kind":"K","constraint_name":"n",`+
+			`"constraint_action":"deny","resource_kind":%q,"resource_namespace":%q,"resource_name":"%0253d"}`, strings.Repeat("K", 63), strings.Repeat("n", 63), i)
+	}
+	if events := b.post(pipeline.Gatekeeper, body.String()); len(events) != maxEvents+1 {
+		t.Errorf("%d events, want %d", len(events), maxEvents+1)
+	}
+}
+
 // Whatever fails, nobody is told that it was kept, and the same report does what is left.
 func TestRetry(t *testing.T) {
 	b := openFile(t)
@@ -288,7 +302,7 @@ func TestManyFindings(t *testing.T) {
 func TestReplicas(t *testing.T) {
 	server := redistest.Start(t)
 	replica := func() *bench {
-		s, err := shared.Open(t.Context(), server.URL(), documents.Scripts(), slog.New(slog.DiscardHandler))
+		s, err := shared.Open(t.Context(), server.URL()+"?timeout=20s", documents.Scripts(), slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -104,22 +104,73 @@ func (g *gatekeeperReader) rest(items func() error) error {
 	if err != nil {
 		return g.w.fail("%v", err)
 	}
-	var v gatekeeperValue
-	if err := json.Unmarshal(text, &v); err != nil {
-		var typ *json.UnmarshalTypeError
-		if errors.As(err, &typ) {
-			return g.w.fail("%s: a %s where a %s belongs", typ.Field, typ.Value, typeName(typ.Type.Kind().String()))
-		}
-		return g.w.fail("%v", err)
-	}
-	return g.take(&v)
+	return g.take(text)
 }
 
-// gatekeeperValue is any of the three forms.
-type gatekeeperValue struct {
-	APIVersion string `json:"apiVersion"` // of a constraint
-	Kind       string `json:"kind"`       // also in a message of the export: that of the constraint
-	Metadata   struct {
+// audited is the type of the lines and messages that are about a violation. Others are about the audit
+// itself, or about what was denied and so is not there.
+const audited = "violation_audited"
+
+// take adds what an object says. What is nothing of Gatekeeper's is passed over, whatever is in it: a log has
+// other lines, too.
+func (g *gatekeeperReader) take(text []byte) error {
+	var form struct {
+		APIVersion any `json:"apiVersion"` // of a constraint
+		LineType   any `json:"event_type"`
+		ExportType any `json:"eventType"`
+	}
+	if err := g.decode(text, &form); err != nil {
+		return err
+	}
+	apiVersion, _ := form.APIVersion.(string)
+	switch {
+	case strings.HasPrefix(apiVersion, "constraints.gatekeeper.sh/"):
+		var c gatekeeperConstraint
+		if err := g.decode(text, &c); err != nil {
+			return err
+		}
+		return g.constraint(&c)
+	case form.LineType == audited:
+		var l gatekeeperLine
+		if err := g.decode(text, &l); err != nil {
+			return err
+		}
+		return g.part(l.At, l.Kind, l.Name, violation(l.Does, l.Of, l.In, l.About, l.Text))
+	case form.ExportType == audited:
+		var e gatekeeperExport
+		if err := g.decode(text, &e); err != nil {
+			return err
+		}
+		return g.part(e.At, e.Kind, e.Name, violation(e.Does, e.Of, e.In, e.About, e.Text))
+	case isText(form.LineType) || isText(form.ExportType):
+		g.values++
+	}
+	return nil
+}
+
+func isText(v any) bool {
+	text, _ := v.(string)
+	return text != ""
+}
+
+// decode reads an object whose text is known to be JSON.
+func (g *gatekeeperReader) decode(text []byte, v any) error {
+	err := json.Unmarshal(text, v)
+	var typ *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &typ):
+		return g.w.fail("%s: a %s where a %s belongs", typ.Field, typ.Value, typeName(typ.Type.Kind().String()))
+	default:
+		return g.w.fail("%v", err)
+	}
+}
+
+// gatekeeperConstraint is a constraint, with what the last audit found.
+type gatekeeperConstraint struct {
+	Kind     string `json:"kind"`
+	Metadata struct {
 		Name string `json:"name"`
 	} `json:"metadata"`
 	Status struct {
@@ -133,57 +184,34 @@ type gatekeeperValue struct {
 			Message   string `json:"message"`
 		} `json:"violations"`
 	} `json:"status"`
-
-	gatekeeperLine
-	gatekeeperExport
 }
 
 // gatekeeperLine is a line of the audit's log.
 type gatekeeperLine struct {
-	LineType  string `json:"event_type"`
-	LineAt    string `json:"audit_id"` // when the audit began
-	LineText  string `json:"msg"`
-	LineKind  string `json:"constraint_kind"`
-	LineName  string `json:"constraint_name"`
-	LineDoes  string `json:"constraint_action"`
-	LineOf    string `json:"resource_kind"`
-	LineIn    string `json:"resource_namespace"`
-	LineAbout string `json:"resource_name"`
+	At    string `json:"audit_id"` // when the audit began
+	Text  string `json:"msg"`
+	Kind  string `json:"constraint_kind"`
+	Name  string `json:"constraint_name"`
+	Does  string `json:"constraint_action"`
+	Of    string `json:"resource_kind"`
+	In    string `json:"resource_namespace"`
+	About string `json:"resource_name"`
 }
 
-// gatekeeperExport is a message of the export; the constraint's kind is Kind.
+// gatekeeperExport is a message of the export.
 type gatekeeperExport struct {
-	ExportType  string `json:"eventType"`
-	ExportAt    string `json:"id"` // when the audit began
-	ExportText  string `json:"message"`
-	ExportName  string `json:"name"`
-	ExportDoes  string `json:"enforcementAction"`
-	ExportOf    string `json:"resourceKind"`
-	ExportIn    string `json:"resourceNamespace"`
-	ExportAbout string `json:"resourceName"`
-}
-
-// audited is the type of the lines and messages that are about a violation. Others are about the audit
-// itself, or about what was denied and so is not there.
-const audited = "violation_audited"
-
-// take adds what a value says. What is nothing of these is passed over: a log has other lines, too.
-func (g *gatekeeperReader) take(v *gatekeeperValue) error {
-	switch {
-	case strings.HasPrefix(v.APIVersion, "constraints.gatekeeper.sh/"):
-		return g.constraint(v)
-	case v.LineType == audited:
-		return g.part(v.LineAt, v.LineKind, v.LineName, violation(v.LineDoes, v.LineOf, v.LineIn, v.LineAbout, v.LineText))
-	case v.ExportType == audited:
-		return g.part(v.ExportAt, v.Kind, v.ExportName, violation(v.ExportDoes, v.ExportOf, v.ExportIn, v.ExportAbout, v.ExportText))
-	case v.LineType != "" || v.ExportType != "":
-		g.values++
-	}
-	return nil
+	At    string `json:"id"` // when the audit began
+	Text  string `json:"message"`
+	Kind  string `json:"kind"` // of the constraint
+	Name  string `json:"name"`
+	Does  string `json:"enforcementAction"`
+	Of    string `json:"resourceKind"`
+	In    string `json:"resourceNamespace"`
+	About string `json:"resourceName"`
 }
 
 // constraint takes all that an audit found about one constraint. One that was not audited yet says nothing.
-func (g *gatekeeperReader) constraint(v *gatekeeperValue) error {
+func (g *gatekeeperReader) constraint(v *gatekeeperConstraint) error {
 	g.values++
 	if v.Status.At == "" {
 		return nil

@@ -1,6 +1,7 @@
 package finding
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +19,8 @@ import (
 // kubeBenchReader reads what was found on one node.
 type kubeBenchReader struct {
 	w        *walker
-	node     string
+	node     string // that the address names
+	named    string // node_name in the report
 	controls int
 	rep      Report
 }
@@ -40,6 +42,7 @@ func ReadKubeBench(r io.Reader, node string, now time.Time) ([]Report, error) {
 	if _, err := k.w.dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, k.w.explain(err)
 	}
+	k.node = cmp.Or(k.node, k.named)
 	switch {
 	case k.controls == 0:
 		return nil, errors.New("there are no Controls: this is no report of kube-bench's; make one with kube-bench run --json")
@@ -81,11 +84,14 @@ func (k *kubeBenchReader) member(role *string) func(string) error {
 			return k.w.array(func() error { return k.w.object(k.controlMember(new(string))) })
 		case "node_name":
 			var node string
-			err := k.w.decode(&node)
-			if k.node == "" {
-				k.node = node
+			if err := k.w.decode(&node); err != nil {
+				return err
 			}
-			return err
+			if k.named != "" && k.named != node {
+				return k.w.fail("the report is about %q and about %q: post one for each node", cut(k.named, maxText), cut(node, maxText))
+			}
+			k.named = node
+			return nil
 		default:
 			return k.controlMember(role)(name)
 		}

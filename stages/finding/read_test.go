@@ -138,6 +138,10 @@ func TestReadGatekeeper(t *testing.T) {
 	if diff := cmp.Diff(want, read(t, pipeline.Gatekeeper, string(testdata(t, "audit.log")))); diff != "" {
 		t.Errorf("lines of the log and messages of the export (-want +got):\n%s", diff)
 	}
+	others := `{"level": "info", "id": 3, "name": {}, "status": "x", "kind": ["a"], "metadata": 1, "event_type": {}}`
+	if diff := cmp.Diff(want, read(t, pipeline.Gatekeeper, others+"\n"+string(testdata(t, "audit.log")))); diff != "" {
+		t.Errorf("among lines about something else (-want +got):\n%s", diff)
+	}
 	if got := read(t, pipeline.Gatekeeper, `{"kind": "List", "items": []}`); len(got) != 0 {
 		t.Errorf("no constraints = %+v, want no reports", got)
 	}
@@ -170,11 +174,13 @@ func TestReadRefuses(t *testing.T) {
 		{pipeline.KubeBench, `{}`, "there are no Controls"},
 		{pipeline.KubeBench, `"x"`, "here belongs an object, not text"},
 		{pipeline.KubeBench, `{"Controls": [{"tests": [{"results": [{"test_number": "1"}]}]}]}`, "Controls[0].tests[0].results[0]: test_number and status are needed"},
+		{pipeline.KubeBench, `{"node_name": "n1", "Controls": []} {"node_name": "n2", "Controls": []}`, `node_name: the report is about "n1" and about "n2"`},
 		{pipeline.Gatekeeper, ` `, "the body is empty"},
 		{pipeline.Gatekeeper, `{"msg": "x"}`, "there is neither a constraint nor a violation"},
 		{pipeline.Gatekeeper, `{"apiVersion": "constraints.gatekeeper.sh/v1", "kind": "K", "metadata": {}, "status": {"auditTimestamp": "2026-07-01T01:00:00Z"}}`, "kind and name of the constraint are needed"},
 		{pipeline.Gatekeeper, `{"items": [{"apiVersion": "constraints.gatekeeper.sh/v1", "kind": "K", "metadata": {"name": "n"}, "status": {"auditTimestamp": "x"}}]}`, `items[0]: status.auditTimestamp: "x" is no time`},
-		{pipeline.Gatekeeper, `{"items": [{"status": {"violations": [{"name": 3}]}}]}`, "items[0]: status.violations.name: a number where a string belongs"},
+		{pipeline.Gatekeeper, `{"items": [{"apiVersion": "constraints.gatekeeper.sh/v1", "status": {"violations": [{"name": 3}]}}]}`, "items[0]: status.violations.name: a number where a string belongs"},
+		{pipeline.Gatekeeper, `{"eventType": "violation_audited", "id": 3}`, "id: a number where a string belongs"},
 		{pipeline.Gatekeeper, `{"event_type": "violation_audited", "audit_id": "2026-07-01T01:00:00Z"}`, "a violation needs the time of its audit"},
 	} {
 		got, err := readers[test.scanner](strings.NewReader(test.body))

@@ -59,7 +59,9 @@ const (
 	maxFindings = 20_000
 	// maxResources: of a constraint that so many resources violate, the account would not fit.
 	maxResources = 4_000
-	maxText      = 300 // bytes of a title and the like
+	// maxSubjectBytes is what their names may take of an account: the rest has 160 KiB, the document 1 MiB.
+	maxSubjectBytes = 768 << 10
+	maxText         = 300 // bytes of a title and the like
 )
 
 // key identifies a finding from one report to the next: 16 hex digits.

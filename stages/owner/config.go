@@ -68,7 +68,11 @@ func (c *Config) check() []error {
 		bad(`: matchers is missing or empty; for whatever no entry before it took, write matchers: ['rule =~ ".+"']`)
 	}
 	for i, text := range c.Matchers {
-		if _, err := parseMatchers(text, "owners"); err != nil {
+		ms, err := parseMatchers(text, "owners")
+		if err == nil && len(ms) == 0 { // it would hold for every alert
+			err = errors.New("it asks for nothing")
+		}
+		if err != nil {
 			bad(".matchers[%d]: %q is no matcher: %w; write name = value, with =, !=, =~ or !~, and the value in double quotes", i, text, err)
 		}
 	}

@@ -36,14 +36,23 @@ func New(matching Matching, entries []Config) (*Owners, error) {
 	return o, nil
 }
 
-// Apply gives an alert what the entries for it say: Owner, labels and annotations. What it has already stays.
-// The maps that it came with are not changed: others may hold them.
+// Apply gives an alert what the entries for it say: labels and annotations; and Owner, whom its labels name then.
+// What it has already stays. The maps that it came with are not changed: others may hold them.
 func (o *Owners) Apply(a *pipeline.Alert) {
-	if len(o.entries) == 0 {
-		return
+	if len(o.entries) > 0 {
+		owned := o.ask(a)
+		if a.Completes == nil { // else it was counted
+			o.count(owned)
+		}
 	}
+	if team, onCall := a.Labels[teamLabel], a.Labels[onCallLabel]; team != "" || onCall != "" {
+		a.Owner = &pipeline.Owner{Team: team, OnCall: onCall}
+	}
+}
+
+// ask applies the entries for an alert, and reports whether there is one.
+func (o *Owners) ask(a *pipeline.Alert) (owned bool) {
 	set := a.Labels // matchers see the alert as it came, not what other entries gave it
-	owned := false
 	for _, i := range o.index.candidates(set) {
 		e := &o.entries[i]
 		if !e.matches(set) {
@@ -58,13 +67,14 @@ func (o *Owners) Apply(a *pipeline.Alert) {
 			break
 		}
 	}
-	if !owned {
+	return owned
+}
+
+func (o *Owners) count(owned bool) {
+	if owned {
+		o.owned.Add(1)
+	} else {
 		o.unowned.Add(1)
-		return
-	}
-	o.owned.Add(1)
-	if team, onCall := a.Labels[teamLabel], a.Labels[onCallLabel]; team != "" || onCall != "" {
-		a.Owner = &pipeline.Owner{Team: team, OnCall: onCall}
 	}
 }
 

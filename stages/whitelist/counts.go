@@ -106,8 +106,8 @@ func (c *Counts) told(host string, want func(*tally) bool, done func(*tally)) []
 
 // EntryStats is how much an entry was used by this process.
 type EntryStats struct {
-	Hits uint64
-	Last time.Time // zero: not at all
+	Hits        uint64
+	First, Last time.Time // zero: not at all
 }
 
 // Entries are the entries that were hit, by id.
@@ -118,6 +118,9 @@ func (c *Counts) Entries() map[string]EntryStats {
 	for p, t := range c.tallies {
 		s := all[p.entry]
 		s.Hits += t.hits
+		if first := time.Unix(0, t.first); s.First.IsZero() || first.Before(s.First) {
+			s.First = first
+		}
 		if last := time.Unix(0, t.last); last.After(s.Last) {
 			s.Last = last
 		}

@@ -60,7 +60,7 @@ func TestHitsAreCounted(t *testing.T) {
 		t.Errorf("Changes = %+v, want 8 hits of the same run under a new id", again)
 	}
 	stats := l.Counts().Entries()
-	if diff := cmp.Diff(map[string]EntryStats{"e": {Hits: 8, Last: now.Add(17 * time.Second).Local()}}, stats); diff != "" {
+	if diff := cmp.Diff(map[string]EntryStats{"e": {Hits: 8, First: now.Local(), Last: now.Add(17 * time.Second).Local()}}, stats); diff != "" {
 		t.Errorf("Entries (-want +got):\n%s", diff)
 	}
 }

@@ -215,6 +215,11 @@ func end(s string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(a, uint16(port)), err == nil && portErr == nil && a.Zone() == ""
 }
 
+// isNested reports whether a text is what an alert has of a list or an object: its JSON.
+func isNested(s string) bool {
+	return (strings.HasPrefix(s, "[") || strings.HasPrefix(s, "{")) && json.Valid([]byte(s))
+}
+
 // members asks for the members of a structured event that the rule's output names: texts and bools, numbers being
 // amounts and times more often than not.
 func (r *reader) members() bool {
@@ -228,6 +233,10 @@ func (r *reader) members() bool {
 		}
 		switch v := r.fields[name].(type) {
 		case string:
+			if isNested(v) {
+				r.entry.note("%s is a list or an object, of which an entry asks for elements, not for all of its text: it is left out", name)
+				continue
+			}
 			if generalise(v).changed || v == "" {
 				r.entry.note("%s = %q looks new each time: it is left out", name, v)
 				continue
