@@ -195,7 +195,7 @@ func refString(op syntax.Op, s, want string) bool {
 	case syntax.Contains:
 		return strings.Contains(s, want)
 	case syntax.IContains:
-		return strings.Contains(strings.ToLower(s), strings.ToLower(want))
+		return strings.Contains(refLower(s), refLower(want))
 	case syntax.StartsWith:
 		return strings.HasPrefix(s, want)
 	case syntax.EndsWith:
@@ -203,7 +203,7 @@ func refString(op syntax.Op, s, want string) bool {
 	case syntax.Glob:
 		return refGlob(want, s)
 	case syntax.IGlob:
-		return refGlob(strings.ToLower(want), strings.ToLower(s))
+		return refGlob(refLower(want), refLower(s))
 	case syntax.Regex:
 		span := regexp.MustCompilePOSIX(want).FindStringIndex(s)
 		return span != nil && span[0] == 0 && span[1] == len(s)
@@ -212,6 +212,20 @@ func refString(op syntax.Op, s, want string) bool {
 	default:
 		return ordered3(op, s < want, s == want)
 	}
+}
+
+// refLower and refUpper know ASCII only, and leave bytes that are no text alone.
+func refLower(s string) string { return refCase(s, 'A', 'Z') }
+func refUpper(s string) string { return refCase(s, 'a', 'z') }
+
+func refCase(s string, from, to byte) string {
+	b := []byte(s)
+	for i, c := range b {
+		if from <= c && c <= to {
+			b[i] ^= 0x20
+		}
+	}
+	return string(b)
 }
 
 // refGlob knows stars, question marks and plain characters.
@@ -279,9 +293,9 @@ func (vals values) operand(o syntax.Operand) any {
 func refTransform(o syntax.Operand, args []any) any {
 	switch o.Name {
 	case "tolower":
-		return strings.ToLower(args[0].(string))
+		return refLower(args[0].(string))
 	case "toupper":
-		return strings.ToUpper(args[0].(string))
+		return refUpper(args[0].(string))
 	case "basename":
 		s := args[0].(string)
 		return s[strings.LastIndex(s, "/")+1:]
