@@ -41,40 +41,8 @@ func compare(was *account, r *Report) outcome {
 	if r.At.Before(was.At) {
 		return outcome{report: r, older: true}
 	}
-	known := map[string]bool{}
-	for _, key := range slices.Concat(was.Told, was.Before) {
-		known[key] = true
-	}
-	o.next = account{At: r.At, Subjects: map[string]int64{}}
-	sameScan := r.Part && r.At.Equal(was.At)
-	switch {
-	case sameScan:
-		o.next.Told, o.next.Before = slices.Clone(was.Told), was.Before
-		maps.Copy(o.next.Subjects, was.Subjects)
-	case r.Part:
-		o.next.Before = was.Told
-		for subject, seen := range was.Subjects { // those that the whole scan before has not seen are gone
-			if seen >= was.At.UnixMicro() {
-				o.next.Subjects[subject] = seen
-			}
-		}
-	}
-	told := map[string]bool{}
-	for _, key := range o.next.Told {
-		told[key] = true
-	}
-	for _, f := range r.Findings {
-		key := f.key()
-		if !known[key] {
-			o.fresh = append(o.fresh, f)
-		}
-		if !told[key] {
-			o.next.Told = append(o.next.Told, key)
-		}
-		if f.Subject != "" {
-			o.next.Subjects[f.Subject] = r.At.UnixMicro()
-		}
-	}
+	o.next = was.carried(r)
+	o.take(was)
 	for subject := range was.Subjects {
 		if _, ok := o.next.Subjects[subject]; !ok {
 			o.gone = append(o.gone, subject)
@@ -85,6 +53,50 @@ func compare(was *account, r *Report) outcome {
 	o.changed = o.first || len(o.fresh) > 0 || !r.Part && !slices.Equal(o.next.Told, was.Told)
 	o.next.bound()
 	return o
+}
+
+// carried is what an account hands on to that of a report, which may be a part of the same scan or the first of
+// another.
+func (a *account) carried(r *Report) account {
+	next := account{At: r.At, Subjects: map[string]int64{}}
+	switch {
+	case r.Part && r.At.Equal(a.At):
+		next.Told, next.Before = slices.Clone(a.Told), a.Before
+		maps.Copy(next.Subjects, a.Subjects)
+	case r.Part:
+		next.Before = a.Told
+		for subject, seen := range a.Subjects { // those that the whole scan before has not seen are gone
+			if seen >= a.At.UnixMicro() {
+				next.Subjects[subject] = seen
+			}
+		}
+	}
+	return next
+}
+
+// take adds the report's findings to the next account, and finds those that was does not know.
+func (o *outcome) take(was *account) {
+	known, told := setOf(slices.Concat(was.Told, was.Before)), setOf(o.next.Told)
+	for _, f := range o.report.Findings {
+		key := f.key()
+		if !known[key] {
+			o.fresh = append(o.fresh, f)
+		}
+		if !told[key] {
+			o.next.Told = append(o.next.Told, key)
+		}
+		if f.Subject != "" {
+			o.next.Subjects[f.Subject] = o.report.At.UnixMicro()
+		}
+	}
+}
+
+func setOf(keys []string) map[string]bool {
+	set := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		set[key] = true
+	}
+	return set
 }
 
 // bound keeps an account small enough for a document. Rules are asked again about what does not fit.
