@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -17,7 +16,6 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/rules"
 	"github.com/tocsin-security/tocsin/rules/explain"
-	"github.com/tocsin-security/tocsin/sensor/capture"
 	"github.com/tocsin-security/tocsin/stages/enrich"
 )
 
@@ -139,30 +137,18 @@ func measure(ctx context.Context, set *rules.Set, r *rules.Rule, e *explain.Expl
 	if err != nil {
 		return err
 	}
-	file, err := os.Open(name)
+	reader, err := openCapture(name)
 	if err != nil {
 		return err
 	}
-	defer file.Close() // only read
-	reader, err := capture.NewReader(file)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
 	h := newReplayHot(reader.Header, enrich.DefaultConfig().Containers.Wait, log)
-	err = h.walk(ctx, reader, follower{
+	err = h.walk(ctx, reader.Reader, follower{
 		wants: func(pipeline.Sample) bool { return true },
 		asks:  func(t pipeline.EventType) bool { return slices.Contains(r.Code.EventTypes(), t) },
 		judge: measuring{m},
 	})
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	if truncated := (*capture.TruncatedError)(nil); errors.As(err, &truncated) {
-		log.Warn("the capture is cut; everything before was measured", "file", name, "err", err)
-		err = nil
-	}
-	return errors.Join(err, m.Finish())
+	return errors.Join(reader.ended(err, "measured", log), m.Finish())
 }
 
 // measuring puts events to a rule without making alerts.

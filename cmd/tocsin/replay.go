@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -50,14 +49,9 @@ func newReplayCommand(logger func() (*slog.Logger, error)) *cobra.Command {
 
 // replay runs the hot half over a capture instead of the kernel.
 func replay(ctx context.Context, p *plan, name string, out, figures io.Writer, log *slog.Logger) (err error) {
-	file, err := os.Open(name)
+	reader, err := openCapture(name)
 	if err != nil {
 		return fmt.Errorf("replay: %w", err)
-	}
-	defer file.Close() // only read
-	reader, err := capture.NewReader(file)
-	if err != nil {
-		return fmt.Errorf("replay %s: %w", name, err)
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
 	stream, err := stdout.New(stdout.Config{Format: "json"}, "replay", out)
@@ -78,12 +72,7 @@ func replay(ctx context.Context, p *plan, name string, out, figures io.Writer, l
 		return stream.Notify(ctx, pipeline.Message{Alerts: []pipeline.Alert{a}})
 	}
 	begun := time.Now()
-	truncated := (*capture.TruncatedError)(nil)
-	err = r.run(ctx, reader)
-	if errors.As(err, &truncated) {
-		log.Warn("the capture is cut; everything before was replayed", "file", name, "err", err)
-		err = nil
-	}
+	err = r.run(ctx, reader, log)
 	return errors.Join(err, r.report(figures, time.Since(begun)))
 }
 
@@ -127,13 +116,10 @@ func newReplayHot(header capture.Header, wait pipeline.Duration, log *slog.Logge
 }
 
 // run goes through the capture.
-func (r *replayed) run(ctx context.Context, reader *capture.Reader) error {
+func (r *replayed) run(ctx context.Context, reader *captureFile, log *slog.Logger) error {
 	judge := lateJudge{&r.hot.matcher, r.hot.places, r.emit}
-	err := r.hot.walk(ctx, reader, follower{r.wants, r.hot.matcher.Load().Asks, judge})
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
+	err := r.hot.walk(ctx, reader.Reader, follower{r.wants, r.hot.matcher.Load().Asks, judge})
+	return reader.ended(err, "replayed", log)
 }
 
 // judge asks the window of an alert that live would have left to the store, and reports whether the alert is one.

@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tocsin-security/tocsin/pipeline"
-	"github.com/tocsin-security/tocsin/sensor/capture"
 	"github.com/tocsin-security/tocsin/stages/match"
 	"github.com/tocsin-security/tocsin/stages/whitelist/suggest"
 	"github.com/tocsin-security/tocsin/templates"
@@ -62,14 +60,9 @@ func whatIf(cmd *cobra.Command, entry *suggest.Entry, alert *pipeline.Alert, fla
 
 // alertsOf are the alerts that the rules of p give of a capture.
 func alertsOf(ctx context.Context, p *plan, exceptions match.Whitelist, name string, log *slog.Logger) (alerts []pipeline.Alert, err error) {
-	file, err := os.Open(name)
+	reader, err := openCapture(name)
 	if err != nil {
 		return nil, fmt.Errorf("replay: %w", err)
-	}
-	defer file.Close() // only read
-	reader, err := capture.NewReader(file)
-	if err != nil {
-		return nil, fmt.Errorf("replay %s: %w", name, err)
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
 	r, err := newReplay(p, reader.Header, log)
@@ -87,12 +80,7 @@ func alertsOf(ctx context.Context, p *plan, exceptions match.Whitelist, name str
 		}
 		return nil
 	}
-	truncated := (*capture.TruncatedError)(nil)
-	if err = r.run(ctx, reader); errors.As(err, &truncated) {
-		log.Warn("the capture is cut; everything before was replayed", "file", name, "err", err)
-		err = nil
-	}
-	return alerts, err
+	return alerts, r.run(ctx, reader, log)
 }
 
 // maxSamples bounds the alerts that are shown, sampleBytes the text of each.
