@@ -93,12 +93,12 @@ func TestHostPaths(t *testing.T) {
 
 // The table is read again when the kernel says that it has changed, and only then.
 func TestMountTableIsFollowed(t *testing.T) {
-	if os.Getuid() != 0 {
+	if os.Getuid() != 0 && os.Getenv("CI") != "true" {
 		t.Skip("mounting needs root")
 	}
 	runtime.LockOSThread() // never unlocked: the thread ends with its mount namespace
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		t.Fatal(err)

@@ -177,7 +177,7 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 func TestContractRoute(t *testing.T) {
 	const contract = "../../../shared/contract/tocsin.yaml"
 	text, err := os.ReadFile(contract)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) && os.Getenv("CI") != "true" {
 		t.Skipf("%s is not here: it lives outside the repository", contract)
 	}
 	if err != nil {
