@@ -56,16 +56,29 @@ func (s *Server) requireIntake(next http.Handler) http.Handler {
 	})
 }
 
-// authenticate lets a request pass with a known bearer token, or when none are configured.
-func (s *Server) authenticate(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(s.tokens) > 0 && !s.knownToken(r.Header.Get("Authorization")) {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="tocsin"`)
-			refuse(w, http.StatusUnauthorized, "send one of the tokens of http.auth.tokens_file as Authorization: Bearer")
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+// scope is what a request needs to be allowed to do.
+type scope string
+
+// Scopes.
+const (
+	scopeIntake scope = "intake" // post events, alerts, reports
+	scopeRead   scope = "read"   // see alerts, silences, status
+	scopeWrite  scope = "write"  // silence, acknowledge
+	scopeAdmin  scope = "admin"  // reload; all of the others
+)
+
+// allow lets a request pass with a known bearer token, or when none are configured.
+func (s *Server) allow(scope) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if len(s.tokens) > 0 && !s.knownToken(r.Header.Get("Authorization")) {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="tocsin"`)
+				refuse(w, http.StatusUnauthorized, "send one of the tokens of http.auth.tokens_file as Authorization: Bearer")
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
 }
 
 // knownToken compares digests, so that neither content nor length of a token shows in its timing.

@@ -116,30 +116,32 @@ func (s *Server) routes() http.Handler {
 	r.Get("/-/ready", s.ready)
 	r.Handle("/metrics", promhttp.HandlerFor(s.deps.Gatherer, promhttp.HandlerOpts{}))
 
+	r.With(s.allow(scopeAdmin)).Post("/-/reload", s.reload)
+	r.With(s.allow(scopeRead)).Get("/api/v1/whitelist", s.whitelist)
 	r.Group(func(r chi.Router) {
-		r.Use(s.authenticate)
-		r.Post("/-/reload", s.reload)
-		r.Get("/api/v1/whitelist", s.whitelist)
-		r.Group(func(r chi.Router) {
-			r.Use(s.throttle(), s.requireIntake)
-			r.Group(func(r chi.Router) {
-				r.Use(limitBody(s.cfg.MaxBody))
-				r.Post("/", s.postFalco)
-				r.Post("/api/v1/falco", s.postFalco)
-				r.Post("/api/v1/events", s.postEvents)
-				r.Post("/api/v1/alerts", s.postAlerts)
-				r.Post("/api/v1/deployments", s.postDeployments)
-				r.Get("/api/v1/deployments", s.listDeployments)
-			})
-			r.Group(func(r chi.Router) {
-				r.Use(limitBody(s.cfg.MaxReport))
-				for _, scanner := range pipeline.Scanners() {
-					r.Post("/api/v1/"+scanner, s.postReport(scanner))
-				}
-			})
-		})
+		r.Use(s.throttle(), s.requireIntake)
+		s.intakeRoutes(r)
 	})
 	return r
+}
+
+// intakeRoutes are what posts events and what is known about them.
+func (s *Server) intakeRoutes(r chi.Router) {
+	r.Group(func(r chi.Router) {
+		r.Use(s.allow(scopeIntake), limitBody(s.cfg.MaxBody))
+		r.Post("/", s.postFalco)
+		r.Post("/api/v1/falco", s.postFalco)
+		r.Post("/api/v1/events", s.postEvents)
+		r.Post("/api/v1/alerts", s.postAlerts)
+		r.Post("/api/v1/deployments", s.postDeployments)
+	})
+	r.With(s.allow(scopeRead)).Get("/api/v1/deployments", s.listDeployments)
+	r.Group(func(r chi.Router) {
+		r.Use(s.allow(scopeIntake), limitBody(s.cfg.MaxReport))
+		for _, scanner := range pipeline.Scanners() {
+			r.Post("/api/v1/"+scanner, s.postReport(scanner))
+		}
+	})
 }
 
 func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {

@@ -84,6 +84,8 @@ type Alert struct {
 	Enrichment   string            `json:"enrichment,omitempty"` // Partial, Late, or "": all was there
 	Ancestry     string            `json:"ancestry,omitempty"`   // the process and those above it, the oldest first: "systemd(1) > sshd(812) > bash(4021)"
 
+	Stateful *Stateful `json:"stateful,omitempty"` // it fires until it is resolved; nil: an event
+
 	Lossy bool `json:"lossy,omitempty"` // the kernel lost events around Time: what belongs to this may be missing
 
 	Window    *Sight     `json:"window,omitempty"`    // what the rule's window held in view when it fired

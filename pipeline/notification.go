@@ -12,7 +12,10 @@ type Notification struct {
 	Integration string            `json:"integration"` // kind and identity, e.g. wecom-1f3a9c2b; see Integration
 	GroupKey    string            `json:"group_key"`
 	GroupLabels map[string]string `json:"group_labels"`
-	Reason      string            `json:"reason"` // "first notification", "new alerts added", "summary" of quiet times that are over
+	RouteLabels map[string]string `json:"route_labels,omitempty"`
+	Reason      string            `json:"reason"`          // "first notification", "new alerts added", "summary" of quiet times that are over
+	Held        []Held            `json:"held,omitempty"`  // what was kept back, and no longer is
+	Again       bool              `json:"again,omitempty"` // a process died over it, so it may have been sent before
 	Alerts      []Alert           `json:"alerts"`
 	CreatedAt   time.Time         `json:"created_at"`
 }

@@ -3,13 +3,13 @@ package owner
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
 
-	"github.com/prometheus/alertmanager/matcher/compat"
 	"github.com/prometheus/alertmanager/pkg/labels"
+
+	"github.com/tocsin-security/tocsin/pipeline/matcher"
 )
 
 // Config is an entry of the list of owners: whose alerts those are whose labels match.
@@ -41,10 +41,6 @@ const (
 // runbookAnnotation is where templates look for the link.
 const runbookAnnotation = "runbook_url"
 
-// parseMatchers reads both of Alertmanager's matcher syntaxes, as routes do. Its warnings about what differs
-// between them go nowhere: the parser may not write to a logger of its own choosing.
-var parseMatchers = compat.FallbackMatchersParser(slog.New(slog.DiscardHandler))
-
 // Validate returns every mistake; each begins with its place below the enrich block, as in
 // "owners[1].matchers[0]: ".
 func Validate(matching Matching, entries []Config) error {
@@ -68,12 +64,12 @@ func (c *Config) check() []error {
 		bad(`: matchers is missing or empty; for whatever no entry before it took, write matchers: ['rule =~ ".+"']`)
 	}
 	for i, text := range c.Matchers {
-		ms, err := parseMatchers(text, "owners")
+		ms, err := matcher.Parse(text)
 		if err == nil && len(ms) == 0 { // it would hold for every alert
-			err = errors.New("it asks for nothing")
+			err = fmt.Errorf("%q is no matcher: it asks for nothing", text)
 		}
 		if err != nil {
-			bad(".matchers[%d]: %q is no matcher: %w; write name = value, with =, !=, =~ or !~, and the value in double quotes", i, text, err)
+			bad(".matchers[%d]: %w", i, err)
 		}
 	}
 	if c.Team == "" && c.OnCall == "" && c.Runbook == "" && len(c.Labels) == 0 && len(c.Annotations) == 0 {
@@ -99,7 +95,7 @@ func (c *Config) check() []error {
 func (c *Config) matchers() labels.Matchers {
 	var all labels.Matchers
 	for _, text := range c.Matchers {
-		ms, err := parseMatchers(text, "owners")
+		ms, err := matcher.Parse(text)
 		if err != nil {
 			panic(err) // Validate saw that it is none
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/alertmanager/pkg/labels"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/matcher"
 )
 
 // Receiver is where a route leads.
@@ -112,7 +113,7 @@ func compile(c *Config, parent *Route, place string) *Route {
 func (t *Tree) Match(set map[string]string) []*Route { return t.Root.match(set, nil) }
 
 func (r *Route) match(set map[string]string, taken []*Route) []*Route {
-	if !matches(r.matchers, set) {
+	if !matcher.Match(r.matchers, set) {
 		return taken
 	}
 	before := len(taken)
