@@ -37,6 +37,10 @@ type Route struct {
 	Continue       bool
 	Routes         []*Route
 
+	MuteTimeIntervals   []string // names; not inherited
+	ActiveTimeIntervals []string // likewise
+	Labels              map[string]string
+
 	id       string // stands for the route in group keys
 	matchers labels.Matchers
 }
@@ -81,6 +85,12 @@ func NewTree(cfg *Config, receivers []Receiver) (*Tree, error) {
 func compile(c *Config, parent *Route, place string) *Route {
 	r := *parent // what is not set below is inherited
 	r.Continue = c.Continue
+	r.MuteTimeIntervals, r.ActiveTimeIntervals = c.MuteTimeIntervals, c.ActiveTimeIntervals
+	r.Labels = maps.Clone(parent.Labels)
+	if len(c.Labels) > 0 && r.Labels == nil {
+		r.Labels = map[string]string{}
+	}
+	maps.Copy(r.Labels, c.Labels)
 	r.matchers, _, _ = c.matchers() // checked by Validate
 	r.Routes = nil
 	r.id = place
