@@ -17,7 +17,7 @@ import (
 func receivers(names ...string) []route.Receiver {
 	var all []route.Receiver
 	for _, n := range names {
-		all = append(all, route.Receiver{Name: n, Integrations: []string{"webhook-" + n}})
+		all = append(all, route.Receiver{Name: n, Integrations: []route.Integration{{Topic: "webhook-" + n, SendResolved: true}}})
 	}
 	return all
 }
