@@ -176,7 +176,7 @@ func (d *decision) member(m *member) {
 		if !resolved && len(m.Told) == 0 {
 			d.due.by(a.Stateful.EndsAt) // then only the account knows of it
 		}
-	case resolved && len(m.Told) > 0 && a.Stateful.Timeout && !d.mine(a.Labels):
+	case resolved && len(m.Told) > 0 && m.expired() && !d.mine(a.Labels):
 		// It goes to another group by now, which tells its end; here it only was heard of no more.
 		d.remove = append(d.remove, m)
 	case resolved && !d.owed(m):
@@ -196,7 +196,7 @@ func alone(a *pipeline.Alert) *merged {
 // and nobody was told that it began. Whoever posts once, as producers of events do, would else never be heard.
 func (d *decision) owed(m *member) bool {
 	_, acked := d.watch.acked(m.Alert.Fingerprint)
-	return m.Alert.Stateful.Timeout && len(m.Told) == 0 && len(d.receiver.Integrations) > 0 && !acked
+	return m.expired() && len(m.Told) == 0 && len(d.receiver.Integrations) > 0 && !acked
 }
 
 // settle is what the store is told.

@@ -93,6 +93,9 @@ func (ms *members) add(a *pipeline.Alert) {
 	m.Alert.Stateful, m.changed = merged, true
 }
 
+// expired reports whether, once it is over, that is only because its producer has said nothing since.
+func (m *member) expired() bool { return m.Alert.Stateful.EndsAt.After(m.Alert.Stateful.UpdatedAt) }
+
 // stored is what the store is to keep of the member.
 func (m *member) stored() (pipeline.Member, error) {
 	body, err := json.Marshal(m)
