@@ -24,6 +24,7 @@ type memGroups struct {
 	mark    int64
 	claims  int
 	fail    error
+	settle  error // what the next Settle fails with
 }
 
 type memGroup struct {
@@ -55,6 +56,13 @@ func (s *memGroups) breakWith(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fail = err
+}
+
+// failSettle makes the next Settle fail, as if the process had died between publishing and noting it.
+func (s *memGroups) failSettle(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle = err
 }
 
 func (s *memGroups) forget() {
@@ -170,6 +178,10 @@ func (s *memGroups) Claim(_ context.Context, now time.Time, limit int) (due []pi
 func (s *memGroups) Settle(_ context.Context, now time.Time, done []pipeline.Settled) (lost []string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if failed := s.settle; failed != nil {
+		s.settle = nil
+		return nil, failed
+	}
 	if s.fail != nil {
 		return nil, s.fail
 	}
@@ -363,4 +375,11 @@ func (s *memSteps) Note(steps ...pipeline.Step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all = append(s.all, steps...)
+}
+
+// noGroups takes everything and keeps nothing.
+type noGroups struct{ route.Groups }
+
+func (noGroups) Put(context.Context, time.Time, []pipeline.Inbox, []pipeline.Source) (time.Time, []string, error) {
+	return time.Time{}, nil, nil
 }

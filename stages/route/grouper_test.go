@@ -25,6 +25,8 @@ type bench struct {
 	steps    *memSteps
 	begin    time.Time
 	fail     error // of publishing
+	once     error // of publishing once
+	half     bool  // and then half was published
 
 	mu   sync.Mutex
 	log  []string
@@ -64,6 +66,13 @@ func (b *bench) publish(_ context.Context, ns []pipeline.Notification) error {
 	if b.fail != nil {
 		return b.fail
 	}
+	failed := b.once
+	if b.once = nil; failed != nil {
+		ns = ns[:len(ns)/2]
+		if !b.half {
+			ns = nil
+		}
+	}
 	for _, n := range ns {
 		line := fmt.Sprintf("%v %s %s:", time.Since(b.begin).Seconds(), n.Integration, n.Reason)
 		for _, a := range n.Alerts {
@@ -73,7 +82,14 @@ func (b *bench) publish(_ context.Context, ns []pipeline.Notification) error {
 		b.ids = append(b.ids, n.ID)
 		b.sent = append(b.sent, n)
 	}
-	return nil
+	return failed
+}
+
+// breakOnce makes the next publishing fail, with half of it done or nothing.
+func (b *bench) breakOnce(half bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.once, b.half = errors.New("the bus is gone"), half
 }
 
 func (b *bench) breakBus(err error) {

@@ -22,7 +22,7 @@ func receivers(names ...string) []route.Receiver {
 	return all
 }
 
-func parse(t *testing.T, text string) *route.Config {
+func parse(t testing.TB, text string) *route.Config {
 	t.Helper()
 	var c route.Config
 	if err := yaml.UnmarshalWithOptions([]byte(text), &c, yaml.Strict()); err != nil {
