@@ -48,7 +48,7 @@ func (st *engineStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&st.waking: `UPDATE route_groups SET at = ?1, due = ?1 WHERE holds AND token = 0 AND at > ?1`,
 		&st.next:   `SELECT min(at) FROM route_groups`,
 		&st.look: `SELECT id, key, route, receiver, labels, due, state, token <> 0 FROM route_groups
-			WHERE at <= ? ORDER BY at, id LIMIT ?`,
+			WHERE at <= ? ORDER BY at LIMIT ?`,
 		&st.claim: `UPDATE route_groups SET at = ?, token = ?, wish = 0, more = 0
 			WHERE id IN (SELECT value FROM json_each(?))`,
 		&st.noteMore: `UPDATE route_groups SET more = 1 WHERE id = ?`,
