@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/alertjson"
 )
 
 // What Claim reads of inboxes: enough for many messages, little enough for memory when a group has gathered for
@@ -140,8 +141,8 @@ func (g *Groups) readInboxes(ctx context.Context, tx *sql.Tx, ids string, groups
 			c.More = true
 			continue
 		}
-		var alerts []pipeline.Alert
-		if err := json.Unmarshal(blob, &alerts); err != nil {
+		alerts, err := alertjson.ReadAll(blob)
+		if err != nil {
 			return fmt.Errorf("alerts of group %s in row %d: %w", c.Key, mark, err)
 		}
 		read[id]++

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"hash/fnv"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -15,8 +16,9 @@ const lease = 10 * time.Second
 
 // Groups keeps groups in the file, for one process: leases of an earlier one are void. It is safe for concurrent use.
 type Groups struct {
-	s    *Store
-	stmt engineStatements
+	s       *Store
+	stmt    engineStatements
+	buffers sync.Pool // of *buffer
 
 	// These are used within transactions only, of which there is one at a time.
 	group, row int64 // the next id
@@ -74,17 +76,18 @@ func (st *engineStatements) prepare(ctx context.Context, db *sql.DB) error {
 		}
 		*to = stmt // closed with the database
 	}
-	err := st.addGroups.prepare(ctx, db, "INSERT INTO route_groups (id, hash, key, route, receiver, labels, at, due) VALUES", 8)
+	err := st.addGroups.prepare(ctx, db, "INSERT OR FAIL INTO route_groups (id, hash, key, route, receiver, labels, at, due) VALUES", 8)
 	if err != nil {
 		return err
 	}
-	return st.addRows.prepare(ctx, db, "INSERT INTO inbox (id, grp, alerts) VALUES", 3)
+	return st.addRows.prepare(ctx, db, "INSERT OR FAIL INTO inbox (id, grp, alerts) VALUES", 3)
 }
 
 func (g *Groups) prepare(ctx context.Context, db *sql.DB) error { return g.stmt.prepare(ctx, db) }
 
 // start voids the leases of the process before, and learns what ids are taken.
 func (g *Groups) start(ctx context.Context) error {
+	g.buffers.New = func() any { return new(buffer) }
 	g.token = 1 + rand.Int64N(1<<61) // a token of another process is none of ours
 	return g.s.inTx(ctx, "look through the groups", func(tx *sql.Tx) error {
 		// Only what is claimed has no index; that of at has all it takes to look.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/alertjson"
 )
 
 // maxRowBytes is how much of a batch goes into one row: a claim reads at least one.
@@ -22,12 +23,14 @@ type brought struct {
 
 // Put adds alerts to inboxes and sources to what inhibits.
 func (g *Groups) Put(ctx context.Context, now time.Time, in []pipeline.Inbox, sources []pipeline.Source) (next time.Time, absent []string, err error) {
-	all := make([]brought, len(in))
+	buf := g.buffers.Get().(*buffer)
+	defer g.buffers.Put(buf)
+	all, err := buf.write(in)
+	if err != nil {
+		return next, nil, err
+	}
 	keys := make([]string, len(in))
 	for i := range in {
-		if all[i], err = written(&in[i]); err != nil {
-			return next, nil, fmt.Errorf("store alerts of group %s: %w", in[i].Key, err)
-		}
 		keys[i] = in[i].Key
 	}
 	err = g.s.inTx(ctx, "store alerts", func(tx *sql.Tx) error {
@@ -55,13 +58,32 @@ func (g *Groups) Put(ctx context.Context, now time.Time, in []pipeline.Inbox, so
 	return next, absent, nil
 }
 
-func written(in *pipeline.Inbox) (brought, error) {
-	rows, err := in.Rows(maxRowBytes)
-	if err != nil {
-		return brought{}, err
+// buffer holds rows while they are written: SQLite copies them.
+type buffer struct{ bytes []byte }
+
+// write makes the rows of all.
+func (b *buffer) write(in []pipeline.Inbox) ([]brought, error) {
+	all := make([]brought, len(in))
+	ends := make([][]int, len(in))
+	b.bytes = b.bytes[:0]
+	for i := range in {
+		labels, err := json.Marshal(in[i].Labels)
+		if err != nil {
+			return nil, fmt.Errorf("store alerts of group %s: %w", in[i].Key, err)
+		}
+		if b.bytes, ends[i], err = alertjson.AppendRows(b.bytes, in[i].Alerts, maxRowBytes); err != nil {
+			return nil, fmt.Errorf("store alerts of group %s: %w", in[i].Key, err)
+		}
+		all[i] = brought{Inbox: &in[i], labels: string(labels)}
 	}
-	labels, err := json.Marshal(in.Labels)
-	return brought{in, string(labels), rows}, err
+	begin := 0
+	for i := range all {
+		for _, end := range ends[i] {
+			all[i].rows = append(all[i].rows, b.bytes[begin:end])
+			begin = end
+		}
+	}
+	return all, nil
 }
 
 // putting is what a Put comes to, before it is written.
