@@ -19,9 +19,12 @@ type Config struct {
 	// MaxReport is MaxBody for the reports of scanners, which are read as they come in; default 64MiB.
 	MaxReport pipeline.Size `yaml:"max_report"`
 	// MaxRequests bounds the requests worked on at once; default 256. More are answered with 429.
-	MaxRequests int        `yaml:"max_requests"`
-	Auth        AuthConfig `yaml:"auth"`
-	TLS         TLSConfig  `yaml:"tls"`
+	MaxRequests int `yaml:"max_requests"`
+	// FalcosidekickEvents makes what Falcosidekick posts to Alertmanager's API an event again, as Falco's own output
+	// is; default true. Without it, it is an alert that resolves.
+	FalcosidekickEvents bool       `yaml:"falcosidekick_events"`
+	Auth                AuthConfig `yaml:"auth"`
+	TLS                 TLSConfig  `yaml:"tls"`
 }
 
 // AuthConfig says who may post and reload. Health and metrics stay open.
@@ -42,7 +45,7 @@ type TLSConfig struct {
 
 // DefaultConfig listens on loopback only.
 func DefaultConfig() Config {
-	return Config{Listen: "127.0.0.1:8686", MaxBody: 4 << 20, MaxReport: 64 << 20, MaxRequests: 256}
+	return Config{Listen: "127.0.0.1:8686", MaxBody: 4 << 20, MaxReport: 64 << 20, MaxRequests: 256, FalcosidekickEvents: true}
 }
 
 // Validate names the field that is wrong.
