@@ -294,7 +294,7 @@ func TestAmtoolRendersTemplates(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "team.tmpl")
 	must(t, os.WriteFile(file, []byte(`{{ define "team.text" }}{{ .Status }} {{ len .Alerts }}{{ end }}`), 0o600))
 	out := am.run(t, "template", "render", "--template.glob="+file, `--template.text={{ template "team.text" . }}`)
-	if !strings.HasPrefix(out, "resolved ") && !strings.HasPrefix(out, "firing ") {
+	if !strings.HasSuffix(strings.TrimSpace(out), " 2") { // of amtool's own sample
 		t.Errorf("template render prints %q", out)
 	}
 }
