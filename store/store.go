@@ -25,7 +25,6 @@ import (
 type Store struct {
 	path    string
 	db      *sql.DB
-	groups  groupStatements
 	engine  *Groups
 	repeats repeatsStatements
 }
@@ -48,7 +47,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
 	dsn := url.URL{Scheme: "file", OmitHost: true, Path: abs, RawQuery: "_txlock=immediate" +
-		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"}
+		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(4000)"}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
 		return nil, fmt.Errorf("open the store %s: %w", path, err)
@@ -59,7 +58,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	s.engine = &Groups{s: s}
-	if err := errors.Join(s.groups.prepare(ctx, db), s.repeats.prepare(ctx, db), s.engine.prepare(ctx, db)); err != nil {
+	if err := errors.Join(s.repeats.prepare(ctx, db), s.engine.prepare(ctx, db)); err != nil {
 		return nil, errors.Join(s.explain("prepare statements", err), db.Close())
 	}
 	if err := s.engine.start(ctx); err != nil {
