@@ -66,6 +66,9 @@ func newPlan(opts options, running *plan, out io.Writer, log *slog.Logger) (*pla
 	if err != nil {
 		return nil, err
 	}
+	for _, finding := range cfg.Findings {
+		log.Warn("configuration", "reason", finding.Error())
+	}
 	if opts.dataDir != "" {
 		cfg.DataDir = opts.dataDir
 	}

@@ -54,6 +54,7 @@ func integrationsOf(r configs.Receiver, global configs.Global, output string, ou
 		add(c.Spec(), n, err)
 	}
 	for _, c := range r.Webhook {
+		c.HTTPConfig = c.HTTPConfig.Over(global.HTTPConfig)
 		n, err := webhook.New(c, r.Name, log)
 		add(c.Spec(), n, err)
 	}

@@ -37,8 +37,13 @@ type Route struct {
 	Continue       bool
 	Routes         []*Route
 
+	MuteTimeIntervals   []string // names; not inherited
+	ActiveTimeIntervals []string // likewise
+	Labels              map[string]string
+
 	id       string // stands for the route in group keys
 	matchers labels.Matchers
+	children *matcher.Index // of Routes; nil where there are few
 }
 
 // Tree is a routing tree with its receivers. It does not change and is safe for concurrent use.
@@ -81,8 +86,14 @@ func NewTree(cfg *Config, receivers []Receiver) (*Tree, error) {
 func compile(c *Config, parent *Route, place string) *Route {
 	r := *parent // what is not set below is inherited
 	r.Continue = c.Continue
+	r.MuteTimeIntervals, r.ActiveTimeIntervals = c.MuteTimeIntervals, c.ActiveTimeIntervals
+	r.Labels = maps.Clone(parent.Labels)
+	if len(c.Labels) > 0 && r.Labels == nil {
+		r.Labels = map[string]string{}
+	}
+	maps.Copy(r.Labels, c.Labels)
 	r.matchers, _, _ = c.matchers() // checked by Validate
-	r.Routes = nil
+	r.Routes, r.children = nil, nil
 	r.id = place
 	if c.Name != "" {
 		r.id = "=" + c.Name
@@ -105,29 +116,8 @@ func compile(c *Config, parent *Route, place string) *Route {
 	for i, child := range c.Routes {
 		r.Routes = append(r.Routes, compile(child, &r, place+"."+strconv.Itoa(i)))
 	}
+	r.indexChildren()
 	return &r
-}
-
-// Match returns the routes that take an alert with these labels: depth first, left to right; a node
-// whose children took it does not; a child without continue is the last of its siblings.
-func (t *Tree) Match(set map[string]string) []*Route { return t.Root.match(set, nil) }
-
-func (r *Route) match(set map[string]string, taken []*Route) []*Route {
-	if !matcher.Match(r.matchers, set) {
-		return taken
-	}
-	before := len(taken)
-	for _, child := range r.Routes {
-		n := len(taken)
-		taken = child.match(set, taken)
-		if len(taken) > n && !child.Continue {
-			break
-		}
-	}
-	if len(taken) == before {
-		taken = append(taken, r)
-	}
-	return taken
 }
 
 // groupLabels are the labels of set that make a group; those the alert lacks are left out.
