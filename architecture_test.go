@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 	"store":                    {"pipeline", "pipeline/alertjson"},
 	"store/shared/...":         {},
 	"store/documents":          {"pipeline", "store/shared"},
-	"store/groups":             {"pipeline", "store/shared"},
+	"store/groups":             {"pipeline", "pipeline/alertjson", "store/shared"},
 	"store/groupstest":         {"pipeline"},
 	"store/history":            {"pipeline"},
 	"store/documentstest":      {"pipeline"},

@@ -117,7 +117,7 @@ func (s *scene) claim(now time.Duration, keys ...string) []pipeline.Claimed {
 	}
 	slices.Sort(keys)
 	if !slices.Equal(got, keys) {
-		s.Fatalf("Claim at %s = groups %q, want %q", now, got, keys)
+		s.Fatalf("Claim at %s = groups %.30q, want %.30q", now, got, keys)
 	}
 	return groups
 }
