@@ -22,6 +22,7 @@ func (d *durable) sift(ctx context.Context, events []pipeline.Alert) ([]pipeline
 		return nil, fmt.Errorf("look for repeats: %w", err)
 	}
 	d.log.Debug("alerts handled", "passed", len(pass), "repeats", repeats, "unfired", len(events)-len(fired))
+	d.still(ctx, fired, pass)
 	return pass, nil
 }
 

@@ -44,13 +44,14 @@ func (d *decision) plan() {
 			next.by(last.Add(d.route.RepeatInterval))
 		}
 	}
-	ready := d.memory.Ready
+	ready := upToMicro(d.memory.Ready)
+	d.memory.Ready = ready
 	if !next.at.IsZero() {
 		d.due.by(later(next.at, ready))
 	}
 	switch {
 	case !d.due.at.IsZero():
-		d.due.at = later(d.due.at, d.now.Add(time.Second)) // a clock that lags behind another must not spin
+		d.due.at = upToMicro(later(d.due.at, d.now.Add(time.Second))) // a clock that lags behind another must not spin
 	case d.due.holds:
 		d.due.at = d.now.Add(lookAgain)
 	case ready.After(d.now):
@@ -60,6 +61,14 @@ func (d *decision) plan() {
 	default:
 		d.due.gone = true
 	}
+}
+
+// upToMicro rounds up to what stores keep of a time: looked at a little too early, nothing would have changed.
+func upToMicro(t time.Time) time.Time {
+	if rest := t.Nanosecond() % 1000; rest > 0 {
+		return t.Add(time.Duration(1000 - rest))
+	}
+	return t
 }
 
 func later(a, b time.Time) time.Time {
