@@ -56,15 +56,16 @@ func (st *engineStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&st.noteMore: `UPDATE route_groups SET more = 1 WHERE id = ?`,
 		&st.settle: `UPDATE route_groups SET at = ?1, due = ?1, ready = ?2, wish = 0, token = 0, more = 0, holds = ?3, state = ?4
 			WHERE id = ?5`,
-		&st.remove: `DELETE FROM route_groups WHERE id = ?`,
+		&st.remove: `DELETE FROM route_groups WHERE id IN (SELECT value FROM json_each(?))`,
 		&st.inbox: `SELECT i.grp, i.id, i.alerts FROM json_each(?1) JOIN inbox i ON i.id IN
 			(SELECT id FROM inbox WHERE grp = value ORDER BY id LIMIT ?2) ORDER BY i.grp, i.id`,
-		&st.trim:          `DELETE FROM inbox WHERE grp = ? AND id <= ?`,
-		&st.left:          `SELECT EXISTS (SELECT 1 FROM inbox WHERE grp = ?)`,
+		&st.trim: `DELETE FROM inbox WHERE id IN (SELECT i.id FROM json_each(?) JOIN inbox i
+			ON i.grp = value ->> 0 AND i.id <= value ->> 1)`,
+		&st.left:          `SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM inbox WHERE grp = value)`,
 		&st.members:       `SELECT grp, fingerprint, body FROM json_each(?) JOIN members ON grp = value ORDER BY grp, fingerprint`,
 		&st.setMember:     `INSERT INTO members (grp, fingerprint, body) VALUES (?, ?, ?) ON CONFLICT (grp, fingerprint) DO UPDATE SET body = excluded.body`,
 		&st.dropMember:    `DELETE FROM members WHERE grp = ? AND fingerprint = ?`,
-		&st.dropMembers:   `DELETE FROM members WHERE grp = ?`,
+		&st.dropMembers:   `DELETE FROM members WHERE grp IN (SELECT value FROM json_each(?))`,
 		&st.setSource:     `INSERT OR REPLACE INTO sources (key, fingerprint, both, ends) VALUES (?, ?, ?, ?)`,
 		&st.expireSources: `DELETE FROM sources WHERE ends <= ?`,
 		&st.sourcesOf: `SELECT key, fingerprint, both, ends FROM sources

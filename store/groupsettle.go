@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -25,6 +26,7 @@ func (g *Groups) Settle(ctx context.Context, now time.Time, done []pipeline.Sett
 		if err != nil {
 			return err
 		}
+		var ours []settling
 		for i := range done {
 			d := &done[i]
 			f := there[d.Key]
@@ -32,12 +34,10 @@ func (g *Groups) Settle(ctx context.Context, now time.Time, done []pipeline.Sett
 				lost = append(lost, d.Key)
 				continue
 			}
-			if err := g.settle(ctx, tx, now.UnixMicro(), d, f); err != nil {
-				return fmt.Errorf("group %s: %w", d.Key, err)
-			}
+			ours = append(ours, settling{d, *f})
 			f.token = 0
 		}
-		return nil
+		return g.settle(ctx, tx, now.UnixMicro(), ours)
 	})
 	if err != nil {
 		return nil, err
@@ -45,31 +45,84 @@ func (g *Groups) Settle(ctx context.Context, now time.Time, done []pipeline.Sett
 	return lost, nil
 }
 
-// settle ends one lease.
-func (g *Groups) settle(ctx context.Context, tx *sql.Tx, now int64, d *pipeline.Settled, f *found) error {
-	if d.Upto > 0 {
-		if _, err := tx.StmtContext(ctx, g.stmt.trim).ExecContext(ctx, f.id, d.Upto); err != nil {
-			return err
-		}
-	}
-	if d.Gone {
-		var left bool
-		if err := tx.StmtContext(ctx, g.stmt.left).QueryRowContext(ctx, f.id).Scan(&left); err != nil {
-			return err
-		}
-		if !left {
-			if _, err := tx.StmtContext(ctx, g.stmt.dropMembers).ExecContext(ctx, f.id); err != nil {
-				return err
-			}
-			_, err := tx.StmtContext(ctx, g.stmt.remove).ExecContext(ctx, f.id)
-			return err
-		}
-	}
-	if err := g.changeMembers(ctx, tx, f.id, d); err != nil {
+// settling is a group that is settled, as it was found.
+type settling struct {
+	*pipeline.Settled
+	found
+}
+
+// settle ends leases: inboxes first, since what is left in them says which groups go.
+func (g *Groups) settle(ctx context.Context, tx *sql.Tx, now int64, ours []settling) error {
+	left, err := g.trim(ctx, tx, ours)
+	if err != nil {
 		return err
 	}
-	_, err := tx.StmtContext(ctx, g.stmt.settle).ExecContext(ctx, g.dueAfter(now, d, f), microOrZero(d.Ready), d.Holds, d.State, f.id)
-	return err
+	var gone []int64
+	for i := range ours {
+		d := &ours[i]
+		if d.Gone && !left[d.id] {
+			gone = append(gone, d.id)
+			continue
+		}
+		if err := g.changeMembers(ctx, tx, d.id, d.Settled); err != nil {
+			return fmt.Errorf("group %s: %w", d.Key, err)
+		}
+		_, err := tx.StmtContext(ctx, g.stmt.settle).ExecContext(ctx, g.dueAfter(now, d.Settled, &d.found), microOrZero(d.Ready), d.Holds, d.State, d.id)
+		if err != nil {
+			return fmt.Errorf("group %s: %w", d.Key, err)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	list, err := json.Marshal(gone)
+	if err != nil {
+		return err
+	}
+	for _, remove := range []*sql.Stmt{g.stmt.dropMembers, g.stmt.remove} {
+		if _, err := tx.StmtContext(ctx, remove).ExecContext(ctx, string(list)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trim empties inboxes as far as they were read. Of the groups that are to go it tells which have something left.
+func (g *Groups) trim(ctx context.Context, tx *sql.Tx, ours []settling) (left map[int64]bool, err error) {
+	marks := make([][2]int64, 0, len(ours))
+	var going []int64
+	for i := range ours {
+		if d := &ours[i]; d.Upto > 0 {
+			marks = append(marks, [2]int64{d.id, d.Upto})
+		}
+		if ours[i].Gone {
+			going = append(going, ours[i].id)
+		}
+	}
+	list, err := json.Marshal(marks)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.StmtContext(ctx, g.stmt.trim).ExecContext(ctx, string(list)); err != nil {
+		return nil, err
+	}
+	if list, err = json.Marshal(going); err != nil || len(going) == 0 {
+		return nil, err
+	}
+	rows, err := tx.StmtContext(ctx, g.stmt.left).QueryContext(ctx, string(list))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	left = map[int64]bool{}
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		left[id] = true
+	}
+	return left, rows.Err()
 }
 
 // dueAfter is when a group is due that is settled.
