@@ -68,7 +68,7 @@ var mayImport = map[string][]string{
 	"notifiers/webhook":        {"pipeline", "notifiers"},
 	"notifiers/stdout":         {"pipeline", "pipeline/alertjson", "notifiers"},
 	"api":                      {"pipeline", "pipeline/alertjson", "pipeline/matcher"},
-	"configs":                  {"pipeline", "pipeline/bus", "pipeline/router", "api", "sensor", "rules", "filter/...", "stages/...", "store/shared", "notifiers/..."},
+	"configs":                  {"pipeline", "pipeline/matcher", "pipeline/bus", "pipeline/router", "api", "sensor", "rules", "filter/...", "stages/...", "store/shared", "notifiers/..."},
 	"cmd/tocsin":               {"..."},
 
 	// The engines of container runtimes know what they have in common, and nothing of each other.
@@ -87,12 +87,13 @@ var foreignEdges = map[string][]string{
 	"github.com/redis/go-redis":                       {"store/shared/...", "pipeline/bus"},
 	"modernc.org/sqlite":                              {"store"},
 	"github.com/prometheus/alertmanager/template":     {"templates", "stages/render"},
-	"github.com/prometheus/alertmanager/pkg/labels":   {"pipeline/matcher", "stages/route/...", "stages/owner", "stages/silence", "api"},
+	"github.com/prometheus/alertmanager/pkg/labels":   {"configs", "pipeline/matcher", "stages/route/...", "stages/owner", "stages/silence", "api"},
 	"github.com/prometheus/alertmanager/matcher":      {"pipeline/matcher"},
 	"github.com/prometheus/alertmanager/timeinterval": {"stages/whitelist", "stages/route/interval"},
 	"github.com/prometheus/alertmanager/api":          {"api"},
 	"github.com/prometheus/alertmanager/notify":       {},
 	"github.com/prometheus/alertmanager/config":       {},
+	"golang.org/x/net/http/httpproxy":                 {"notifiers"},
 	"github.com/wneessen/go-mail":                     {"notifiers/email"},
 	"github.com/containerd/":                          {"stages/enrich/containerd"},
 	"k8s.io/cri-api":                                  {"stages/enrich/cri", "stages/enrich/containerd", "stages/enrich/runtimetest"},
