@@ -16,6 +16,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/finding"
 	"github.com/tocsin-security/tocsin/stages/render"
 	"github.com/tocsin-security/tocsin/stages/route"
+	"github.com/tocsin-security/tocsin/stages/silence"
 	"github.com/tocsin-security/tocsin/stages/whitelist"
 	"github.com/tocsin-security/tocsin/stages/window"
 )
@@ -35,6 +36,7 @@ type Config struct {
 	StoreFile string           `yaml:"store_file"` // holds the URL, in place of store
 	HTTP      api.Config       `yaml:"http"`
 	Render    render.Config    `yaml:"render"`
+	Silences  silence.Config   `yaml:"silences"`
 
 	Global        Global       `yaml:"global"`
 	Route         route.Config `yaml:"route"`
@@ -72,5 +74,6 @@ func Defaults() Config {
 		Bus:       "embedded",
 		Store:     "embedded",
 		HTTP:      api.DefaultConfig(),
+		Silences:  silence.DefaultConfig(),
 	}
 }

@@ -23,6 +23,8 @@ import (
 	"github.com/tocsin-security/tocsin/stages/match"
 	"github.com/tocsin-security/tocsin/stages/owner"
 	"github.com/tocsin-security/tocsin/stages/route"
+	"github.com/tocsin-security/tocsin/stages/silence"
+	"github.com/tocsin-security/tocsin/stages/silence/link"
 	"github.com/tocsin-security/tocsin/stages/whitelist/account"
 	"github.com/tocsin-security/tocsin/stages/window"
 	"github.com/tocsin-security/tocsin/store"
@@ -51,6 +53,11 @@ type durable struct {
 
 	deployments *deployment.Deployments
 	findings    *finding.Findings
+
+	silences *silence.Silences
+	links    *link.Signer
+	linkDocs pipeline.Documents         // of the secrets of links; nil: the configuration has one
+	emit     func(pipeline.Alert) error // takes alerts about tocsin itself; set before anything runs
 }
 
 // openBus opens the configured bus. A router's address means the embedded one, as a spool.
@@ -84,6 +91,9 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 		return err
 	}
 	d.openContext(ctx, p.cfg.Enrich)
+	if err = d.openSilences(ctx, p); err != nil {
+		return err
+	}
 	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.repeats))
 	d.payload.Store(p.payload)
 	d.owners.Store(p.owners)
@@ -185,18 +195,20 @@ func (d *durable) replace(ctx context.Context, p *plan) error {
 	d.grouper.SetTree(p.tree)
 	d.payload.Store(p.payload)
 	d.owners.Store(p.owners)
+	d.silences.SetConfig(p.cfg.Silences)
 	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.repeats))
 	return nil
 }
 
 // parts are the long-lived pieces, producers first.
 func (d *durable) parts() []part {
-	return []part{
+	parts := []part{
 		{name: "summaries", run: d.closer.Run},
 		{name: "groups", run: d.grouper.Run},
 		{name: "deployments", run: d.deployments.Run},
-		{name: "router", run: d.router.Run, grace: routerGrace},
 	}
+	parts = append(parts, d.silenceParts()...) // after the groups, whose last hits they keep
+	return append(parts, part{name: "router", run: d.router.Run, grace: routerGrace})
 }
 
 // close releases what was opened, in the opposite order.
