@@ -22,6 +22,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/stages/route/inhibit"
 	"github.com/tocsin-security/tocsin/stages/route/interval"
+	"github.com/tocsin-security/tocsin/stages/silence"
 	"github.com/tocsin-security/tocsin/stages/whitelist"
 	"github.com/tocsin-security/tocsin/stages/window"
 )
@@ -41,6 +42,7 @@ type Config struct {
 	StoreFile string           `yaml:"store_file"` // holds the URL, in place of store
 	HTTP      api.Config       `yaml:"http"`
 	Render    render.Config    `yaml:"render"`
+	Silences  silence.Config   `yaml:"silences"`
 
 	MatchersMode      matcher.Mode      `yaml:"matchers_mode"` // ours: fallback (default), utf8 or classic
 	Global            Global            `yaml:"global"`
@@ -89,5 +91,6 @@ func Defaults() Config {
 		Store:     "embedded",
 		HTTP:      api.DefaultConfig(),
 		Summaries: route.DefaultSummaries(),
+		Silences:  silence.DefaultConfig(),
 	}
 }

@@ -35,6 +35,8 @@ func newRootCommand() *cobra.Command {
 		newFieldsCommand(),
 		newEventsCommand(),
 		newWhitelistCommand(logger),
+		newSilenceCommand(),
+		newAlertCommand(),
 		newVersionCommand(),
 	)
 	return root

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/stages/route/inhibit"
 	"github.com/tocsin-security/tocsin/stages/route/interval"
+	"github.com/tocsin-security/tocsin/store/groups"
 )
 
 // buildRouting makes what routing needs of a configuration.
@@ -27,11 +29,19 @@ func (p *plan) buildRouting(receivers []route.Receiver, log *slog.Logger) (err e
 	return err
 }
 
+// lookForOthers is how often a router looks for due groups of the others: so late after one has died, and its claims
+// have run out, somebody takes them over.
+const lookForOthers = time.Second
+
 // openGrouper makes what gathers alerts into groups.
 func (d *durable) openGrouper(p *plan) {
-	d.grouper = route.NewGrouper(p.routing, route.Deps{
-		Groups: d.store.GroupEngine(), Repeats: d.repeats, Publish: d.router.PublishNotifications, Log: d.log,
-	})
+	deps := route.Deps{
+		Groups: d.store.GroupEngine(), Repeats: d.repeats, Publish: d.router.PublishNotifications, Silences: d.silences, Log: d.log,
+	}
+	if d.shared != nil {
+		deps.Groups, deps.Look = groups.New(d.shared), lookForOthers
+	}
+	d.grouper = route.NewGrouper(p.routing, deps)
 }
 
 // still tells the groups of repeats: what these inhibit stays inhibited. No alert waits for it.
