@@ -32,7 +32,7 @@ func (d *durable) openRepeats(ctx context.Context, url string, reg prometheus.Re
 // pass brings what people are to be told of to its groups.
 func (d *durable) pass(ctx context.Context, alerts []pipeline.Alert) error {
 	d.describe(ctx, alerts)
-	if err := d.grouper.Add(ctx, alerts); err != nil {
+	if err := d.group(ctx, alerts); err != nil {
 		return fmt.Errorf("route: %w", err)
 	}
 	alerts = slices.DeleteFunc(slices.Clone(alerts), func(a pipeline.Alert) bool { return a.Completes != nil }) // shown already

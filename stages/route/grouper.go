@@ -31,7 +31,10 @@ type Deps struct {
 	// Look is how often the flusher looks for due groups at least, where other processes share them: those of one
 	// that died are found so late. 0: only when a group is due.
 	Look time.Duration
-	Log  *slog.Logger
+	// Standby says that these groups take what the shared ones could not. Of an alert that they no longer hear of they do
+	// not tell the end: it goes to the shared ones again.
+	Standby bool
+	Log     *slog.Logger
 }
 
 // Grouper gathers alerts into groups and publishes groups that are due. It is safe for concurrent use.
