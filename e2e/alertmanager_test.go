@@ -288,6 +288,16 @@ func TestAmtoolShowsTheCluster(t *testing.T) {
 	}
 }
 
+// karma takes the version from a metric of Alertmanager's, and reads it as a semantic one.
+func TestMetricsTellTheVersionOfAlertmanager(t *testing.T) {
+	url, _ := startAlertmanager(t)
+	_, body, err := get(url + "/metrics")
+	must(t, err)
+	if want := `alertmanager_build_info{version="` + alertmanagerVersion(t, "../go.mod") + `+tocsin.`; !strings.Contains(body, want) {
+		t.Errorf("/metrics lacks %s", want)
+	}
+}
+
 // Templates that Alertmanager renders are templates for us.
 func TestAmtoolRendersTemplates(t *testing.T) {
 	am := newAmtool(t, "http://127.0.0.1:1")
@@ -310,17 +320,20 @@ func TestAlertmanagersGoClient(t *testing.T) {
 
 // The clients are those of the Alertmanager whose API this is.
 func TestClientsHaveOurVersionOfAlertmanager(t *testing.T) {
-	version := func(file string) string {
-		text, err := os.ReadFile(file)
-		must(t, err)
-		for line := range strings.Lines(string(text)) {
-			if _, v, ok := strings.Cut(line, "github.com/prometheus/alertmanager v"); ok {
-				return strings.TrimSpace(v)
-			}
-		}
-		return "none"
-	}
-	if ours, theirs := version("../go.mod"), version("testdata/alertmanager/go.mod"); ours != theirs {
+	if ours, theirs := alertmanagerVersion(t, "../go.mod"), alertmanagerVersion(t, "testdata/alertmanager/go.mod"); ours != theirs {
 		t.Errorf("go.mod has Alertmanager %s, testdata/alertmanager/go.mod %s: want the same", ours, theirs)
 	}
+}
+
+// alertmanagerVersion is the version of Alertmanager in a go.mod.
+func alertmanagerVersion(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	must(t, err)
+	_, rest, found := strings.Cut(string(text), "github.com/prometheus/alertmanager v")
+	if !found {
+		t.Fatalf("%s has no Alertmanager", file)
+	}
+	version, _, _ := strings.Cut(rest, "\n")
+	return version
 }
