@@ -1,4 +1,4 @@
-package history_test
+package history
 
 import (
 	"fmt"
@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
-	"github.com/tocsin-security/tocsin/store/history"
 )
 
 // realistic is an alert of the size that a rule of the stock set makes in a pod: 2 KB of JSON.
@@ -40,9 +39,9 @@ func realistic(i int, at time.Time) pipeline.Alert {
 	return a
 }
 
-func benchFile(b *testing.B) *history.History {
+func benchFile(b *testing.B) *History {
 	b.Helper()
-	h, err := history.OpenFile(b.Context(), history.DefaultConfig(), filepath.Join(b.TempDir(), "history.db"), 5*time.Minute, slog.New(slog.DiscardHandler))
+	h, err := OpenFile(b.Context(), DefaultConfig(), filepath.Join(b.TempDir(), "history.db"), 5*time.Minute, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}

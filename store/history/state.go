@@ -54,7 +54,9 @@ func (n *news) apply(was *state, now time.Time, resolve time.Duration) change {
 		switch {
 		case a.Completes != nil:
 			if known && c.id == a.ID {
-				c.alert = a
+				whole := *a
+				whole.Completes = nil
+				c.alert = &whole
 			}
 			continue
 		case a.Closing: // no occurrence of its own
