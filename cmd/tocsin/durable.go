@@ -147,19 +147,12 @@ func (d *durable) handleAlerts(ctx context.Context, alerts []pipeline.Alert) err
 			d.log.Warn("what the whitelist kept quiet is not in its account yet", "pairs", len(covered), "err", err)
 		}
 	}
-	if len(alerts) == 0 {
-		return nil
-	}
-	fired, err := d.windows.Process(ctx, alerts)
+	stateful, events := split(alerts)
+	pass, err := d.sift(ctx, events)
 	if err != nil {
-		return fmt.Errorf("ask windows: %w", err)
+		return err
 	}
-	pass, repeats, err := d.dedupe.Load().Process(ctx, fired)
-	if err != nil {
-		return fmt.Errorf("look for repeats: %w", err)
-	}
-	d.log.Debug("alerts handled", "passed", len(pass), "repeats", repeats, "unfired", len(alerts)-len(fired))
-	return d.pass(ctx, pass)
+	return d.pass(ctx, slices.Concat(pass, stateful))
 }
 
 // handleEvent asks the rules about a structured event, and publishes what they say before nil
