@@ -1,6 +1,9 @@
 package pipeline
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Live is an alert as it stands: of either kind, while it counts as firing. An event counts as firing until
 // resolve_timeout after its last occurrence; nobody is told that it no longer does.
@@ -61,6 +64,9 @@ type HistoryQuery struct {
 	Limit       int       // at most; 0: 100
 	Cursor      string    // Next of the page before
 }
+
+// ErrCursor says that HistoryQuery.Cursor is none that a search gave.
+var ErrCursor = errors.New("the cursor is not one that a search gave: use the next of the page before, with the same question")
 
 // HistoryPage is a part of the answer to a HistoryQuery.
 type HistoryPage struct {

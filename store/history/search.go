@@ -163,7 +163,7 @@ func readCursor(s string) (p place, err error) {
 	p.at, err1 = strconv.ParseInt(at, 36, 64)
 	p.id, err2 = strconv.ParseInt(id, 36, 64)
 	if !ok || err1 != nil || err2 != nil {
-		return p, fmt.Errorf("cursor: %.40q is not one: use the next of the page before, with the same question", s)
+		return p, pipeline.ErrCursor
 	}
 	return p, nil
 }
