@@ -67,7 +67,7 @@ var mayImport = map[string][]string{
 	"notifiers/webhook":        {"pipeline", "notifiers"},
 	"notifiers/stdout":         {"pipeline", "notifiers"},
 	"api":                      {"pipeline", "pipeline/matcher"},
-	"configs":                  {"pipeline", "pipeline/bus", "pipeline/router", "api", "sensor", "rules", "filter/...", "stages/...", "store/shared", "notifiers/..."},
+	"configs":                  {"pipeline", "pipeline/bus", "pipeline/router", "api", "sensor", "rules", "filter/...", "stages/...", "store/history", "store/shared", "notifiers/..."},
 	"cmd/tocsin":               {"..."},
 
 	// The engines of container runtimes know what they have in common, and nothing of each other.
