@@ -65,7 +65,7 @@ func report(b *testing.B, batches int, used time.Duration) {
 
 // One op is a batch of 256 repeats of known alerts.
 func BenchmarkFileRepeats(b *testing.B) {
-	runtime.GOMAXPROCS(1)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	h := benchFile(b)
 	known := make([]pipeline.Alert, batch)
 	now := time.Now()
@@ -93,7 +93,7 @@ func BenchmarkFileRepeats(b *testing.B) {
 
 // One op is a batch of 256 alerts that were never seen.
 func BenchmarkFileDistinct(b *testing.B) {
-	runtime.GOMAXPROCS(1)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	h := benchFile(b)
 	now := time.Now()
 	alerts := make([]pipeline.Alert, batch)
@@ -112,4 +112,99 @@ func BenchmarkFileDistinct(b *testing.B) {
 		used += cpu() - begun
 	}
 	report(b, n, used)
+}
+
+// One op is one alert that was never seen, in a transaction of its own: what a batch costs beside its alerts.
+func BenchmarkFileSingle(b *testing.B) {
+	h := benchFile(b)
+	now := time.Now()
+	n, used := 0, time.Duration(0)
+	for b.Loop() {
+		alert := []pipeline.Alert{realistic(n, now)}
+		n++
+		begun := cpu()
+		if err := h.Record(b.Context(), now, alert, nil); err != nil {
+			b.Fatal(err)
+		}
+		used += cpu() - begun
+	}
+	b.ReportMetric(float64(used.Microseconds())/float64(n), "cpu-µs/alert")
+}
+
+// One op is a batch of 256 stateful alerts that are posted again, as Prometheus does.
+func BenchmarkFilePostedAgain(b *testing.B) {
+	h := benchFile(b)
+	known := make([]pipeline.Alert, batch)
+	now := time.Now()
+	for i := range known {
+		known[i] = realistic(i, now)
+	}
+	n, used := 0, time.Duration(0)
+	for b.Loop() {
+		n++
+		now = now.Add(time.Minute)
+		for i := range known {
+			known[i].ID = fmt.Sprint(n, "-", i)
+			known[i].Stateful = &pipeline.Stateful{StartsAt: known[i].Time, UpdatedAt: now, EndsAt: now.Add(4 * time.Minute)}
+		}
+		begun := cpu()
+		if err := h.Record(b.Context(), now, known, nil); err != nil {
+			b.Fatal(err)
+		}
+		used += cpu() - begun
+	}
+	report(b, n, used)
+}
+
+// One op reads 100,000 live alerts one after the other. The heap is what history itself holds of them.
+func BenchmarkFileLive(b *testing.B) {
+	const all = 100_000
+	h := benchFile(b)
+	now := time.Now()
+	before := heap()
+	for i := 0; i < all; i += batch {
+		alerts := make([]pipeline.Alert, min(batch, all-i))
+		for j := range alerts {
+			alerts[j] = realistic(i+j, now)
+		}
+		if err := h.Record(b.Context(), now, alerts, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	held := heap() - before
+	for b.Loop() {
+		n := 0
+		if err := h.EachLive(b.Context(), now, func(pipeline.Live) error { n++; return nil }); err != nil || n != all {
+			b.Fatalf("%d live, %v", n, err)
+		}
+	}
+	b.ReportMetric(float64(held)/(1<<20), "MiB-heap")
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// One op looks for text that is in none of 100,000 occurrences.
+func BenchmarkFileSearch(b *testing.B) {
+	h := benchFile(b)
+	now := time.Now()
+	for i := 0; i < 100_000; i += 1000 {
+		alerts := make([]pipeline.Alert, 1000)
+		for j := range alerts {
+			alerts[j] = realistic(i+j, now)
+		}
+		if err := h.Record(b.Context(), now, alerts, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		page, err := h.Search(b.Context(), pipeline.HistoryQuery{Text: "nowhere to be found"})
+		if err != nil || page.Looked != 100_000 {
+			b.Fatal(page.Looked, err)
+		}
+	}
 }
