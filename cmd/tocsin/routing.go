@@ -37,7 +37,8 @@ const lookForOthers = time.Second
 // openGrouper makes what gathers alerts into groups.
 func (d *durable) openGrouper(p *plan) {
 	deps := route.Deps{
-		Groups: d.store.GroupEngine(), Repeats: d.repeats, Publish: d.router.PublishNotifications, Silences: d.silences, Log: d.log,
+		Groups: d.store.GroupEngine(), Repeats: d.repeats, Publish: d.router.PublishNotifications, Silences: d.silences,
+		Steps: d.history, Log: d.log,
 	}
 	if d.shared != nil {
 		local := deps
@@ -95,8 +96,8 @@ func (d *durable) groupParts() []part {
 }
 
 // still tells the groups of repeats: what these inhibit stays inhibited. No alert waits for it.
-func (d *durable) still(ctx context.Context, fired, passed []pipeline.Alert) {
-	if err := d.grouper.Still(ctx, fired, passed); err != nil {
+func (d *durable) still(ctx context.Context, repeats []pipeline.Alert) {
+	if err := d.grouper.Still(ctx, repeats); err != nil {
 		d.log.Warn("what repeats inhibit may be told too early", "err", err)
 	}
 }

@@ -89,23 +89,9 @@ func (g *Grouper) Add(ctx context.Context, alerts []pipeline.Alert) error {
 	return g.wakeTargets(ctx, sources, now)
 }
 
-// Still notes that alerts went on which dedupe kept quiet as repeats, those of fired that are not in passed: what they
-// inhibit stays inhibited.
-func (g *Grouper) Still(ctx context.Context, fired, passed []pipeline.Alert) error {
-	s := g.setup.Load()
-	if s.Inhibit.None() || len(passed) == len(fired) {
-		return nil
-	}
-	known := make(map[string]bool, len(passed))
-	for i := range passed {
-		known[passed[i].ID] = true
-	}
-	var sources []pipeline.Source
-	for i := range fired {
-		if !known[fired[i].ID] {
-			sources = append(sources, s.Inhibit.Sources(&fired[i])...)
-		}
-	}
+// Still notes that alerts went on which dedupe kept quiet as repeats: what they inhibit stays inhibited.
+func (g *Grouper) Still(ctx context.Context, repeats []pipeline.Alert) error {
+	sources := sourcesOf(g.setup.Load(), repeats)
 	if len(sources) == 0 {
 		return nil
 	}
