@@ -86,7 +86,12 @@ func (g *Grouper) Add(ctx context.Context, alerts []pipeline.Alert) error {
 	g.keepEarly(in, absent)
 	g.noteRouted(in, now)
 	g.wakeFor(next)
-	return g.wakeTargets(ctx, sources, now)
+	if g.anyEnded(sources, now) {
+		if err := g.Wake(ctx); err != nil { // the alerts are stored: they must not come again
+			g.deps.Log.Warn("what is no longer inhibited may be told late", "err", err)
+		}
+	}
+	return nil
 }
 
 // Still notes that alerts went on which dedupe kept quiet as repeats: what they inhibit stays inhibited.
@@ -112,9 +117,9 @@ func (g *Grouper) Wake(ctx context.Context) error {
 	return nil
 }
 
-// wakeTargets wakes groups when a source has ended by its producer's word. It needs g.mu.
-func (g *Grouper) wakeTargets(ctx context.Context, sources []pipeline.Source, now time.Time) error {
-	woken := true
+// anyEnded reports whether a source has ended by its producer's word, of which the groups do not know yet. It needs
+// g.mu.
+func (g *Grouper) anyEnded(sources []pipeline.Source, now time.Time) (news bool) {
 	for _, s := range sources {
 		if s.Ends.After(now) {
 			delete(g.ended, s.Fingerprint)
@@ -122,16 +127,13 @@ func (g *Grouper) wakeTargets(ctx context.Context, sources []pipeline.Source, no
 		}
 		// Producers say it again and again for some time; once is enough.
 		if !g.ended[s.Fingerprint].Equal(s.Ends) {
-			g.ended[s.Fingerprint], woken = s.Ends, false
+			g.ended[s.Fingerprint], news = s.Ends, true
 		}
-	}
-	if woken {
-		return nil
 	}
 	if len(g.ended) > maxEnded {
 		clear(g.ended)
 	}
-	return g.Wake(ctx)
+	return news
 }
 
 // maxEnded bounds the ends that are remembered. Forgotten, they cost a look at groups that need none.
