@@ -4,10 +4,10 @@
 package api
 
 import (
-	"bytes"
 	"fmt"
 	"net"
-	"os"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -17,26 +17,21 @@ import (
 type Config struct {
 	// Listen is host:port; default 127.0.0.1:8686. An empty host listens on every address.
 	Listen string `yaml:"listen"`
+	// RoutePrefix goes before every path, /-/healthy and /metrics too: /tocsin; default none. It is for a proxy that
+	// passes paths on as they are.
+	RoutePrefix string `yaml:"route_prefix"`
 	// MaxBody bounds a request body; default 4MiB. A larger one is answered with 413.
 	MaxBody pipeline.Size `yaml:"max_body"`
 	// MaxReport is MaxBody for the reports of scanners, which are read as they come in; default 64MiB.
 	MaxReport pipeline.Size `yaml:"max_report"`
 	// MaxRequests bounds the requests worked on at once; default 256. More are answered with 429.
-	MaxRequests int        `yaml:"max_requests"`
-	Auth        AuthConfig `yaml:"auth"`
-	TLS         TLSConfig  `yaml:"tls"`
-	Links       LinkConfig `yaml:"links"`
-}
-
-// LinkConfig is about the links in messages to acknowledge and to silence an alert. There are some where
-// render.external_url says how people reach us.
-type LinkConfig struct {
-	// Secret signs them; default: one that is made once and kept in the store, for all routers. At least 16 bytes.
-	Secret     pipeline.Secret `yaml:"secret"`
-	SecretFile string          `yaml:"secret_file"` // holds it, in place of secret
-	// Lifetime is how long after its message a link can be used; default 24h: an alert that still matters then has been
-	// told again, with another. 0: there are no links.
-	Lifetime pipeline.Duration `yaml:"lifetime"`
+	MaxRequests int `yaml:"max_requests"`
+	// FalcosidekickEvents makes what Falcosidekick posts to Alertmanager's API an event again, as Falco's own output
+	// is; default true. Without it, it is an alert that resolves.
+	FalcosidekickEvents bool       `yaml:"falcosidekick_events"`
+	Auth                AuthConfig `yaml:"auth"`
+	TLS                 TLSConfig  `yaml:"tls"`
+	Links               LinkConfig `yaml:"links"`
 }
 
 // AuthConfig says who may post and reload. Health and metrics stay open.
@@ -58,27 +53,9 @@ type TLSConfig struct {
 // DefaultConfig listens on loopback only.
 func DefaultConfig() Config {
 	return Config{
-		Listen: "127.0.0.1:8686", MaxBody: 4 << 20, MaxReport: 64 << 20, MaxRequests: 256,
+		Listen: "127.0.0.1:8686", MaxBody: 4 << 20, MaxReport: 64 << 20, MaxRequests: 256, FalcosidekickEvents: true,
 		Links: LinkConfig{Lifetime: pipeline.Duration(24 * time.Hour)},
 	}
-}
-
-// leastLinkSecret is what package link demands.
-const leastLinkSecret = 16
-
-// Key is the configured secret of links; nil: none is.
-func (c LinkConfig) Key() ([]byte, error) {
-	if c.SecretFile == "" {
-		return []byte(c.Secret), nil
-	}
-	text, err := os.ReadFile(c.SecretFile)
-	if err != nil {
-		return nil, fmt.Errorf("http.links.secret_file: %w", err)
-	}
-	if text = bytes.TrimSpace(text); len(text) < leastLinkSecret {
-		return nil, fmt.Errorf("http.links.secret_file: %s holds %d bytes, which could be guessed: use at least %d, as from openssl rand -hex 32", c.SecretFile, len(text), leastLinkSecret)
-	}
-	return text, nil
 }
 
 // Validate names the field that is wrong.
@@ -86,6 +63,9 @@ func (c Config) Validate() error {
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return fmt.Errorf("http.listen: %q is not host:port", c.Listen)
+	}
+	if p := c.RoutePrefix; p != "" && (!strings.HasPrefix(p, "/") || path.Clean(p) != p || p == "/") {
+		return fmt.Errorf("http.route_prefix: %q is no path: write it as in /tocsin, without a slash at its end", p)
 	}
 	if c.MaxBody < 1<<10 {
 		return fmt.Errorf("http.max_body: %d bytes is too small for an alert: use at least 1KiB", c.MaxBody)
@@ -96,11 +76,8 @@ func (c Config) Validate() error {
 	if c.MaxRequests < 1 {
 		return fmt.Errorf("http.max_requests: must be at least 1")
 	}
-	if c.Links.Secret != "" && c.Links.SecretFile != "" {
-		return fmt.Errorf("http.links.secret_file: set secret or secret_file, not both")
-	}
-	if n := len(c.Links.Secret); n > 0 && n < leastLinkSecret {
-		return fmt.Errorf("http.links.secret: %d bytes could be guessed: use at least %d, as from openssl rand -hex 32", n, leastLinkSecret)
+	if err := c.Links.validate(); err != nil {
+		return err
 	}
 	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
 		return fmt.Errorf("http.tls: cert_file and key_file go together")

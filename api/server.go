@@ -36,6 +36,7 @@ type Deps struct {
 	People    People                          // nil in the sensor role: silences and acknowledgements are kept by routers
 	Links     *Links                          // of messages; nil: there is no page for them
 	Reload    func(ctx context.Context) error // swaps the configuration whole or not at all
+	V2        V2                              // there where Intake is
 	Ready     func() error                    // nil error: alerts can be taken and delivered
 	Gatherer  prometheus.Gatherer
 	Hostname  string // of alerts that carry none
@@ -127,7 +128,12 @@ func (s *Server) routes() http.Handler {
 	r.Group(func(r chi.Router) {
 		r.Use(s.throttle(), s.requireIntake)
 		s.intakeRoutes(r)
+		r.Route("/api/v2", s.v2Routes)
 	})
+	s.v1Routes(r)
+	if prefix := s.cfg.RoutePrefix; prefix != "" {
+		return http.StripPrefix(prefix, r)
+	}
 	return r
 }
 
