@@ -11,15 +11,10 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// People is what people want to be quiet: silences with what they did, and acknowledgements. Its errors may carry the
-// status of the answer (HTTPStatus() int).
+// People is what people want to be quiet: silences with what they did, and acknowledgements. Errors may say what they
+// mean over HTTP, as those of Silences.
 type People interface {
-	// List returns all silences: active ones by their end, pending ones by their start, then those that are over.
-	List(now time.Time) []pipeline.Silence
-	Get(id string) (pipeline.Silence, error)
-	// Put takes a new one, or one with an id in place of the one that has it, and returns the id that it has then.
-	Put(ctx context.Context, s pipeline.Silence) (id string, err error)
-	Expire(ctx context.Context, id, by string) error
+	Silences
 	Hits(ctx context.Context) (map[string]pipeline.Hits, error)
 	// Ack keeps an acknowledgement; without Until it lasts as long as configured.
 	Ack(ctx context.Context, a pipeline.Ack) (pipeline.Ack, error)

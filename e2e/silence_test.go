@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"os/exec"
@@ -114,5 +115,26 @@ func TestTheLinkOfAMessageAcknowledges(t *testing.T) {
 	must(t, resp.Body.Close())
 	if resp.StatusCode != http.StatusForbidden {
 		t.Errorf("a forged token = %d, want 403", resp.StatusCode)
+	}
+}
+
+// What a silence keeps quiet is told when it ends, at once; what somebody takes care of is not told again.
+func TestASilenceEndsAtOnce(t *testing.T) {
+	l, sink := newLayout(t, shadowRules), newWebhookSink(t)
+	p := start(t, l.dir, "router", l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}"))
+	id := p.must(t, "silence", "add", "Posted", "-a", "li.na", "-c", "x")
+	post(t, p, falcoAlert("/a"))
+	eventually(t, "the silence was hit", func() error {
+		if text := p.must(t, "silence", "list", "-o", "json"); !strings.Contains(text, `"alerts": 1`) {
+			return errors.New(text)
+		}
+		return nil
+	})
+	if n := len(sink.received()); n != 0 {
+		t.Fatalf("%d messages were sent all the same", n)
+	}
+	p.must(t, "silence", "expire", id)
+	if got := sink.waitFor(t, 1)[0]; got.Receiver != "sink" {
+		t.Errorf("message = %+v", got)
 	}
 }
