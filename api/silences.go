@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/tocsin-security/tocsin/api/access"
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
@@ -121,6 +122,7 @@ func (s *Server) postSilence(w http.ResponseWriter, r *http.Request) {
 		}
 		one.EndsAt = begin.Add(time.Duration(posted.Duration))
 	}
+	one.CreatedBy = orCaller(one.CreatedBy, r)
 	delete(one.Annotations, "tocsin_ticket")
 	delete(one.Annotations, "tocsin_force")
 	id, err := s.deps.People.Put(r.Context(), one)
@@ -132,9 +134,17 @@ func (s *Server) postSilence(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) deleteSilence(w http.ResponseWriter, r *http.Request) {
-	if err := s.deps.People.Expire(r.Context(), chi.URLParam(r, "id"), r.URL.Query().Get("by")); err != nil {
+	if err := s.deps.People.Expire(r.Context(), chi.URLParam(r, "id"), orCaller(r.URL.Query().Get("by"), r)); err != nil {
 		s.refuseError(w, err)
 		return
 	}
 	answer(w, http.StatusOK, map[string]any{"status": "expired"})
+}
+
+// orCaller is name, or where none was given that of who asks, if that is known.
+func orCaller(name string, r *http.Request) string {
+	if caller := callerOf(r.Context()); name == "" && caller.By != access.ByNothing {
+		return caller.Name
+	}
+	return name
 }

@@ -37,6 +37,7 @@ func newRootCommand() *cobra.Command {
 		newWhitelistCommand(logger),
 		newSilenceCommand(),
 		newAlertCommand(),
+		newTokenCommand(),
 		newVersionCommand(),
 	)
 	return root
