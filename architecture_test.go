@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"store/documents":          {"pipeline", "store/shared"},
 	"store/groups":             {"pipeline", "pipeline/alertjson", "store/shared"},
 	"store/groupstest":         {"pipeline"},
-	"store/history":            {"pipeline"},
+	"store/history":            {"pipeline", "pipeline/matcher", "store/shared"},
 	"store/documentstest":      {"pipeline"},
 	"templates":                {"pipeline"},
 	"stages/decode":            {"pipeline", "bpf"},
@@ -72,7 +72,7 @@ var mayImport = map[string][]string{
 	"api/access":               {},
 	"api/tetragon":             {},
 	"api/cloudevents":          {},
-	"configs":                  {"pipeline", "pipeline/matcher", "pipeline/bus", "pipeline/router", "api", "sensor", "rules", "filter/...", "stages/...", "store/shared", "notifiers/..."},
+	"configs":                  {"pipeline", "pipeline/matcher", "pipeline/bus", "pipeline/router", "api", "sensor", "rules", "filter/...", "stages/...", "store/history", "store/shared", "notifiers/..."},
 	"cmd/tocsin":               {"..."},
 
 	// The engines of container runtimes know what they have in common, and nothing of each other.
@@ -89,7 +89,7 @@ var foreignEdges = map[string][]string{
 	"github.com/ThreeDotsLabs/":                       {"pipeline/bus/...", "pipeline/router"},
 	"github.com/nats-io/":                             {"pipeline/bus"},
 	"github.com/redis/go-redis":                       {"store/shared/...", "pipeline/bus"},
-	"modernc.org/sqlite":                              {"store"},
+	"modernc.org/sqlite":                              {"store", "store/history"},
 	"github.com/prometheus/alertmanager/template":     {"templates", "stages/render"},
 	"github.com/prometheus/alertmanager/pkg/labels":   {"configs", "pipeline/matcher", "stages/route/...", "stages/owner", "stages/silence", "api"},
 	"github.com/prometheus/alertmanager/matcher":      {"pipeline/matcher"},

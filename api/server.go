@@ -40,6 +40,7 @@ type Deps struct {
 	Links     *Links                          // of messages; nil: there is no page for them
 	Reload    func(ctx context.Context) error // swaps the configuration whole or not at all
 	V2        V2                              // there where Intake is
+	History   History                         // likewise
 	Ready     func() error                    // nil error: alerts can be taken and delivered
 	Gatherer  prometheus.Gatherer
 	Metrics   prometheus.Registerer // takes the metrics of the requests; nil: nobody asks for them
@@ -155,6 +156,7 @@ func (s *Server) routes() http.Handler {
 		r.Use(s.throttle(), s.requireIntake)
 		s.intakeRoutes(r)
 		r.Route("/api/v2", s.v2Routes)
+		r.Group(s.historyRoutes)
 	})
 	s.v1Routes(r)
 	if prefix := s.cfg.RoutePrefix; prefix != "" {

@@ -25,6 +25,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/silence"
 	"github.com/tocsin-security/tocsin/stages/whitelist"
 	"github.com/tocsin-security/tocsin/stages/window"
+	"github.com/tocsin-security/tocsin/store/history"
 )
 
 // Config is a whole configuration file. Each block belongs to the package that uses it.
@@ -40,6 +41,7 @@ type Config struct {
 	Bus       pipeline.Secret  `yaml:"bus"`        // a URL, which may hold a password; or embedded
 	Store     pipeline.Secret  `yaml:"store"`      // likewise
 	StoreFile string           `yaml:"store_file"` // holds the URL, in place of store
+	History   history.Config   `yaml:"history"`
 	HTTP      api.Config       `yaml:"http"`
 	Render    render.Config    `yaml:"render"`
 	Silences  silence.Config   `yaml:"silences"`
@@ -89,6 +91,7 @@ func Defaults() Config {
 		Windows:   window.DefaultConfig(),
 		Bus:       "embedded",
 		Store:     "embedded",
+		History:   history.DefaultConfig(),
 		HTTP:      api.DefaultConfig(),
 		Silences:  silence.DefaultConfig(),
 		Summaries: route.DefaultSummaries(),

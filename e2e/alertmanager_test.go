@@ -141,8 +141,8 @@ receivers:
 `, s.URL+"/hook", s.URL+"/team?key=planted-secret")
 }
 
-// startAsAlertmanager runs a router with that configuration, below a path prefix, and returns its address with the prefix.
-func startAsAlertmanager(t *testing.T) (url string, sink *webhookSink) {
+// startAlertmanager runs a router with that configuration, below a path prefix, and returns its address with the prefix.
+func startServed(t *testing.T) (url string, sink *webhookSink) {
 	t.Helper()
 	l := newLayout(t, shadowRules)
 	sink = newWebhookSink(t)
@@ -158,7 +158,7 @@ func startAsAlertmanager(t *testing.T) (url string, sink *webhookSink) {
 }
 
 func TestAmtoolAddsAndQueriesAlerts(t *testing.T) {
-	url, sink := startAsAlertmanager(t)
+	url, sink := startServed(t)
 	am := newAmtool(t, url)
 	am.run(t, "alert", "add", "Slow", "instance=a", "severity=critical", "--annotation=summary=too slow", "--generator-url=http://p.example.org/g")
 	am.run(t, "alert", "add", "alertname=Full", "team=安全")
@@ -190,7 +190,7 @@ func TestAmtoolAddsAndQueriesAlerts(t *testing.T) {
 }
 
 func TestAmtoolManagesSilences(t *testing.T) {
-	url, _ := startAsAlertmanager(t)
+	url, _ := startServed(t)
 	am := newAmtool(t, url)
 	add := func(args ...string) string {
 		return strings.TrimSpace(am.run(t, append([]string{"silence", "add"}, args...)...))
@@ -250,7 +250,7 @@ func TestAmtoolManagesSilences(t *testing.T) {
 }
 
 func TestAmtoolReadsTheConfiguration(t *testing.T) {
-	url, sink := startAsAlertmanager(t)
+	url, sink := startServed(t)
 	am := newAmtool(t, url)
 	shown := am.run(t, "config", "show")
 	if !strings.Contains(shown, "receiver: sink") || strings.Contains(shown, "planted-secret") || strings.Contains(shown, sink.URL) {
@@ -276,7 +276,7 @@ func TestAmtoolReadsTheConfiguration(t *testing.T) {
 }
 
 func TestAmtoolShowsTheCluster(t *testing.T) {
-	url, _ := startAsAlertmanager(t)
+	url, _ := startServed(t)
 	am := newAmtool(t, url)
 	if out := am.run(t, "cluster", "show"); !strings.Contains(out, "disabled") {
 		t.Errorf("cluster show prints\n%s", out)
@@ -290,7 +290,7 @@ func TestAmtoolShowsTheCluster(t *testing.T) {
 
 // karma takes the version from a metric of Alertmanager's, and reads it as a semantic one.
 func TestMetricsTellTheVersionOfAlertmanager(t *testing.T) {
-	url, _ := startAsAlertmanager(t)
+	url, _ := startServed(t)
 	_, body, err := get(url + "/metrics")
 	must(t, err)
 	if want := `alertmanager_build_info{version="` + alertmanagerVersion(t, "../go.mod") + `+tocsin.`; !strings.Contains(body, want) {
@@ -311,7 +311,7 @@ func TestAmtoolRendersTemplates(t *testing.T) {
 
 // Alertmanager's client in Go takes every answer, and the models of the API find nothing missing in it.
 func TestAlertmanagersGoClient(t *testing.T) {
-	url, _ := startAsAlertmanager(t)
+	url, _ := startServed(t)
 	out, err := exec.Command(client(t, "client"), url).CombinedOutput()
 	if err != nil {
 		t.Fatalf("the client says: %v\n%s", err, out)

@@ -109,6 +109,17 @@ func TestTheLinkOfAMessageAcknowledges(t *testing.T) {
 	if said := p.must(t, "alert", "ack", alert.Fingerprint, "-a", "wang.fang", "-d", "30m"); !strings.Contains(said, "wang.fang takes care of it until") {
 		t.Errorf("alert ack says %q", said)
 	}
+	silence, err := url.Parse(alert.Annotations["silence_url"])
+	must(t, err)
+	if _, page, err = get(p.base + silence.RequestURI()); err != nil || !strings.Contains(page, "Posted") || !strings.Contains(page, "hostname=") {
+		t.Errorf("the page to silence does not say what: %v %s", err, page)
+	}
+	resp, err = http.PostForm(p.base+"/silence", url.Values{"t": {silence.Query().Get("t")}, "by": {"li.na"}, "comment": {"known"}, "for": {"1h"}, "scope": {"wide"}})
+	must(t, err)
+	must(t, resp.Body.Close())
+	if list := p.must(t, "silence", "list"); resp.StatusCode != http.StatusOK || !strings.Contains(list, `alertname="Posted" hostname=`) {
+		t.Errorf("POST to silence = %d, silences\n%s", resp.StatusCode, list)
+	}
 	form.Set("t", form.Get("t")[:30]+"AAAAAAAAAA")
 	resp, err = http.PostForm(p.base+"/ack", form)
 	must(t, err)

@@ -10,20 +10,6 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// newAlertCommand holds the commands about alerts of a tocsin that runs.
-func newAlertCommand() *cobra.Command {
-	var r remote
-	cmd := &cobra.Command{
-		Use:   "alert",
-		Short: "Say that somebody takes care of an alert",
-		Args:  cobra.NoArgs, // what is no command below is an error
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	r.addFlags(cmd)
-	cmd.AddCommand(newAlertAckCommand(&r), newAlertUnackCommand(&r))
-	return cmd
-}
-
 func ackPath(fingerprint string) (string, error) {
 	var of pipeline.Fingerprint
 	if err := of.UnmarshalText([]byte(fingerprint)); err != nil {

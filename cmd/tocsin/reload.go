@@ -64,6 +64,7 @@ func onlyWithRestart(running, next *plan) error {
 		{"enrich.deployments", running.cfg.Enrich.Deployments, next.cfg.Enrich.Deployments},
 		{"enrich.findings", running.cfg.Enrich.Findings, next.cfg.Enrich.Findings},
 		{"silences.max", running.cfg.Silences.Max, next.cfg.Silences.Max},
+		{"history", running.cfg.History, next.cfg.History},
 		{"windows", running.cfg.Windows, next.cfg.Windows},
 	} {
 		if !reflect.DeepEqual(s.old, s.new) {

@@ -34,9 +34,9 @@ func newRootCommand() *cobra.Command {
 		newExplainCommand(logger),
 		newFieldsCommand(),
 		newEventsCommand(),
+		newAlertCommand(),
 		newWhitelistCommand(logger),
 		newSilenceCommand(),
-		newAlertCommand(),
 		newTokenCommand(),
 		newVersionCommand(),
 	)
