@@ -75,14 +75,14 @@ func goneV1(w http.ResponseWriter) {
 }
 
 // isV1Alert reports whether what was posted to /api/v1/alerts is an alert for Alertmanager's API v1: it has labels,
-// and nothing that an alert of tocsin's always has.
+// and no key that every alert of tocsin's has.
 func isV1Alert(body []byte) bool {
 	var posted struct {
-		ID     string          `json:"uuid"`
-		Rule   string          `json:"rule"`
+		ID     json.RawMessage `json:"uuid"`
+		Rule   json.RawMessage `json:"rule"`
 		Labels json.RawMessage `json:"labels"`
 	}
-	return json.Unmarshal(body, &posted) == nil && posted.ID == "" && posted.Rule == "" && len(posted.Labels) > 0
+	return json.Unmarshal(body, &posted) == nil && posted.ID == nil && posted.Rule == nil && posted.Labels != nil
 }
 
 // apiTime is a time as Alertmanager writes it: UTC, with milliseconds.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"regexp"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/tocsin-security/tocsin/api"
@@ -48,13 +50,23 @@ func (a *app) cluster(host string) api.Cluster {
 	return api.Cluster{Name: host, Peers: []api.Peer{{Name: host, Address: a.server.Addr()}}}
 }
 
-// buildOf is what the Go tool wrote into this program.
+// alertmanagerModule says whose API this is.
+const alertmanagerModule = "github.com/prometheus/alertmanager"
+
+// buildOf is what the Go tool wrote into this program. Clients look at the version to know what the API can do, and
+// amtool warns of one unlike its own: it is that of the Alertmanager whose API this is, with ours behind the plus.
 func buildOf() api.Build {
-	b := api.Build{Version: version}
+	var b api.Build
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return b
+		return api.Build{Version: version}
 	}
+	for _, dep := range info.Deps {
+		if dep.Path == alertmanagerModule {
+			b.Version = strings.TrimPrefix(dep.Version, "v")
+		}
+	}
+	b.Version += "+tocsin." + notSemantic.ReplaceAllString(version, "-")
 	for _, s := range info.Settings {
 		switch s.Key {
 		case "vcs.revision":
@@ -65,3 +77,6 @@ func buildOf() api.Build {
 	}
 	return b
 }
+
+// notSemantic is what a semantic version may not have behind its plus.
+var notSemantic = regexp.MustCompile(`[^0-9A-Za-z.-]`)

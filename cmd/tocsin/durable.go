@@ -92,7 +92,7 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.repeats))
 	d.payload.Store(p.payload)
 	d.owners.Store(p.owners)
-	d.grouper = route.NewGrouper(p.tree, d.store, d.repeats, d.router.PublishNotifications, d.log)
+	d.openGrouper(p)
 	d.account = account.New(d.documents(kindWhitelist, account.MaxDocuments), d.log)
 	d.closer = dedupe.NewCloser(d.repeats, func(ctx context.Context, summaries []pipeline.Alert) error {
 		return d.pass(ctx, summaries, nil)
@@ -182,12 +182,12 @@ func (d *durable) replace(ctx context.Context, p *plan) error {
 	if err := d.router.SetNotificationHandlers(ctx, p.deliver); err != nil {
 		return fmt.Errorf("start the new receivers: %w", err)
 	}
-	d.grouper.SetTree(p.tree)
+	d.grouper.Use(p.routing)
 	d.payload.Store(p.payload)
 	d.owners.Store(p.owners)
 	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.repeats))
 	d.history.SetResolveTimeout(resolveTimeout(p.cfg))
-	return nil
+	return d.grouper.Wake(ctx) // what kept something back may no longer
 }
 
 // parts are the long-lived pieces, producers first.

@@ -23,6 +23,7 @@ func (d *durable) sift(ctx context.Context, events []pipeline.Alert) (pass, repe
 		return nil, nil, fmt.Errorf("look for repeats: %w", err)
 	}
 	d.log.Debug("alerts handled", "passed", len(pass), "repeats", quiet, "unfired", len(events)-len(fired))
+	d.still(ctx, fired, pass)
 	return pass, repeatsOf(fired, pass), nil
 }
 
