@@ -53,20 +53,6 @@ func readKnown(found *sql.Rows) (*pipeline.Known, error) {
 	return knownOf(encoded, body)
 }
 
-// knownOf reads an account and its alert.
-func knownOf(encoded, body []byte) (*pipeline.Known, error) {
-	s, err := decodeState(encoded)
-	if err != nil {
-		return nil, err
-	}
-	var a pipeline.Alert
-	if err := json.Unmarshal(body, &a); err != nil {
-		return nil, fmt.Errorf("read an alert of the history: %w", err)
-	}
-	k := s.known(a)
-	return &k, nil
-}
-
 // liveChunk is how many alerts are read before they are shown: what becomes of them may take as long as a slow client.
 const liveChunk = 256
 
