@@ -78,7 +78,7 @@ func withRepeats(k *pipeline.Known, steps []pipeline.Step) []pipeline.Step {
 	}
 	if k.Repeats > 0 {
 		all = append(all, pipeline.Step{
-			At: k.Last, Fingerprint: k.Fingerprint, Stage: "dedupe", Verdict: "repeat",
+			At: k.UpdatedAt, Fingerprint: k.Fingerprint, Stage: "dedupe", Verdict: "repeat",
 			Detail: times(k.Repeats) + " since it was last let through; the next message tells",
 		})
 		slices.SortStableFunc(all, func(a, b pipeline.Step) int { return a.At.Compare(b.At) })
