@@ -140,7 +140,7 @@ func (a *app) openDownstream(ctx context.Context, p *plan) (publish func(context
 
 func (a *app) openServer(p *plan) (*api.Server, error) {
 	deps := api.Deps{
-		Reload: a.reload, Ready: a.ready, Gatherer: a.reg, Hostname: p.host, Log: a.log,
+		Reload: a.reload, Ready: a.ready, Gatherer: a.reg, Metrics: a.reg, Hostname: p.host, Log: a.log,
 	}
 	deps.Whitelist = a.whitelistUsage
 	if a.durable != nil {

@@ -20,9 +20,14 @@ func (a *app) reload(ctx context.Context) error {
 	if err := onlyWithRestart(running, next); err != nil {
 		return err
 	}
+	useCredentials, err := a.server.ReadCredentials()
+	if err != nil {
+		return err
+	}
 	if err := a.exchange(ctx, next); err != nil {
 		return errors.Join(err, a.exchange(ctx, running))
 	}
+	useCredentials()
 	a.active.Store(next)
 	a.log.Info("configuration reloaded", "config", next.cfg.Name, "rules", next.rulesRunning(), "receivers", len(next.cfg.Receivers))
 	return nil
