@@ -310,7 +310,8 @@ func (st *stream) end(status int, reason string, err error) {
 	st.prepare(true)
 	refuseWith(st.w, status, text, st.counts())
 	// What the client still sends is read for a moment, so that it gets the answer and not a broken connection.
-	if err := http.NewResponseController(st.w).SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+	control := http.NewResponseController(st.w)
+	if err := errors.Join(control.Flush(), control.SetReadDeadline(time.Now().Add(time.Second))); err != nil {
 		st.deps.Log.Debug("the rest of a stream has no time of its own", "err", err)
 	}
 }
