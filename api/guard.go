@@ -131,7 +131,11 @@ func callerOf(ctx context.Context) access.Caller {
 func (s *Server) recoverPanic(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			if v := recover(); v != nil {
+			v := recover()
+			if v == http.ErrAbortHandler {
+				panic(v) // not a mistake: the answer is to be cut short
+			}
+			if v != nil {
 				s.deps.Log.Error("request handler panicked", "path", r.URL.Path, "request_id", requestID(w), "err", v)
 				refuse(w, http.StatusInternalServerError, "internal error: nothing was taken, try again")
 			}

@@ -37,6 +37,8 @@ type Deps struct {
 	// Whitelist is the whitelist's entries, and what they kept quiet.
 	Whitelist func(ctx context.Context) (pipeline.WhitelistUsage, error)
 	Reload    func(ctx context.Context) error // swaps the configuration whole or not at all
+	V2        V2                              // there where Intake is
+	History   History                         // likewise
 	Ready     func() error                    // nil error: alerts can be taken and delivered
 	Gatherer  prometheus.Gatherer
 	Metrics   prometheus.Registerer // takes the metrics of the requests; nil: nobody asks for them
@@ -147,7 +149,13 @@ func (s *Server) routes() http.Handler {
 	r.Group(func(r chi.Router) {
 		r.Use(s.throttle(), s.requireIntake)
 		s.intakeRoutes(r)
+		r.Route("/api/v2", s.v2Routes)
+		r.Group(s.historyRoutes)
 	})
+	s.v1Routes(r)
+	if prefix := s.cfg.RoutePrefix; prefix != "" {
+		return http.StripPrefix(prefix, r)
+	}
 	return r
 }
 

@@ -14,6 +14,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/tocsin-security/tocsin/rules"
 )
 
 // Problem is one thing that is wrong with a configuration file.
@@ -21,14 +23,18 @@ type Problem struct {
 	File      string
 	Line, Col int // from 1; 0 when the problem is not at one place
 	Message   string
-	Hint      string // what to do about it; may be empty
+	Hint      string         // what to do about it; may be empty
+	Severity  rules.Severity // 0: the file cannot be used
 }
 
-// Error is file:line:col: message (hint).
+// Error is file:line:col: message (hint), with the severity before the message if it is less than an error.
 func (p Problem) Error() string {
 	where := p.File
 	if p.Line > 0 {
 		where = fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
+	}
+	if p.Severity == rules.Warning || p.Severity == rules.Info {
+		where += ": " + p.Severity.String()
 	}
 	if p.Hint == "" {
 		return where + ": " + p.Message
@@ -41,6 +47,7 @@ type file struct {
 	name     string
 	dir      string // what the relative paths of *_file keys start from
 	problems []error
+	findings []Problem // that the file can be used with
 }
 
 // decode reads data into v (a pointer holding the defaults). All problems found are joined; v is only
@@ -60,8 +67,10 @@ func (f *file) decode(data []byte, v any) ast.Node {
 		return nil
 	}
 	body := parsed.Docs[0].Body
-	f.checkKeys(body, reflect.TypeOf(v))
+	f.checkKeys(body, reflect.TypeOf(v), "")
 	ast.Walk(visitor(f.expand), body)
+	f.rewriteMatchers(body)
+	f.checkChannels(body)
 	ast.Walk(visitor(f.locate), body)
 	if len(f.problems) > 0 {
 		return body
@@ -156,14 +165,29 @@ func setString(s *ast.StringNode, value string) {
 	s.Value, s.Token.Value, s.Token.Origin = value, value, strconv.Quote(value)
 }
 
-// locate makes the relative path of a *_file key start from the configuration's folder, wherever in the
+// locate makes the relative path of a *_file key, or of a header's files, start from the configuration's folder, wherever in the
 // file it is.
 func (f *file) locate(node ast.Node) {
 	entry, ok := node.(*ast.MappingValueNode)
-	if !ok || !strings.HasSuffix(entry.Key.GetToken().Value, "_file") {
-		return
+	switch {
+	case !ok:
+	case entry.Key.GetToken().Value == "http_headers":
+		for _, header := range entries(entry.Value) {
+			for _, part := range entries(header.Value) {
+				if list, ok := unwrap(part.Value).(*ast.SequenceNode); ok && part.Key.GetToken().Value == "files" {
+					for _, file := range list.Values {
+						f.locateFile(file)
+					}
+				}
+			}
+		}
+	case strings.HasSuffix(entry.Key.GetToken().Value, "_file"):
+		f.locateFile(entry.Value)
 	}
-	if s, ok := entry.Value.(*ast.StringNode); ok && s.Value != "" && !filepath.IsAbs(s.Value) {
+}
+
+func (f *file) locateFile(node ast.Node) {
+	if s, ok := node.(*ast.StringNode); ok && s.Value != "" && !filepath.IsAbs(s.Value) {
 		setString(s, filepath.Join(f.dir, s.Value))
 	}
 }

@@ -13,9 +13,9 @@ import (
 )
 
 // checkKeys walks a YAML node beside the Go type it will be decoded into and reports every key the
-// type does not have, with the nearest one it has. goccy's own strict mode stops at the first and
-// gives no hint.
-func (f *file) checkKeys(node ast.Node, typ reflect.Type) {
+// type does not have, with the nearest one it has; below is the key that the node is under. goccy's own
+// strict mode stops at the first and gives no hint.
+func (f *file) checkKeys(node ast.Node, typ reflect.Type, below string) {
 	for typ.Kind() == reflect.Pointer {
 		typ = typ.Elem()
 	}
@@ -31,16 +31,16 @@ func (f *file) checkKeys(node ast.Node, typ reflect.Type) {
 	}
 	switch typ.Kind() {
 	case reflect.Struct:
-		f.checkStruct(node, typ)
+		f.checkStruct(node, typ, below)
 	case reflect.Slice:
 		if seq, ok := unwrap(node).(*ast.SequenceNode); ok {
 			for _, item := range seq.Values {
-				f.checkKeys(item, typ.Elem())
+				f.checkKeys(item, typ.Elem(), below)
 			}
 		}
 	case reflect.Map:
 		for _, entry := range entries(node) {
-			f.checkKeys(entry.Value, typ.Elem())
+			f.checkKeys(entry.Value, typ.Elem(), entry.Key.GetToken().Value)
 		}
 	}
 }
@@ -56,16 +56,19 @@ func (f *file) checkText(node ast.Node, into encoding.TextUnmarshaler) {
 	}
 }
 
-func (f *file) checkStruct(node ast.Node, typ reflect.Type) {
+func (f *file) checkStruct(node ast.Node, typ reflect.Type, below string) {
 	fields := fieldsOf(typ)
 	for _, entry := range entries(node) {
 		key := entry.Key.GetToken().Value
 		field, ok := fields[key]
+		if !ok && f.foreign(entry, below) {
+			continue
+		}
 		if !ok {
 			f.problem(entry.Key, "unknown key "+quote(key), hintFor(key, fields))
 			continue
 		}
-		f.checkKeys(entry.Value, field)
+		f.checkKeys(entry.Value, field, key)
 	}
 }
 

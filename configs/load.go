@@ -1,12 +1,14 @@
 package configs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +18,8 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/bus"
 	"github.com/tocsin-security/tocsin/stages/route"
+	"github.com/tocsin-security/tocsin/stages/route/inhibit"
+	"github.com/tocsin-security/tocsin/stages/route/interval"
 	"github.com/tocsin-security/tocsin/store/shared"
 )
 
@@ -25,6 +29,9 @@ type Loaded struct {
 	Name string // for messages: the file, or EmbeddedName
 	Dir  string // what relative paths start from; "" for the embedded one
 	FS   fs.FS  // the embedded files, or nil: then Dir is on disk
+
+	Findings []Problem // what does not keep it from being used: doubtful matchers, keys of Alertmanager's that do nothing here
+
 	body ast.Node
 }
 
@@ -60,14 +67,17 @@ func parse(name string, data []byte, dir string, embedded fs.FS) (*Loaded, error
 		f.validate(body, &l.Config)
 	}
 	if err := f.err(); err != nil {
-		return nil, err
+		return nil, errors.Join(append((&Loaded{Findings: f.findings}).Errors(), err)...)
 	}
 	if embedded == nil && !filepath.IsAbs(l.DataDir) {
 		l.DataDir = filepath.Join(dir, l.DataDir)
 	}
 	l.Enrich.GeoIP = l.Enrich.GeoIP.From(dir)
 	l.Rules.Places = len(l.Enrich.GeoIP.Files()) > 0
-	l.body = body
+	slices.SortStableFunc(f.findings, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
+	})
+	l.body, l.Findings = body, f.findings
 	return l, nil
 }
 
@@ -104,6 +114,7 @@ func (f *file) validate(body ast.Node, c *Config) {
 	f.invalid(body, "enrich", c.Enrich.Validate())
 	f.invalid(body, "windows", c.Windows.Validate())
 	f.validateDedupe(body, c)
+	f.invalid(body, "history", c.History.Validate())
 	f.invalid(body, "http", c.HTTP.Validate())
 	f.invalid(body, "store", shared.Validate(string(c.Store)))
 	if !strings.HasPrefix(string(c.Bus), "http") {
@@ -112,6 +123,14 @@ func (f *file) validate(body ast.Node, c *Config) {
 	if _, err := time.LoadLocation(c.Render.TimeZone); err != nil {
 		f.invalid(body, "render.time_zone", fmt.Errorf("unknown time zone %q: use a name like Asia/Shanghai, UTC or Local", c.Render.TimeZone))
 	}
+	f.invalid(body, "global", c.Global.Validate())
+	for i, name := range c.Templates {
+		if strings.ContainsAny(filepath.Dir(name), "*?[") {
+			f.invalid(body, fmt.Sprintf("templates[%d]", i), fmt.Errorf("%q: only the last part of the path may have a wildcard", name))
+		}
+	}
+	f.invalid(body, "", interval.Validate(c.TimeIntervals, c.MuteTimeIntervals))
+	f.validateInhibition(body, c)
 	names := f.validateReceivers(body, c)
 	f.validateRoute(body, c, names)
 }
@@ -127,6 +146,9 @@ func (f *file) validateReceivers(body ast.Node, c *Config) []string {
 		case seen[r.Name]:
 			f.invalid(body, path+".name", fmt.Errorf("receiver %q is there twice", r.Name))
 		}
+		if own, ok := r.Labels["name"]; ok && own != r.Name {
+			f.invalid(body, path+".labels.name", fmt.Errorf("the label name of receiver %q is its name; it cannot be %q", r.Name, own))
+		}
 		seen[r.Name] = true
 		names = append(names, r.Name)
 		for _, channel := range r.channels() {
@@ -137,12 +159,27 @@ func (f *file) validateReceivers(body ast.Node, c *Config) []string {
 }
 
 func (f *file) validateRoute(body ast.Node, c *Config, receivers []string) {
-	err := route.Validate(&c.Route, receivers)
+	var intervals []string
+	for _, i := range append(slices.Clone(c.TimeIntervals), c.MuteTimeIntervals...) {
+		intervals = append(intervals, i.Name)
+	}
+	err := errors.Join(route.Validate(&c.Route, receivers), route.ValidateIntervals(&c.Route, intervals))
 	for _, e := range flatten(err) {
 		path := "route"
 		var at *route.ConfigError
 		if errors.As(e, &at) {
 			path, e = "route"+at.Path, at.Err
+		}
+		f.invalid(body, path, e)
+	}
+}
+
+func (f *file) validateInhibition(body ast.Node, c *Config) {
+	for _, e := range flatten(inhibit.Validate(c.InhibitRules)) {
+		path := "inhibit_rules"
+		var at *inhibit.ConfigError
+		if errors.As(e, &at) {
+			path, e = path+at.Path, at.Err
 		}
 		f.invalid(body, path, e)
 	}

@@ -198,8 +198,8 @@ func TestContractIsAccepted(t *testing.T) {
 		t.Errorf("%d rules, %d entries, %d receivers, problems %v; want 4, 1, 2 and none",
 			len(set.Rules), len(list.Entries()), len(l.Receivers), problems)
 	}
-	if notes := l.NotYet(); len(notes) != 0 {
-		t.Errorf("NotYet() = %v, want none", notes)
+	if len(l.Findings) != 0 {
+		t.Errorf("findings: %v, want none", l.Findings)
 	}
 	if o := l.Enrich.Owners; len(o) != 1 || o[0].Team != "payments" || l.Rules.Places {
 		t.Errorf("owners = %+v, places %v; want payments and none", o, l.Rules.Places)

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -37,6 +38,10 @@ type ClientConfig struct {
 	Timeout time.Duration // of one attempt; 0 means 10s
 	TLS     *tls.Config   // nil means Go's defaults
 	Secrets []string      // never shown in an error, beside what the address holds
+	HTTP1   bool          // do not speak HTTP/2
+
+	Proxy       func(*http.Request) (*url.URL, error) // nil: no proxy
+	ProxyHeader http.Header                           // sent to the proxy when a connection is made
 }
 
 // NewClient returns a client for the address u.
@@ -46,9 +51,14 @@ func NewClient(receiver string, u *url.URL, cfg ClientConfig) *Client {
 		TLSClientConfig:       cfg.TLS,
 		TLSHandshakeTimeout:   connectTimeout,
 		ResponseHeaderTimeout: totalTimeout,
-		ForceAttemptHTTP2:     true,
+		ForceAttemptHTTP2:     !cfg.HTTP1,
+		Proxy:                 cfg.Proxy,
+		ProxyConnectHeader:    cfg.ProxyHeader,
 		MaxIdleConnsPerHost:   4,
 		IdleConnTimeout:       90 * time.Second,
+	}
+	if cfg.HTTP1 {
+		transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
 	}
 	timeout := cfg.Timeout
 	if timeout == 0 {
@@ -75,10 +85,15 @@ type Answer struct {
 	Body   []byte // the first 64 KiB, without secrets
 }
 
-// Post sends body to u. The error, if any, is a *pipeline.DeliveryError without the address: when
-// nothing was answered, or when the status is not 2xx.
+// Post posts body to u; see Send.
 func (c *Client) Post(ctx context.Context, u *url.URL, body []byte, header http.Header) (Answer, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
+	return c.Send(ctx, http.MethodPost, u, body, header)
+}
+
+// Send sends body to u. The error, if any, is a *pipeline.DeliveryError without the address: when
+// nothing was answered, or when the status is not 2xx.
+func (c *Client) Send(ctx context.Context, method string, u *url.URL, body []byte, header http.Header) (Answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
 	if err != nil {
 		return Answer{}, c.Fail(pipeline.BadMessage, fmt.Errorf("build the request: %w", withoutURL(err)))
 	}
@@ -89,7 +104,7 @@ func (c *Client) Post(ctx context.Context, u *url.URL, body []byte, header http.
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return Answer{}, c.Fail(ClassOfBroken(err), fmt.Errorf("post: %w", withoutURL(err)))
+		return Answer{}, c.Fail(ClassOfBroken(err), fmt.Errorf("%s: %w", strings.ToLower(method), withoutURL(err)))
 	}
 	defer resp.Body.Close()
 	answer := Answer{Status: resp.StatusCode, Header: resp.Header}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -60,9 +61,9 @@ type checkReport struct {
 	Rules    []explain.Verdict     `json:"rules"`
 	Counts   map[explain.State]int `json:"counts"`
 
-	problems  []rules.Problem // of rules and whitelist
-	fatal     error           // all errors, those among the problems too
-	notes     []string
+	problems  []rules.Problem   // of rules and whitelist
+	fatal     error             // all errors, those among the problems too
+	findings  []configs.Problem // of the configuration, that it can be used with
 	running   int
 	whitelist int
 	receivers int
@@ -96,18 +97,20 @@ func check(config string, files []string) (*checkReport, error) {
 		report.fatal = err
 		return report.finish(), nil
 	}
-	report.Name, report.notes, report.receivers = cfg.Name, cfg.NotYet(), len(cfg.Receivers)
+	report.Name, report.findings, report.receivers = cfg.Name, cfg.Findings, len(cfg.Receivers)
 	places := checkPlaces(cfg)
 	set, list, problems, err := cfg.LoadRules()
 	if set == nil {
-		report.fatal = err
+		report.fatal = errors.Join(append(cfg.Errors(), err)...)
 		return report.finish(), nil
 	}
 	report.rules(set, append(problems, places...))
+	report.fatal = errors.Join(append(cfg.Errors(), report.fatal)...)
 	report.whitelist = len(list.Entries())
-	if report.fatal == nil { // the rest: receivers, templates, routes
+	if rules.Err(problems) == nil { // the rest: receivers, templates, routes
 		quiet := slog.New(slog.DiscardHandler) // problems are printed, not logged
-		_, report.fatal = newPlan(options{config: config, output: "json"}, nil, io.Discard, quiet)
+		_, err := newPlan(options{config: config, output: "json"}, nil, io.Discard, quiet)
+		report.fatal = errors.Join(report.fatal, err)
 	}
 	return report.finish(), nil
 }
@@ -132,6 +135,9 @@ func (r *checkReport) finish() *checkReport {
 	for _, p := range r.problems {
 		r.Problems = append(r.Problems, newCheckProblem(p))
 	}
+	for _, p := range r.findings {
+		r.Problems = append(r.Problems, newCheckProblem(p))
+	}
 	for _, err := range flatten(r.fatal) {
 		if p := newCheckProblem(err); !slices.Contains(r.Problems, p) {
 			r.Problems = append(r.Problems, p)
@@ -153,7 +159,8 @@ func newCheckProblem(err error) checkProblem {
 			Message: p.Message, Hint: p.Hint}
 	}
 	if p, ok := errors.AsType[configs.Problem](err); ok {
-		return checkProblem{Severity: rules.Error.String(), File: p.File, Line: p.Line, Col: p.Col, Message: p.Message, Hint: p.Hint}
+		severity := cmp.Or(p.Severity, rules.Error)
+		return checkProblem{Severity: severity.String(), File: p.File, Line: p.Line, Col: p.Col, Message: p.Message, Hint: p.Hint}
 	}
 	return checkProblem{Severity: rules.Error.String(), Message: err.Error()}
 }
@@ -201,8 +208,10 @@ func (r *checkReport) printText(out io.Writer, verbose bool) error {
 		problems = slices.DeleteFunc(slices.Clone(problems), func(p rules.Problem) bool { return p.Severity == rules.Error })
 	}
 	writeProblems(&b, slices.DeleteFunc(slices.Clone(problems), r.inVerdict))
-	for _, note := range r.notes {
-		fmt.Fprintln(&b, note)
+	for _, p := range r.findings {
+		if p.Severity != rules.Error {
+			fmt.Fprintln(&b, p)
+		}
 	}
 	if r.fatal == nil {
 		for i := range r.Rules {
@@ -236,6 +245,11 @@ func (r *checkReport) inVerdict(p rules.Problem) bool {
 func (r *checkReport) strict() error {
 	warnings, blind := 0, 0
 	for _, p := range r.problems {
+		if p.Severity == rules.Warning {
+			warnings++
+		}
+	}
+	for _, p := range r.findings {
 		if p.Severity == rules.Warning {
 			warnings++
 		}

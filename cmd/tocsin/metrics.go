@@ -75,6 +75,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(buildInfo, 1, version)
 	gauge(queued, c.app.batcher.Waiting())
 	if d := c.app.durable; d != nil {
+		gauge(alertmanagerInfo, 1, buildOf().Version)
 		s := d.dedupe.Load().Stats()
 		count(deduped, s.Passed, "passed")
 		count(deduped, s.Repeats, "repeat")
@@ -88,6 +89,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		mine, nobodys := d.owners.Load().Stats()
 		count(owned, mine, "owned")
 		count(owned, nobodys, "unowned")
+		collectGroups(ch, d.grouper.Stats())
 	}
 	for _, r := range c.app.ruleStats() {
 		count(ruleFired, r.Fired, r.Rule)

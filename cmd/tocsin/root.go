@@ -34,6 +34,7 @@ func newRootCommand() *cobra.Command {
 		newExplainCommand(logger),
 		newFieldsCommand(),
 		newEventsCommand(),
+		newAlertCommand(),
 		newWhitelistCommand(logger),
 		newTokenCommand(),
 		newVersionCommand(),

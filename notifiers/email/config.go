@@ -26,6 +26,17 @@ type Global struct {
 	TLSConfig        notifiers.TLSConfig `yaml:"smtp_tls_config"`
 }
 
+// Validate checks what entries of email_configs do not check again.
+func (g Global) Validate() error {
+	if err := notifiers.OneOf("smtp_auth_password", g.AuthPassword, g.AuthPasswordFile); err != nil {
+		return fmt.Errorf("smtp_auth_password: %w", err)
+	}
+	if err := g.TLSConfig.Validate(); err != nil {
+		return fmt.Errorf("smtp_tls_config: %w", err)
+	}
+	return nil
+}
+
 // Config is one entry of email_configs. What it leaves out comes from Global: call Merge.
 type Config struct {
 	SendResolved     bool                 `yaml:"send_resolved"` // default false, as in Alertmanager

@@ -5,6 +5,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,7 @@ type Config struct {
 	SendResolved bool                 `yaml:"send_resolved"` // default true
 	URL          pipeline.Secret      `yaml:"url"`
 	URLFile      string               `yaml:"url_file"`   // a file that holds it; excludes url
+	Method       string               `yaml:"method"`     // ours: POST (default) or PUT
 	MaxAlerts    int                  `yaml:"max_alerts"` // most alerts in one payload; 0, the default, means all
 	Timeout      pipeline.Duration    `yaml:"timeout"`    // of one attempt; 0, the default, means 10s
 	HTTPConfig   notifiers.HTTPConfig `yaml:"http_config"`
@@ -51,6 +53,9 @@ func (c Config) Validate() error {
 			return err
 		}
 	}
+	if c.Method != "" && c.Method != http.MethodPost && c.Method != http.MethodPut {
+		return fmt.Errorf("method: %q is neither POST nor PUT", c.Method)
+	}
 	if c.MaxAlerts < 0 {
 		return fmt.Errorf("max_alerts %d: use 0 for all, or a number above", c.MaxAlerts)
 	}
@@ -63,6 +68,7 @@ func (c Config) Spec() notifiers.Spec { return notifiers.Spec{Kind: "webhook"} }
 // Webhook posts to one address. It is safe for concurrent use.
 type Webhook struct {
 	id        string
+	method    string
 	url       *url.URL
 	header    http.Header
 	maxAlerts int
@@ -88,23 +94,19 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Webhook, error) {
 	if err != nil {
 		return fail(err)
 	}
-	header, secrets, err := cfg.HTTPConfig.Header()
+	client, header, err := cfg.HTTPConfig.Client()
 	if err != nil {
 		return fail(err)
 	}
-	tls, err := cfg.HTTPConfig.TLSConfig.Load()
-	if err != nil {
-		return fail(err)
-	}
+	client.Timeout = time.Duration(cfg.Timeout)
 	return &Webhook{
 		id:        notifiers.ID("webhook", u.String()),
+		method:    cmp.Or(cfg.Method, http.MethodPost),
 		url:       u,
 		header:    header,
 		maxAlerts: cfg.MaxAlerts,
-		client: notifiers.NewClient(receiver, u, notifiers.ClientConfig{
-			Timeout: time.Duration(cfg.Timeout), TLS: tls, Secrets: secrets,
-		}),
-		log: log.With("receiver", receiver),
+		client:    notifiers.NewClient(receiver, u, client),
+		log:       log.With("receiver", receiver),
 	}, nil
 }
 
@@ -119,11 +121,8 @@ func (w *Webhook) Notify(ctx context.Context, m pipeline.Message) error {
 		return w.client.Fail(pipeline.BadMessage, fmt.Errorf("cut the payload to %d alerts: %w", w.maxAlerts, err))
 	}
 	header := w.header.Clone()
-	if header == nil {
-		header = http.Header{}
-	}
 	header.Set("Webhook-Id", m.ID)
-	if _, err := w.client.Post(ctx, w.url, body, header); err != nil {
+	if _, err := w.client.Send(ctx, w.method, w.url, body, header); err != nil {
 		return err
 	}
 	w.log.Debug("webhook posted")

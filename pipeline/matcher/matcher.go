@@ -4,27 +4,11 @@ package matcher
 
 import (
 	"fmt"
-	"log/slog"
 
-	"github.com/prometheus/alertmanager/matcher/compat"
 	"github.com/prometheus/alertmanager/pkg/labels"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 )
-
-// parse reads both of Alertmanager's matcher syntaxes, as its default mode does: what only the
-// classic one takes is classic, and where they differ the classic one wins. Its warnings about that go
-// nowhere: the parser may not write to a logger of its own choosing.
-var parse = compat.FallbackMatchersParser(slog.New(slog.DiscardHandler))
-
-// Parse reads one text with one or several matchers.
-func Parse(text string) (labels.Matchers, error) {
-	ms, err := parse(text, "")
-	if err != nil {
-		return nil, fmt.Errorf("%q is no matcher: %w; write name = value, with =, !=, =~ or !~, and the value in double quotes", text, err)
-	}
-	return ms, nil
-}
 
 // Compile makes matchers of their parts.
 func Compile(ms []pipeline.Matcher) (labels.Matchers, error) {

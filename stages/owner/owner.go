@@ -7,12 +7,13 @@ import (
 	"github.com/prometheus/alertmanager/pkg/labels"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/matcher"
 )
 
 // Owners are compiled entries. It does not change, but for its counters, and is safe for concurrent use.
 type Owners struct {
 	entries []entry
-	index   index
+	index   *matcher.Index
 	all     bool
 
 	owned, unowned atomic.Uint64
@@ -29,10 +30,12 @@ func New(matching Matching, entries []Config) (*Owners, error) {
 		return nil, err
 	}
 	o := &Owners{all: matching == All}
+	all := make([]labels.Matchers, len(entries))
 	for i := range entries {
-		o.entries = append(o.entries, entry{&entries[i], entries[i].matchers()})
+		all[i] = entries[i].matchers()
+		o.entries = append(o.entries, entry{&entries[i], all[i]})
 	}
-	o.index = newIndex(o.entries)
+	o.index = matcher.NewIndex(all)
 	return o, nil
 }
 
@@ -53,9 +56,10 @@ func (o *Owners) Apply(a *pipeline.Alert) {
 // ask applies the entries for an alert, and reports whether there is one.
 func (o *Owners) ask(a *pipeline.Alert) (owned bool) {
 	set := a.Labels // matchers see the alert as it came, not what other entries gave it
-	for _, i := range o.index.candidates(set) {
+	found := o.index.Find(set, make(matcher.Found, 0, 8))
+	for i, ok := found.Next(); ok; i, ok = found.Next() {
 		e := &o.entries[i]
-		if !e.matches(set) {
+		if !matcher.Match(e.matchers, set) {
 			continue
 		}
 		if !owned {
@@ -76,16 +80,6 @@ func (o *Owners) count(owned bool) {
 	} else {
 		o.unowned.Add(1)
 	}
-}
-
-// matches reports whether all matchers hold; a missing label is an empty one.
-func (e *entry) matches(set map[string]string) bool {
-	for _, m := range e.matchers {
-		if !m.Matches(set[m.Name]) {
-			return false
-		}
-	}
-	return true
 }
 
 // give adds to an alert what it has not.

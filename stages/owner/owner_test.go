@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 )
@@ -141,42 +140,6 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%s: New = %v, Validate = %v", name, err2, err)
 		}
 	}
-}
-
-// The index leaves out only what cannot match: with it and without it, an alert has the same owners.
-func TestIndexFindsWhatAWalkFinds(t *testing.T) {
-	name := rapid.SampledFrom([]string{"a", "b", "c"})
-	value := rapid.SampledFrom([]string{"", "x", "y", "z", "x|y", "x|", "x.*", "|"})
-	op := rapid.SampledFrom([]string{"=", "!=", "=~", "!~"})
-	rapid.Check(t, func(r *rapid.T) {
-		var entries []Config
-		for range rapid.IntRange(1, 12).Draw(r, "entries") {
-			c := Config{Team: fmt.Sprint("t", len(entries))}
-			for range rapid.IntRange(1, 3).Draw(r, "matchers") {
-				c.Matchers = append(c.Matchers, fmt.Sprintf("%s %s %q", name.Draw(r, "name"), op.Draw(r, "op"), value.Draw(r, "value")))
-			}
-			entries = append(entries, c)
-		}
-		o, err := New(All, entries)
-		if err != nil {
-			r.Fatal(err)
-		}
-		labels := rapid.MapOf(name, rapid.SampledFrom([]string{"x", "y", "z", "xx", "x|y"})).Draw(r, "labels")
-		var found, want []int
-		for _, i := range o.index.candidates(labels) {
-			if o.entries[i].matches(labels) {
-				found = append(found, i)
-			}
-		}
-		for i := range o.entries {
-			if o.entries[i].matches(labels) {
-				want = append(want, i)
-			}
-		}
-		if diff := cmp.Diff(want, found); diff != "" {
-			r.Fatalf("%v for %v (-want +got):\n%s", entries, labels, diff)
-		}
-	})
 }
 
 func BenchmarkApply(b *testing.B) {

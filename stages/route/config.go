@@ -1,6 +1,7 @@
 package route
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -20,7 +21,7 @@ const (
 const AllLabels = "..."
 
 // Config is one node of the routing tree, in Alertmanager's YAML. What a child leaves out it takes from
-// its parent, except matchers and continue.
+// its parent, except matchers, continue and time intervals.
 type Config struct {
 	// Name is ours: it stands in group keys instead of the route's place in the tree, so that routes can
 	// be reordered without announcing everything again.
@@ -37,7 +38,14 @@ type Config struct {
 	GroupBy        []string           `yaml:"group_by"`
 	GroupWait      *pipeline.Duration `yaml:"group_wait"`      // gather before the first notification; default 30s, 0s: send at once
 	GroupInterval  *pipeline.Duration `yaml:"group_interval"`  // between notifications of a group; default 5m
-	RepeatInterval *pipeline.Duration `yaml:"repeat_interval"` // accepted; an event is told once, its repeats with the next one
+	RepeatInterval *pipeline.Duration `yaml:"repeat_interval"` // tell stateful alerts again that still fire; default 4h. Events are told once
+
+	// Names of time_intervals. In the first kind the route tells nothing, in the second kind only. They are this
+	// route's alone: children do not inherit them.
+	MuteTimeIntervals   []string `yaml:"mute_time_intervals"`
+	ActiveTimeIntervals []string `yaml:"active_time_intervals"`
+
+	Labels map[string]string `yaml:"labels"` // for templates (.RouteLabels); children inherit them and add theirs
 
 	Routes []*Config `yaml:"routes"`
 }
@@ -68,6 +76,7 @@ func (c *Config) check(path string, root bool, known map[string]bool) []error {
 		bad(".receiver", "there is no receiver %q under receivers", c.Receiver)
 	}
 	c.checkGroups(bad)
+	c.checkLabels(bad)
 	if _, at, err := c.matchers(); err != nil {
 		bad(at, "%w", err)
 	}
@@ -92,6 +101,12 @@ func (c *Config) checkRoot(bad mistake) {
 	if len(c.Matchers)+len(c.Match)+len(c.MatchRE) > 0 {
 		bad("", "the root route matches everything and may not have matchers: put them into a route under routes")
 	}
+	if len(c.MuteTimeIntervals) > 0 {
+		bad(".mute_time_intervals", "the root route is never muted: put this into a route under routes")
+	}
+	if len(c.ActiveTimeIntervals) > 0 {
+		bad(".active_time_intervals", "the root route is always active: put this into a route under routes")
+	}
 }
 
 func (c *Config) checkGroups(bad mistake) {
@@ -112,4 +127,39 @@ func (c *Config) checkGroups(bad mistake) {
 	if c.RepeatInterval != nil && *c.RepeatInterval == 0 {
 		bad(".repeat_interval", "may not be 0")
 	}
+}
+
+func (c *Config) checkLabels(bad mistake) {
+	for name := range c.Labels {
+		if name == "" {
+			bad(".labels", "a label name may not be empty")
+		}
+	}
+}
+
+// ValidateIntervals returns, as *ConfigErrors, every name of an interval that routes ask for and known lacks.
+func ValidateIntervals(cfg *Config, known []string) error {
+	return errors.Join(cfg.checkIntervals("", known)...)
+}
+
+func (c *Config) checkIntervals(path string, known []string) (errs []error) {
+	for _, names := range []struct {
+		key   string
+		names []string
+	}{{".mute_time_intervals", c.MuteTimeIntervals}, {".active_time_intervals", c.ActiveTimeIntervals}} {
+		for i, name := range names.names {
+			if !slices.Contains(known, name) {
+				errs = append(errs, &ConfigError{
+					Path: path + names.key + "[" + strconv.Itoa(i) + "]",
+					Err:  fmt.Errorf("there is no interval %q under time_intervals", name),
+				})
+			}
+		}
+	}
+	for i, child := range c.Routes {
+		if child != nil {
+			errs = append(errs, child.checkIntervals(path+".routes["+strconv.Itoa(i)+"]", known)...)
+		}
+	}
+	return errs
 }
