@@ -68,6 +68,7 @@ var mayImport = map[string][]string{
 	"notifiers/stdout":         {"pipeline", "notifiers"},
 	"api":                      {"pipeline", "pipeline/matcher"},
 	"configs":                  {"pipeline", "pipeline/matcher", "pipeline/bus", "pipeline/router", "api", "sensor", "rules", "filter/...", "stages/...", "store/shared", "notifiers/..."},
+	"configs/falcosidekick":    {"pipeline"},
 	"cmd/tocsin":               {"..."},
 
 	// The engines of container runtimes know what they have in common, and nothing of each other.
