@@ -6,6 +6,8 @@ package api
 import (
 	"fmt"
 	"net"
+	"path"
+	"strings"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 )
@@ -14,14 +16,20 @@ import (
 type Config struct {
 	// Listen is host:port; default 127.0.0.1:8686. An empty host listens on every address.
 	Listen string `yaml:"listen"`
+	// RoutePrefix goes before every path, /-/healthy and /metrics too: /tocsin; default none. It is for a proxy that
+	// passes paths on as they are.
+	RoutePrefix string `yaml:"route_prefix"`
 	// MaxBody bounds a request body; default 4MiB. A larger one is answered with 413.
 	MaxBody pipeline.Size `yaml:"max_body"`
 	// MaxReport is MaxBody for the reports of scanners, which are read as they come in; default 64MiB.
 	MaxReport pipeline.Size `yaml:"max_report"`
 	// MaxRequests bounds the requests worked on at once; default 256. More are answered with 429.
-	MaxRequests int        `yaml:"max_requests"`
-	Auth        AuthConfig `yaml:"auth"`
-	TLS         TLSConfig  `yaml:"tls"`
+	MaxRequests int `yaml:"max_requests"`
+	// FalcosidekickEvents makes what Falcosidekick posts to Alertmanager's API an event again, as Falco's own output
+	// is; default true. Without it, it is an alert that resolves.
+	FalcosidekickEvents bool       `yaml:"falcosidekick_events"`
+	Auth                AuthConfig `yaml:"auth"`
+	TLS                 TLSConfig  `yaml:"tls"`
 }
 
 // AuthConfig says who may post and reload. Health and metrics stay open.
@@ -42,7 +50,7 @@ type TLSConfig struct {
 
 // DefaultConfig listens on loopback only.
 func DefaultConfig() Config {
-	return Config{Listen: "127.0.0.1:8686", MaxBody: 4 << 20, MaxReport: 64 << 20, MaxRequests: 256}
+	return Config{Listen: "127.0.0.1:8686", MaxBody: 4 << 20, MaxReport: 64 << 20, MaxRequests: 256, FalcosidekickEvents: true}
 }
 
 // Validate names the field that is wrong.
@@ -50,6 +58,9 @@ func (c Config) Validate() error {
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return fmt.Errorf("http.listen: %q is not host:port", c.Listen)
+	}
+	if p := c.RoutePrefix; p != "" && (!strings.HasPrefix(p, "/") || path.Clean(p) != p || p == "/") {
+		return fmt.Errorf("http.route_prefix: %q is no path: write it as in /tocsin, without a slash at its end", p)
 	}
 	if c.MaxBody < 1<<10 {
 		return fmt.Errorf("http.max_body: %d bytes is too small for an alert: use at least 1KiB", c.MaxBody)

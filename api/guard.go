@@ -96,7 +96,11 @@ func (s *Server) knownToken(header string) bool {
 func (s *Server) recoverPanic(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			if v := recover(); v != nil {
+			v := recover()
+			if v == http.ErrAbortHandler {
+				panic(v) // not a mistake: the answer is to be cut short
+			}
+			if v != nil {
 				s.deps.Log.Error("request handler panicked", "path", r.URL.Path, "err", v)
 				refuse(w, http.StatusInternalServerError, "internal error: nothing was taken, try again")
 			}

@@ -41,6 +41,10 @@ func (s *Server) postAlerts(w http.ResponseWriter, r *http.Request) {
 	alerts := make([]pipeline.Alert, len(bodies))
 	for i, body := range bodies {
 		if err := readAlert(body, &alerts[i]); err != nil {
+			if isV1Alert(body) {
+				goneV1(w)
+				return
+			}
 			refuse(w, http.StatusBadRequest, fmt.Sprintf("alert %d: %v", i+1, err))
 			return
 		}

@@ -34,6 +34,7 @@ type Deps struct {
 	// Whitelist is the whitelist's entries, and what they kept quiet.
 	Whitelist func(ctx context.Context) (pipeline.WhitelistUsage, error)
 	Reload    func(ctx context.Context) error // swaps the configuration whole or not at all
+	V2        V2                              // there where Intake is
 	Ready     func() error                    // nil error: alerts can be taken and delivered
 	Gatherer  prometheus.Gatherer
 	Hostname  string // of alerts that carry none
@@ -121,7 +122,12 @@ func (s *Server) routes() http.Handler {
 	r.Group(func(r chi.Router) {
 		r.Use(s.throttle(), s.requireIntake)
 		s.intakeRoutes(r)
+		r.Route("/api/v2", s.v2Routes)
 	})
+	s.v1Routes(r)
+	if prefix := s.cfg.RoutePrefix; prefix != "" {
+		return http.StripPrefix(prefix, r)
+	}
 	return r
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/finding"
 	"github.com/tocsin-security/tocsin/stages/render"
 	"github.com/tocsin-security/tocsin/stages/route"
+	"github.com/tocsin-security/tocsin/stages/route/inhibit"
 	"github.com/tocsin-security/tocsin/stages/route/interval"
 	"github.com/tocsin-security/tocsin/stages/whitelist"
 	"github.com/tocsin-security/tocsin/stages/window"
@@ -45,16 +46,17 @@ type Config struct {
 	Global            Global            `yaml:"global"`
 	Route             route.Config      `yaml:"route"`
 	Receivers         []Receiver        `yaml:"receivers"`
-	InhibitRules      []any             `yaml:"inhibit_rules"`
+	InhibitRules      []inhibit.Config  `yaml:"inhibit_rules"`
 	TimeIntervals     []interval.Config `yaml:"time_intervals"`
 	MuteTimeIntervals []interval.Config `yaml:"mute_time_intervals"` // Alertmanager's older key for the same
 	Templates         []string          `yaml:"templates"`           // template files, globs
+	Summaries         route.Summaries   `yaml:"summaries"`           // ours: of what silences and intervals kept back
 }
 
 // Global holds defaults for receivers.
 type Global struct {
 	email.Global   `yaml:",inline"`
-	ResolveTimeout pipeline.Duration    `yaml:"resolve_timeout"` // accepted; events do not resolve by themselves
+	ResolveTimeout pipeline.Duration    `yaml:"resolve_timeout"` // alerts posted without an end fire so long, and an event counts as firing for others; default 5m
 	HTTPConfig     notifiers.HTTPConfig `yaml:"http_config"`     // of webhooks that have none of their own
 }
 
@@ -86,5 +88,6 @@ func Defaults() Config {
 		Bus:       "embedded",
 		Store:     "embedded",
 		HTTP:      api.DefaultConfig(),
+		Summaries: route.DefaultSummaries(),
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/bus"
 	"github.com/tocsin-security/tocsin/stages/route"
+	"github.com/tocsin-security/tocsin/stages/route/inhibit"
 	"github.com/tocsin-security/tocsin/stages/route/interval"
 	"github.com/tocsin-security/tocsin/store/shared"
 )
@@ -128,6 +129,7 @@ func (f *file) validate(body ast.Node, c *Config) {
 		}
 	}
 	f.invalid(body, "", interval.Validate(c.TimeIntervals, c.MuteTimeIntervals))
+	f.validateInhibition(body, c)
 	names := f.validateReceivers(body, c)
 	f.validateRoute(body, c, names)
 }
@@ -166,6 +168,17 @@ func (f *file) validateRoute(body ast.Node, c *Config, receivers []string) {
 		var at *route.ConfigError
 		if errors.As(e, &at) {
 			path, e = "route"+at.Path, at.Err
+		}
+		f.invalid(body, path, e)
+	}
+}
+
+func (f *file) validateInhibition(body ast.Node, c *Config) {
+	for _, e := range flatten(inhibit.Validate(c.InhibitRules)) {
+		path := "inhibit_rules"
+		var at *inhibit.ConfigError
+		if errors.As(e, &at) {
+			path, e = path+at.Path, at.Err
 		}
 		f.invalid(body, path, e)
 	}

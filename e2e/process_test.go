@@ -48,7 +48,7 @@ func (l *lines) String() string {
 
 // freeAddr returns a loopback address nobody listens on. Another process could take it before it is
 // used; the kernel hands out ports in turn, so that is rare.
-func freeAddr(t *testing.T) string {
+func freeAddr(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -60,7 +60,7 @@ func freeAddr(t *testing.T) string {
 
 // start runs tocsin with a configuration text in dir and waits until it is ready. {http} in the text
 // is replaced by a free address.
-func start(t *testing.T, dir, role, config string) *process {
+func start(t testing.TB, dir, role, config string) *process {
 	t.Helper()
 	addr := freeAddr(t)
 	file := filepath.Join(dir, role+".yaml")
@@ -75,7 +75,7 @@ func start(t *testing.T, dir, role, config string) *process {
 }
 
 // launch runs tocsin with args. It is killed when the test ends.
-func launch(t *testing.T, args ...string) *process {
+func launch(t testing.TB, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(binary, args...), stdout: &lines{}, stderr: &lines{}, done: make(chan error, 1)}
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
@@ -97,7 +97,7 @@ func launch(t *testing.T, args ...string) *process {
 	return p
 }
 
-func (p *process) waitReady(t *testing.T) {
+func (p *process) waitReady(t testing.TB) {
 	t.Helper()
 	eventually(t, "tocsin is ready", func() error {
 		select {
@@ -115,7 +115,7 @@ func (p *process) waitReady(t *testing.T) {
 }
 
 // kill is kill -9.
-func (p *process) kill(t *testing.T) {
+func (p *process) kill(t testing.TB) {
 	t.Helper()
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -124,7 +124,7 @@ func (p *process) kill(t *testing.T) {
 }
 
 // stop is what a service manager does, and expects a clean end.
-func (p *process) stop(t *testing.T) {
+func (p *process) stop(t testing.TB) {
 	t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -140,7 +140,7 @@ func (p *process) stop(t *testing.T) {
 }
 
 // metric returns a metric's value, summed over its label sets that contain every one of labels.
-func (p *process) metric(t *testing.T, name string, labels ...string) float64 {
+func (p *process) metric(t testing.TB, name string, labels ...string) float64 {
 	t.Helper()
 	_, body, err := get(p.base + "/metrics")
 	if err != nil {
@@ -181,7 +181,7 @@ func get(url string) (int, string, error) {
 }
 
 // eventually tries check until it returns nil, and fails the test with its last error after patience.
-func eventually(t *testing.T, what string, check func() error) {
+func eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
 	var err error
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {

@@ -27,7 +27,7 @@ type Claimed struct {
 	Receiver string
 	Labels   map[string]string
 	Due      time.Time // when it was due
-	Token    string    // proves the claim to Done
+	Token    string    // proves the claim to Settle
 	Retaken  bool      // an earlier claim of it was not settled: what it was to send may have been sent
 	State    []byte    // package route's business; nil in a new group
 	Members  []Member  // all of the group's
@@ -39,14 +39,14 @@ type Claimed struct {
 // Settled is what became of a Claimed group.
 type Settled struct {
 	Key, Token string
-	Upto       int64         // the inbox is emptied up to this mark
+	Upto       int64         // the inbox is emptied up to this mark; 0: nothing of it is
 	State      []byte        // the new state
 	Set        []Member      // new and changed members
 	Remove     []Fingerprint // members that are gone
 	Ready      time.Time     // alerts that come are not told before; see Groups.Put
 	Due        time.Time     // when to claim it again even if nothing comes; it is due at once where More was set
 	Holds      bool          // it keeps something back: Wake makes it due
-	Gone       bool          // it has nothing to keep: it is removed, unless alerts have come meanwhile
+	Gone       bool          // it has nothing to keep: it is removed with its members, unless its inbox holds something
 }
 
 // Source is an alert that inhibits others while it lasts.

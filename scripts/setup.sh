@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs from Debian what the tests and `make generate` use and this machine lacks: a pinned clang
-# for the eBPF objects, real containers, a real Redis, an old kernel. Says nothing when all is there.
+# for the eBPF objects, real containers, a real Redis, a real Prometheus, an old kernel. Says nothing when all is there.
 set -euo pipefail
 
 declare -A package=(
@@ -13,6 +13,7 @@ declare -A package=(
 	[redis-server]=redis-server
 	[gcc]=gcc
 	[ip]=iproute2
+	[prometheus]=prometheus
 )
 missing=()
 for tool in "${!package[@]}"; do

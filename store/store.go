@@ -1,5 +1,5 @@
 // Package store is the embedded state: one SQLite file in the data folder. It keeps what a kill may not
-// lose and the bus does not hold: groups and the alerts that wait in them, the journal of repeats, and
+// lose and the bus does not hold: groups, what waits in them and what inhibits, the journal of repeats, and
 // documents (deployments, findings, accounts of exceptions). It decides nothing; the stages declare what they need of it.
 //
 // Every method is one transaction. Transactions are in the file's write-ahead log when they return, so
@@ -25,7 +25,7 @@ import (
 type Store struct {
 	path    string
 	db      *sql.DB
-	groups  groupStatements
+	engine  *Groups
 	repeats repeatsStatements
 }
 
@@ -47,7 +47,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
 	dsn := url.URL{Scheme: "file", OmitHost: true, Path: abs, RawQuery: "_txlock=immediate" +
-		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"}
+		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(4000)"}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
 		return nil, fmt.Errorf("open the store %s: %w", path, err)
@@ -57,8 +57,12 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	if err := errors.Join(s.groups.prepare(ctx, db), s.repeats.prepare(ctx, db)); err != nil {
+	s.engine = &Groups{s: s}
+	if err := errors.Join(s.repeats.prepare(ctx, db), s.engine.prepare(ctx, db)); err != nil {
 		return nil, errors.Join(s.explain("prepare statements", err), db.Close())
+	}
+	if err := s.engine.start(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
 }

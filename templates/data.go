@@ -42,36 +42,37 @@ type Options struct {
 	ExternalURL string              // where people reach tocsin; may be empty
 }
 
-// NewData builds the data of a notification, most severe alert first, then newest first.
+// NewData builds the data of a notification, in the order of Sorted.
 func NewData(n pipeline.Notification, o Options) *Data {
 	d := &Data{
 		// Quoted because Alertmanager does: consumers of the webhook compare it as an expression.
 		Receiver:           regexp.QuoteMeta(n.Receiver),
-		Status:             "firing",
+		Status:             "resolved",
 		NotificationReason: n.Reason,
 		Alerts:             make(template.Alerts, 0, len(n.Alerts)),
 		GroupLabels:        escaped(n.GroupLabels, o.Escape),
-		RouteLabels:        template.KV{},
+		RouteLabels:        escaped(n.RouteLabels, o.Escape),
 		ExternalURL:        o.ExternalURL,
 	}
 	for _, a := range Sorted(n.Alerts) {
-		d.Alerts = append(d.Alerts, alertData(a, o.Escape))
+		one := alertData(a, o.Escape)
+		if one.Status == "firing" {
+			d.Status = "firing"
+		}
+		d.Alerts = append(d.Alerts, one)
 	}
 	d.CommonLabels = common(d.Alerts, func(a template.Alert) template.KV { return a.Labels })
 	d.CommonAnnotations = common(d.Alerts, func(a template.Alert) template.KV { return a.Annotations })
 	return d
 }
 
-// Sorted returns a copy of alerts, most severe first, then newest first, summaries last: when a message must
-// be cut, what matters least goes.
+// Sorted returns a copy of alerts, most severe first, then newest first, resolved ones after those and summaries
+// last: when a message must be cut, what matters least goes.
 func Sorted(alerts []pipeline.Alert) []pipeline.Alert {
 	sorted := slices.Clone(alerts)
 	slices.SortStableFunc(sorted, func(a, b pipeline.Alert) int {
-		if a.Closing != b.Closing {
-			if a.Closing {
-				return 1
-			}
-			return -1
+		if x, y := rank(a), rank(b); x != y {
+			return x - y
 		}
 		if a.Priority != b.Priority {
 			return int(a.Priority) - int(b.Priority)
@@ -81,6 +82,21 @@ func Sorted(alerts []pipeline.Alert) []pipeline.Alert {
 	return sorted
 }
 
+// rank is 0 for an alarm, 1 for its end, 2 for a summary.
+func rank(a pipeline.Alert) int {
+	switch {
+	case a.Closing:
+		return 2
+	case resolved(a):
+		return 1
+	default:
+		return 0
+	}
+}
+
+// resolved reports whether an alert of a notification is over. One that fires has no end there.
+func resolved(a pipeline.Alert) bool { return a.Stateful != nil && !a.Stateful.EndsAt.IsZero() }
+
 func alertData(a pipeline.Alert, escape func(string) string) template.Alert {
 	annotations := escaped(a.Annotations, escape)
 	set := func(name, value string) {
@@ -88,8 +104,10 @@ func alertData(a pipeline.Alert, escape func(string) string) template.Alert {
 			annotations[name] = value
 		}
 	}
-	set("output", escape(a.Output))
-	set("uuid", escape(a.ID))
+	if a.Stateful == nil { // what others posted says all in its annotations, and has another id each time
+		set("output", escape(a.Output))
+		set("uuid", escape(a.ID))
+	}
 	set("enrichment", escape(a.Enrichment))
 	context(&a, func(name, value string) { set(name, escape(value)) })
 	if a.Lossy {
@@ -109,13 +127,20 @@ func alertData(a pipeline.Alert, escape func(string) string) template.Alert {
 		set("first_seen", firstSeen(a).Format(time.RFC3339))
 		set("last_seen", lastSeen(a).Format(time.RFC3339))
 	}
-	return template.Alert{
+	data := template.Alert{
 		Status:      "firing", // an event happened; it does not resolve
 		Labels:      escaped(a.Labels, escape),
 		Annotations: annotations,
 		StartsAt:    firstSeen(a),
 		Fingerprint: a.Fingerprint.String(),
 	}
+	if s := a.Stateful; s != nil {
+		data.StartsAt, data.GeneratorURL = s.StartsAt, escape(s.GeneratorURL)
+		if resolved(a) {
+			data.Status, data.EndsAt = "resolved", s.EndsAt
+		}
+	}
+	return data
 }
 
 func firstSeen(a pipeline.Alert) time.Time {

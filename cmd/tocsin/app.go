@@ -146,6 +146,7 @@ func (a *app) openServer(p *plan) (*api.Server, error) {
 	if a.durable != nil {
 		deps.Intake = a.durable.router
 		deps.Sources = func() []string { return a.active.Load().cfg.SourceNames() }
+		deps.V2 = a.alertmanager(p.host)
 		deps.Deployments, deps.Reports = a.durable.deployments, a.durable.findings
 	}
 	return api.New(p.cfg.HTTP, deps)

@@ -28,15 +28,15 @@ func (p *plan) buildDelivery(opts options, out io.Writer, log *slog.Logger) erro
 	prints := false
 	for _, r := range p.cfg.Receivers {
 		integrations, err := integrationsOf(r, p.cfg.Global, opts.output, out, log)
-		names, err2 := p.addReceiver(r.Name, integrations, renderer)
+		channels, err2 := p.addReceiver(r.Name, integrations, renderer)
 		errs = errors.Join(errs, err, err2)
-		receivers = append(receivers, route.Receiver{Name: r.Name, Integrations: names})
+		receivers = append(receivers, route.Receiver{Name: r.Name, Integrations: channels})
 		prints = prints || len(r.Stdout) > 0
 	}
 	if errs != nil {
 		return errs
 	}
-	if p.tree, err = route.NewTree(&p.cfg.Route, receivers); err != nil {
+	if err = p.buildRouting(receivers, log); err != nil {
 		return err
 	}
 	if !prints {
@@ -47,7 +47,7 @@ func (p *plan) buildDelivery(opts options, out io.Writer, log *slog.Logger) erro
 
 // addReceiver checks the texts of a receiver's integrations and gives each a name of its own, which is
 // that of its queue on the bus.
-func (p *plan) addReceiver(receiver string, integrations []integration, renderer *render.Renderer) (names []string, errs error) {
+func (p *plan) addReceiver(receiver string, integrations []integration, renderer *render.Renderer) (all []route.Integration, errs error) {
 	for _, i := range integrations {
 		if err := renderer.Check(i.spec); err != nil {
 			errs = errors.Join(errs, fmt.Errorf("receiver %q: %w", receiver, err))
@@ -57,9 +57,9 @@ func (p *plan) addReceiver(receiver string, integrations []integration, renderer
 			errs = errors.Join(errs, fmt.Errorf("receiver %q: two %s entries with one address: remove one, or make it a receiver of its own", receiver, i.spec.Kind))
 		}
 		p.deliver[name] = deliverer(renderer, i)
-		names = append(names, name)
+		all = append(all, route.Integration{Topic: name, SendResolved: i.sendResolved})
 	}
-	return names, errs
+	return all, errs
 }
 
 // deliverer is the way of a notification through render to its channel.

@@ -87,7 +87,7 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.repeats))
 	d.payload.Store(p.payload)
 	d.owners.Store(p.owners)
-	d.grouper = route.NewGrouper(p.tree, d.store, d.repeats, d.router.PublishNotifications, d.log)
+	d.openGrouper(p)
 	d.account = account.New(d.documents(kindWhitelist, account.MaxDocuments), d.log)
 	d.closer = dedupe.NewCloser(d.repeats, d.pass, d.log)
 	d.router.HandleAlerts(d.handleAlerts)
@@ -147,19 +147,12 @@ func (d *durable) handleAlerts(ctx context.Context, alerts []pipeline.Alert) err
 			d.log.Warn("what the whitelist kept quiet is not in its account yet", "pairs", len(covered), "err", err)
 		}
 	}
-	if len(alerts) == 0 {
-		return nil
-	}
-	fired, err := d.windows.Process(ctx, alerts)
+	stateful, events := split(alerts)
+	pass, err := d.sift(ctx, events)
 	if err != nil {
-		return fmt.Errorf("ask windows: %w", err)
+		return err
 	}
-	pass, repeats, err := d.dedupe.Load().Process(ctx, fired)
-	if err != nil {
-		return fmt.Errorf("look for repeats: %w", err)
-	}
-	d.log.Debug("alerts handled", "passed", len(pass), "repeats", repeats, "unfired", len(alerts)-len(fired))
-	return d.pass(ctx, pass)
+	return d.pass(ctx, slices.Concat(pass, stateful))
 }
 
 // handleEvent asks the rules about a structured event, and publishes what they say before nil
@@ -182,11 +175,11 @@ func (d *durable) replace(ctx context.Context, p *plan) error {
 	if err := d.router.SetNotificationHandlers(ctx, p.deliver); err != nil {
 		return fmt.Errorf("start the new receivers: %w", err)
 	}
-	d.grouper.SetTree(p.tree)
+	d.grouper.Use(p.routing)
 	d.payload.Store(p.payload)
 	d.owners.Store(p.owners)
 	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.repeats))
-	return nil
+	return d.grouper.Wake(ctx) // what kept something back may no longer
 }
 
 // parts are the long-lived pieces, producers first.

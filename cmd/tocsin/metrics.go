@@ -88,6 +88,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		mine, nobodys := d.owners.Load().Stats()
 		count(owned, mine, "owned")
 		count(owned, nobodys, "unowned")
+		collectGroups(ch, d.grouper.Stats())
 	}
 	for _, r := range c.app.ruleStats() {
 		count(ruleFired, r.Fired, r.Rule)

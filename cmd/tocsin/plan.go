@@ -34,7 +34,7 @@ type plan struct {
 	windows   *window.Memory   // of this node; a reload keeps it
 	places    *geoip.Databases // likewise; open from the moment on that the plan is carried out (useFiles)
 	owners    *owner.Owners
-	tree      *route.Tree
+	routing   route.Setup
 	deliver   map[string]router.DeliverFunc           // by integration
 	show      func(context.Context, []pipeline.Alert) // prints what passed dedupe; nil when a receiver does
 }

@@ -25,45 +25,46 @@ type channel interface {
 
 // integration is one entry of a receiver: a channel and what its messages look like.
 type integration struct {
-	spec     render.Spec
-	notifier channel
+	spec         render.Spec
+	notifier     channel
+	sendResolved bool
 }
 
 // integrationsOf is the one place that knows which kinds of receiver there are.
 func integrationsOf(r configs.Receiver, global configs.Global, output string, out io.Writer, log *slog.Logger) ([]integration, error) {
 	var all []integration
 	var errs error
-	add := func(spec notifiers.Spec, n channel, err error) {
+	add := func(spec notifiers.Spec, sendResolved bool, n channel, err error) {
 		if err != nil {
 			errs = errors.Join(errs, fmt.Errorf("receiver %q: %w", r.Name, err))
 			return
 		}
-		all = append(all, integration{spec: render.Spec(spec), notifier: n})
+		all = append(all, integration{spec: render.Spec(spec), notifier: n, sendResolved: sendResolved})
 	}
 	for _, c := range r.WeCom {
 		n, err := wecom.New(c, r.Name, log)
-		add(c.Spec(), n, err)
+		add(c.Spec(), c.SendResolved, n, err)
 	}
 	for _, c := range r.DingTalk {
 		n, err := dingtalk.New(c, r.Name, log)
-		add(c.Spec(), n, err)
+		add(c.Spec(), c.SendResolved, n, err)
 	}
 	for _, c := range r.Email {
 		c = c.Merge(global.Global)
 		n, err := email.New(c, r.Name, log)
-		add(c.Spec(), n, err)
+		add(c.Spec(), c.SendResolved, n, err)
 	}
 	for _, c := range r.Webhook {
 		c.HTTPConfig = c.HTTPConfig.Over(global.HTTPConfig)
 		n, err := webhook.New(c, r.Name, log)
-		add(c.Spec(), n, err)
+		add(c.Spec(), c.SendResolved, n, err)
 	}
 	for _, c := range r.Stdout {
 		if c.Format == "" || c.Format == "auto" {
 			c.Format = output
 		}
 		n, err := newStream(c.Format, r.Name, out)
-		add(c.Spec(), n, err)
+		add(c.Spec(), c.SendResolved, n, err)
 	}
 	return all, errs
 }

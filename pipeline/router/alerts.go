@@ -8,26 +8,47 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/alertjson"
 )
 
-// alertsHandler decodes batches side by side and handles them one after the other.
+// maxHandled is how many alerts are handled together at most, when as many wait. More save little, as the cost
+// of a transaction is shared by many already, and make those that wait for it wait longer.
+const maxHandled = 1024
+
+// arrived is a message's alerts, on their way to the handler.
+type arrived struct {
+	ctx    context.Context // ends when the router stops
+	alerts []pipeline.Alert
+}
+
+// alertsHandler decodes batches side by side and handles them one after the other: windows and groups see
+// alerts in one order. Batches that wait meanwhile are handled as one.
 func (r *Router) alertsHandler(handle AlertsFunc) message.NoPublishHandlerFunc {
+	together := &gather[arrived]{
+		most: maxHandled,
+		size: func(a arrived) int { return len(a.alerts) },
+		do: func(_ context.Context, all []arrived) error {
+			alerts := all[0].alerts
+			for _, a := range all[1:] {
+				alerts = append(alerts, a.alerts...)
+			}
+			return r.handleAlerts(all[0].ctx, alerts, handle)
+		},
+	}
 	return func(msg *message.Message) error {
-		alerts, err := decodeAlerts(msg.Payload)
+		alerts, err := alertjson.ReadAll(msg.Payload)
 		if err != nil {
 			return r.park(msg, "decode", TopicAlerts, err)
 		}
-		r.alertsMu.Lock()
-		defer r.alertsMu.Unlock()
-		return r.handleAlerts(msg, alerts, handle)
+		// Not given up when the router stops: what is handled by then must be acknowledged.
+		return together.add(context.WithoutCancel(msg.Context()), arrived{msg.Context(), alerts})
 	}
 }
 
 // handleAlerts tries until it succeeds or the router stops; the error is for Watermill, which then
-// refuses the message. What is final takes the batch apart to find the alert that causes it, and that
+// refuses the messages. What is final takes the batch apart to find the alert that causes it, and that
 // one is parked.
-func (r *Router) handleAlerts(msg *message.Message, alerts []pipeline.Alert, handle AlertsFunc) error {
-	ctx := msg.Context()
+func (r *Router) handleAlerts(ctx context.Context, alerts []pipeline.Alert, handle AlertsFunc) error {
 	for failures := 0; ctx.Err() == nil; failures++ {
 		start := time.Now()
 		err := r.attempt(ctx, func(ctx context.Context) error { return handle(ctx, alerts) })
@@ -37,7 +58,7 @@ func (r *Router) handleAlerts(msg *message.Message, alerts []pipeline.Alert, han
 			return nil
 		}
 		if isFinal(err) {
-			return r.isolate(msg, alerts, handle, err)
+			return r.isolate(ctx, alerts, handle, err)
 		}
 		wait := r.cfg.Retry.backoff(failures)
 		r.metrics.retries.WithLabelValues(TopicAlerts).Inc()
@@ -48,20 +69,20 @@ func (r *Router) handleAlerts(msg *message.Message, alerts []pipeline.Alert, han
 }
 
 // isolate handles the alerts of a batch that made the handler panic, each alone.
-func (r *Router) isolate(msg *message.Message, alerts []pipeline.Alert, handle AlertsFunc, cause error) error {
-	if len(alerts) <= 1 {
-		if err := r.park(msg, "alerts", TopicAlerts, cause); err != nil {
-			return err
-		}
-		r.metrics.alertsDead.Add(float64(len(alerts)))
-		return nil
-	}
-	for i := range alerts {
-		one, err := encodeAlerts(alerts[i:i+1], r.bus.MaxPayload())
+func (r *Router) isolate(ctx context.Context, alerts []pipeline.Alert, handle AlertsFunc, cause error) error {
+	if len(alerts) == 1 {
+		one, err := encodeAlerts(alerts, r.bus.MaxPayload())
 		if err != nil {
 			return err
 		}
-		if err := r.handleAlerts(newMessage(msg.Context(), one[0].id, one[0].body), alerts[i:i+1], handle); err != nil {
+		if err := r.park(newMessage(ctx, one[0].id, one[0].body), "alerts", TopicAlerts, cause); err != nil {
+			return err
+		}
+		r.metrics.alertsDead.Inc()
+		return nil
+	}
+	for i := range alerts {
+		if err := r.handleAlerts(ctx, alerts[i:i+1], handle); err != nil {
 			return err
 		}
 	}

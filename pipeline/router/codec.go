@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/alertjson"
 )
 
 // MaxBatch is how many alerts one bus message carries. Larger saves little per alert and makes a
@@ -30,6 +30,7 @@ type batch struct {
 func encodeAlerts(alerts []pipeline.Alert, maxBytes int) ([]batch, error) {
 	var batches []batch
 	var body bytes.Buffer
+	var one []byte
 	ids, n := sha256.New(), 0
 	flush := func() {
 		if n > 0 {
@@ -42,9 +43,9 @@ func encodeAlerts(alerts []pipeline.Alert, maxBytes int) ([]batch, error) {
 		n = 0
 	}
 	for i := range alerts {
-		one, err := json.Marshal(&alerts[i])
-		if err != nil {
-			return nil, fmt.Errorf("encode alert %s of rule %q: %w", alerts[i].ID, alerts[i].Rule, err)
+		var err error
+		if one, err = alertjson.Append(one[:0], &alerts[i]); err != nil {
+			return nil, fmt.Errorf("alert %s of rule %q: %w", alerts[i].ID, alerts[i].Rule, err)
 		}
 		if len(one)+2 > maxBytes {
 			return nil, fmt.Errorf("alert %s of rule %q, %d bytes: %w", alerts[i].ID, alerts[i].Rule, len(one), ErrTooLarge)
@@ -65,12 +66,40 @@ func encodeAlerts(alerts []pipeline.Alert, maxBytes int) ([]batch, error) {
 	return batches, nil
 }
 
-func decodeAlerts(body []byte) ([]pipeline.Alert, error) {
-	var alerts []pipeline.Alert
-	if err := json.Unmarshal(body, &alerts); err != nil {
-		return nil, fmt.Errorf("decode a batch of alerts: %w", err)
+// joinBatches makes one batch of as many as fit, in their order. One that stays alone stays as it is.
+func joinBatches(batches []batch, maxBytes int) []batch {
+	var joined []batch
+	for len(batches) > 0 {
+		n, size, alerts := 0, 1, 0
+		for n < len(batches) && (n == 0 || size+len(batches[n].body) <= maxBytes && alerts+batches[n].alerts <= MaxBatch) {
+			size += len(batches[n].body)
+			alerts += batches[n].alerts
+			n++
+		}
+		joined = append(joined, join(batches[:n], size))
+		batches = batches[n:]
 	}
-	return alerts, nil
+	return joined
+}
+
+// join makes one batch of several.
+func join(batches []batch, size int) batch {
+	if len(batches) == 1 {
+		return batches[0]
+	}
+	j := batch{body: append(make([]byte, 0, size), '[')}
+	ids := sha256.New()
+	for i, b := range batches {
+		if i > 0 {
+			j.body = append(j.body, ',')
+		}
+		j.body = append(j.body, b.body[1:len(b.body)-1]...)
+		j.alerts += b.alerts
+		ids.Write([]byte(b.id + "\n"))
+	}
+	j.body = append(j.body, ']')
+	j.id = hex.EncodeToString(ids.Sum(nil)[:16])
+	return j
 }
 
 // encoded is a notification ready for the bus.
@@ -82,7 +111,7 @@ type encoded struct {
 // encodeNotification cuts a notification with too many bytes in halves, each with a delivery id of its
 // own. One alert alone always fits: encodeAlerts let it in.
 func encodeNotification(n pipeline.Notification, maxBytes int) ([]encoded, error) {
-	body, err := json.Marshal(n)
+	body, err := alertjson.AppendNotification(nil, n)
 	if err != nil {
 		return nil, fmt.Errorf("encode notification %s: %w", n.ID, err)
 	}
@@ -101,12 +130,4 @@ func encodeNotification(n pipeline.Notification, maxBytes int) ([]encoded, error
 		all = append(all, parts...)
 	}
 	return all, nil
-}
-
-func decodeNotification(body []byte) (pipeline.Notification, error) {
-	var n pipeline.Notification
-	if err := json.Unmarshal(body, &n); err != nil {
-		return n, fmt.Errorf("decode a notification: %w", err)
-	}
-	return n, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/alertjson"
 )
 
 func sample(n, size int) []pipeline.Alert {
@@ -46,7 +47,7 @@ func TestBatchesAreBounded(t *testing.T) {
 			var decoded []pipeline.Alert
 			ids := map[string]bool{}
 			for _, b := range batches {
-				part, err := decodeAlerts(b.body)
+				part, err := alertjson.ReadAll(b.body)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -99,7 +100,7 @@ func TestBigNotificationIsCut(t *testing.T) {
 		if len(p.body) > 3000 {
 			t.Errorf("part %s has %d bytes, want at most 3000", p.ID, len(p.body))
 		}
-		back, err := decodeNotification(p.body)
+		back, err := alertjson.ReadNotification(p.body)
 		if err != nil || back.ID != p.ID || back.Receiver != "ops" {
 			t.Errorf("part %+v, %v: want id %s and receiver ops", back, err, p.ID)
 		}
@@ -121,7 +122,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`[null]`))
 	f.Add([]byte(`{`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		alerts, err := decodeAlerts(body)
+		alerts, err := alertjson.ReadAll(body)
 		if err != nil || len(alerts) == 0 || len(alerts) > MaxBatch {
 			return
 		}
@@ -129,7 +130,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			t.Fatalf("decoded, but does not encode: %v", err)
 		}
-		again, err := decodeAlerts(batches[0].body)
+		again, err := alertjson.ReadAll(batches[0].body)
 		if err != nil || !cmp.Equal(alerts, again) {
 			t.Fatalf("%v; (-first +second):\n%s", err, cmp.Diff(alerts, again))
 		}

@@ -81,7 +81,7 @@ func open(o options) (*durable, error) {
 	if o.receiver == nil {
 		o.receiver = []route.Receiver{{Name: "ops"}}
 		for integration := range o.deliver {
-			o.receiver[0].Integrations = append(o.receiver[0].Integrations, integration)
+			o.receiver[0].Integrations = append(o.receiver[0].Integrations, route.Integration{Topic: integration, SendResolved: true})
 		}
 	}
 	if o.route.Receiver == "" {
@@ -93,7 +93,9 @@ func open(o options) (*durable, error) {
 	}
 	w := repeats.OpenMemory(ctx, 0, st.Repeats(), log)
 	dd := dedupe.New(dedupe.Config{For: duration(o.quiet)}, w)
-	g := route.NewGrouper(tree, st, w, r.PublishNotifications, log)
+	g := route.NewGrouper(route.Setup{Tree: tree, Summaries: route.DefaultSummaries()}, route.Deps{
+		Groups: st.GroupEngine(), Repeats: w, Publish: r.PublishNotifications, Log: log,
+	})
 	handle := router.AlertsFunc(func(ctx context.Context, alerts []pipeline.Alert) error {
 		pass, _, err := dd.Process(ctx, alerts)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/alertjson"
 )
 
 // notifyHandler is the running handler of one integration's topic.
@@ -111,7 +112,7 @@ func (r *Router) remove(ctx context.Context, topic string, h *notifyHandler) err
 // handleNotification tries until the delivery succeeds, is hopeless or too old, or the router stops.
 func (r *Router) handleNotification(msg *message.Message, integration string, h *notifyHandler) error {
 	topic := notifyPrefix + integration
-	n, err := decodeNotification(msg.Payload)
+	n, err := alertjson.ReadNotification(msg.Payload)
 	if err != nil {
 		return r.park(msg, "decode", topic, err)
 	}

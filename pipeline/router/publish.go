@@ -11,24 +11,44 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline/bus"
 )
 
+// joinBelow is how many alerts a batch has at most that is joined with others. A larger one gains nothing by it.
+const joinBelow = 64
+
 // PublishAlerts returns nil only when all alerts are durable. After an error some may be; publishing
-// the same alerts again is safe.
+// the same alerts again is safe. Small batches of concurrent callers become one message, so that alerts
+// posted one by one cost little more than a batch.
 func (r *Router) PublishAlerts(ctx context.Context, alerts []pipeline.Alert) error {
-	// A quarter of what the bus takes leaves room for one alert's notification with its labels again,
-	// and for the envelope of a dead letter around that.
-	batches, err := encodeAlerts(alerts, r.bus.MaxPayload()/4)
+	batches, err := encodeAlerts(alerts, r.maxBatch())
 	if err != nil {
 		return err
 	}
-	msgs := make([]*message.Message, len(batches))
-	for i, b := range batches {
-		msgs[i] = newMessage(ctx, b.id, b.body)
+	if len(alerts) < joinBelow && len(batches) == 1 {
+		err = r.joined.add(ctx, batches[0])
+	} else {
+		err = r.publishBatches(ctx, batches)
 	}
-	if err := r.pub.Publish(TopicAlerts, msgs...); err != nil {
+	if err != nil {
 		return err
 	}
 	r.metrics.alertsReceived.Add(float64(len(alerts)))
 	return nil
+}
+
+// maxBatch is how large a message of alerts may be. A quarter of what the bus takes leaves room for one
+// alert's notification with its labels again, and for the envelope of a dead letter around that.
+func (r *Router) maxBatch() int { return r.bus.MaxPayload() / 4 }
+
+func (r *Router) publishBatches(ctx context.Context, batches []batch) error {
+	msgs := make([]*message.Message, len(batches))
+	for i, b := range batches {
+		msgs[i] = newMessage(ctx, b.id, b.body)
+	}
+	return r.pub.Publish(TopicAlerts, msgs...)
+}
+
+// publishJoined publishes the batches of several callers as one where they fit.
+func (r *Router) publishJoined(ctx context.Context, batches []batch) error {
+	return r.publishBatches(ctx, joinBatches(batches, r.maxBatch()))
 }
 
 // PublishNotification publishes n durably for the integration named topic.

@@ -61,7 +61,7 @@ type Router struct {
 
 	alertsSub message.Subscriber
 
-	alertsMu sync.Mutex // one batch at a time: windows and groups see alerts in one order
+	joined *gather[batch] // small batches of alerts on their way to the bus
 
 	mu       sync.Mutex // guards what follows, and the order of changes to it
 	runCtx   context.Context
@@ -89,10 +89,12 @@ func New(cfg Config, b *bus.Bus, reg prometheus.Registerer, log *slog.Logger) (*
 	if err != nil {
 		return nil, fmt.Errorf("make the subscriber of alerts: %w", err)
 	}
-	return &Router{
+	r := &Router{
 		cfg: cfg, bus: b, pub: b.Publisher(), alertsSub: sub, wm: wm, metrics: m, log: log,
 		notifies: map[string]*notifyHandler{},
-	}, nil
+	}
+	r.joined = &gather[batch]{do: r.publishJoined, size: func(b batch) int { return len(b.body) }, most: r.maxBatch()}
+	return r, nil
 }
 
 // watermillLog shows what Watermill calls information, a few lines per handler, as details.

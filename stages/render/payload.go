@@ -14,6 +14,10 @@ type webhookPayload struct {
 	GroupKey        string `json:"groupKey"`
 	TruncatedAlerts uint64 `json:"truncatedAlerts"` // set by the webhook notifier's max_alerts
 	*templates.Data
+
+	// Ours: what was kept back, of which alerts has a summary in words; and whether it may have been sent before.
+	Held  []pipeline.Held `json:"held,omitempty"`
+	Again bool            `json:"again,omitempty"`
 }
 
 func payload(n pipeline.Notification, d *templates.Data) ([]byte, error) {
@@ -21,7 +25,7 @@ func payload(n pipeline.Notification, d *templates.Data) ([]byte, error) {
 	enc := json.NewEncoder(&b)
 	// Go's default would write < > & as \u003c: larger, and unreadable for whoever looks at it.
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(webhookPayload{Version: "4", GroupKey: n.GroupKey, Data: d}); err != nil {
+	if err := enc.Encode(webhookPayload{Version: "4", GroupKey: n.GroupKey, Data: d, Held: n.Held, Again: n.Again}); err != nil {
 		return nil, err
 	}
 	return bytes.TrimSpace(b.Bytes()), nil

@@ -55,6 +55,7 @@ type Spec struct {
 // Renderer renders notifications. It is safe for concurrent use.
 type Renderer struct {
 	language    string
+	zone        *time.Location
 	externalURL string
 	user        *templates.Set // what ships, as changed by the user's files
 	builtin     *templates.Set // what ships, and nothing else: the last resort
@@ -82,6 +83,7 @@ func New(cfg Config, dir string) (*Renderer, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.zone = zone
 	if r.builtin, err = templates.Parse(nil, zone); err != nil {
 		return nil, err
 	}
@@ -110,6 +112,7 @@ func (r *Renderer) Check(spec Spec) error {
 		return err
 	}
 	for name, n := range samples() {
+		n = templates.WithHeld(n, r.language, r.zone)
 		if _, err := t.render(r.data(spec.Kind, n)); err != nil {
 			return fmt.Errorf("%s with sample %q: %w", spec.Kind, name, err)
 		}
@@ -121,6 +124,7 @@ func (r *Renderer) Check(spec Spec) error {
 // note that says so. An error means that n cannot be rendered at all: it has no alerts, or an unknown
 // kind.
 func (r *Renderer) Render(n pipeline.Notification, spec Spec) (pipeline.Message, error) {
+	n = templates.WithHeld(n, r.language, r.zone)
 	if len(n.Alerts) == 0 {
 		return pipeline.Message{}, fmt.Errorf("render notification %s for receiver %q: it has no alerts", n.ID, n.Receiver)
 	}

@@ -45,5 +45,16 @@ func samples() map[string]pipeline.Notification {
 			GroupLabels: map[string]string{"rule": "Sample rule"}, Alerts: alerts, CreatedAt: at,
 		}
 	}
-	return map[string]pipeline.Notification{"one alert": of(full), "an alert without labels": of(bare), "many alerts": of(several...), "a summary": of(closing)}
+	fires, over := bare, full
+	fires.Labels = map[string]string{"alertname": "Sample alert", "instance": "node-1:9100"}
+	fires.Stateful = &pipeline.Stateful{StartsAt: at, UpdatedAt: at, GeneratorURL: "https://prometheus.example/graph?g0.expr=up"}
+	over.Stateful = &pipeline.Stateful{StartsAt: at, EndsAt: at.Add(time.Hour), UpdatedAt: at}
+	held := of()
+	held.Held = []pipeline.Held{{
+		Why: pipeline.ByMuteInterval, By: []string{"night"}, From: at, To: at.Add(8 * time.Hour), Alerts: 41, Worst: pipeline.Critical,
+		Rules: []pipeline.HeldRule{{Rule: "Sample rule", Alerts: 40, Worst: pipeline.Critical, First: at, Last: at.Add(time.Hour), Sample: "sample output"}},
+		More:  1,
+	}}
+	return map[string]pipeline.Notification{"one alert": of(full), "an alert without labels": of(bare), "many alerts": of(several...), "a summary": of(closing),
+		"what fires, and what is over": of(fires, over), "what is over": of(over), "what was kept back": held}
 }

@@ -42,7 +42,7 @@ func (e *early) join(alerts []pipeline.Alert) []pipeline.Alert {
 	}
 	all := slices.Clone(alerts)
 	for _, a := range alerts {
-		if c, known := e.byID[a.ID]; known && isOccurrence(a) {
+		if c, known := e.byID[a.ID]; known && isOccurrence(&a) {
 			all = append(all, c)
 		}
 	}
@@ -50,7 +50,7 @@ func (e *early) join(alerts []pipeline.Alert) []pipeline.Alert {
 }
 
 // isOccurrence says that an alert is one of its own, not another's completion.
-func isOccurrence(a pipeline.Alert) bool { return a.Completes == nil }
+func isOccurrence(a *pipeline.Alert) bool { return a.Completes == nil }
 
 // complete puts what completes an alert into the alert's place, wherever of the two came first; the latest of
 // several is right. What an alert that is not there was to be completed with is dropped: that was told, or was a

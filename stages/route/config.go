@@ -21,7 +21,7 @@ const (
 const AllLabels = "..."
 
 // Config is one node of the routing tree, in Alertmanager's YAML. What a child leaves out it takes from
-// its parent, except matchers and continue.
+// its parent, except matchers, continue and time intervals.
 type Config struct {
 	// Name is ours: it stands in group keys instead of the route's place in the tree, so that routes can
 	// be reordered without announcing everything again.
@@ -38,14 +38,14 @@ type Config struct {
 	GroupBy        []string           `yaml:"group_by"`
 	GroupWait      *pipeline.Duration `yaml:"group_wait"`      // gather before the first notification; default 30s, 0s: send at once
 	GroupInterval  *pipeline.Duration `yaml:"group_interval"`  // between notifications of a group; default 5m
-	RepeatInterval *pipeline.Duration `yaml:"repeat_interval"` // accepted; an event is told once, its repeats with the next one
+	RepeatInterval *pipeline.Duration `yaml:"repeat_interval"` // tell stateful alerts again that still fire; default 4h. Events are told once
 
-	// Names of time_intervals. In one of the first nothing is told; with any of the second, only in one of those.
-	// Neither is inherited.
+	// Names of time_intervals. In the first kind the route tells nothing, in the second kind only. They are this
+	// route's alone: children do not inherit them.
 	MuteTimeIntervals   []string `yaml:"mute_time_intervals"`
 	ActiveTimeIntervals []string `yaml:"active_time_intervals"`
 
-	Labels map[string]string `yaml:"labels"` // for messages; a child's are added to its parent's
+	Labels map[string]string `yaml:"labels"` // for templates (.RouteLabels); children inherit them and add theirs
 
 	Routes []*Config `yaml:"routes"`
 }

@@ -2,10 +2,7 @@ package route
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -15,9 +12,8 @@ const (
 	// flushGroups is how many due groups go out in one step. Fewer cost a transaction each; more make a
 	// crash between publishing and noting it repeat more.
 	flushGroups = 64
-	// maxAlerts bounds one notification: more than people read, less than what a channel chokes on.
-	maxAlerts = 256
-	// flushRetry is the wait after a flush failed on the store or the bus.
+	// flushRetry is the wait after a flush failed on the store or the bus. The groups it had claimed are due again
+	// when their leases run out.
 	flushRetry = time.Second
 )
 
@@ -37,26 +33,36 @@ func (g *Grouper) Run(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			g.log.Warn("publishing due groups failed; they wait in the store", "retry_in", flushRetry, "err", err)
-			timer.Reset(flushRetry)
-			g.asked.Store(time.Now().Add(flushRetry).UnixNano())
-		case next.IsZero():
-			timer.Stop()
-		default:
-			timer.Reset(time.Until(next))
+			g.deps.Log.Warn("publishing due groups failed; they wait in the store", "retry_in", flushRetry, "err", err)
+			next = time.Now().Add(flushRetry)
+			g.asked.Store(next.UnixNano())
 		}
+		if look := time.Now().Add(g.deps.Look); g.deps.Look > 0 && (next.IsZero() || look.Before(next)) {
+			next = look
+		}
+		if next.IsZero() {
+			timer.Stop()
+			continue
+		}
+		timer.Reset(time.Until(next))
 	}
 }
 
 // flushDue publishes what is due and returns when to look again; zero: nothing waits.
 func (g *Grouper) flushDue(ctx context.Context) (time.Time, error) {
-	for ctx.Err() == nil {
-		due, err := g.store.Due(ctx, time.Now(), flushGroups)
+	for refreshed := false; ctx.Err() == nil; {
+		due, err := g.deps.Groups.Claim(ctx, time.Now(), flushGroups)
 		if err != nil {
 			return time.Time{}, fmt.Errorf("look for due groups: %w", err)
 		}
 		if len(due) == 0 {
 			break
+		}
+		if !refreshed {
+			refreshed = true
+			if err := g.deps.Silences.Refresh(ctx); err != nil { // in doubt deliver
+				g.deps.Log.Warn("the store does not say which silences there are; those known before count", "err", err)
+			}
 		}
 		if err := g.flush(ctx, due); err != nil {
 			return time.Time{}, err
@@ -64,7 +70,7 @@ func (g *Grouper) flushDue(ctx context.Context) (time.Time, error) {
 	}
 	// From here to the planned time's store below, an Add wakes us even if it need not.
 	g.asked.Store(0)
-	next, err := g.store.NextDue(ctx)
+	next, err := g.deps.Groups.NextDue(ctx)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("look for the next due group: %w", err)
 	}
@@ -74,91 +80,159 @@ func (g *Grouper) flushDue(ctx context.Context) (time.Time, error) {
 	return next, nil
 }
 
-// flush publishes groups and then notes it. A crash in between publishes them again, with the same
-// delivery ids as long as no further alerts have joined.
-func (g *Grouper) flush(ctx context.Context, due []pipeline.Pending) error {
-	told, err := g.send(ctx, due)
+// flush decides about claimed groups, publishes what they tell, and then notes it. A crash in between publishes it
+// again, with the same delivery ids as long as nothing further has come.
+func (g *Grouper) flush(ctx context.Context, due []pipeline.Claimed) error {
+	s, now := g.setup.Load(), time.Now()
+	inputs := make([]input, len(due))
+	for i := range due {
+		inputs[i] = g.read(s, &due[i], now)
+	}
+	told := g.addRepeats(ctx, inputs)
+	sources, err := g.sources(ctx, s, inputs, now)
 	if err != nil {
 		return err
 	}
-	now := time.Now()
-	for i := range due {
-		due[i].Told = due[i].Told || len(due[i].Alerts) > 0
-		if !due[i].More {
-			due[i].Due = now.Add(due[i].Interval)
+	done := make([]output, 0, len(due))
+	var ns []pipeline.Notification
+	for i := range inputs {
+		inputs[i].watch.inhibited = func(labels map[string]string, of pipeline.Fingerprint) []pipeline.Suppressed {
+			return s.Inhibit.Inhibited(labels, of, sources, now)
+		}
+		out := decide(inputs[i])
+		if out.err != nil {
+			g.deps.Log.Error("a group cannot be written down; it is tried again", "group", due[i].Key, "err", out.err)
+			continue
+		}
+		done = append(done, out)
+		ns = append(ns, out.notifications...)
+	}
+	if len(ns) > 0 {
+		if err := g.deps.Publish(ctx, ns); err != nil {
+			return fmt.Errorf("publish notifications of %d groups: %w", len(due), err)
 		}
 	}
-	if err := g.store.Flushed(ctx, due); err != nil {
-		return fmt.Errorf("note that %d groups are published: %w", len(due), err)
+	return g.settle(ctx, now, done, told)
+}
+
+// settle notes what was decided and published.
+func (g *Grouper) settle(ctx context.Context, now time.Time, done []output, told []pipeline.Repeats) error {
+	settled := make([]pipeline.Settled, len(done))
+	for i := range done {
+		settled[i] = done[i].settled
+	}
+	lost, err := g.deps.Groups.Settle(ctx, now, settled)
+	if err != nil {
+		return fmt.Errorf("note that %d groups are published: %w", len(done), err)
+	}
+	if len(lost) > 0 {
+		g.deps.Log.Warn("groups took longer to publish than they were this process's; another may have published them too",
+			"groups", len(lost), "first", lost[0])
+	}
+	for i := range done {
+		g.stats.add(&done[i])
+		g.deps.Steps.Note(done[i].steps...)
+		for id, n := range done[i].hits {
+			g.deps.Silences.Hit(id, n)
+		}
 	}
 	g.noteTold(ctx, told)
 	return nil
 }
 
-// send publishes the groups' notifications, and returns the repeats that they tell.
-func (g *Grouper) send(ctx context.Context, groups []pipeline.Pending) ([]pipeline.Repeats, error) {
-	told := g.addRepeats(ctx, mergeAll(groups))
-	tree := g.tree.Load()
-	now := time.Now().UTC()
-	var ns []pipeline.Notification
-	for _, p := range groups {
-		r, found := tree.receiver(p.Receiver)
-		if !found {
-			g.log.Warn("a group's receiver is no longer configured; the root's gets it", "receiver", p.Receiver, "root_receiver", r.Name)
+// read makes the input to the decision about a claimed group, but for what inhibits it.
+func (g *Grouper) read(s *Setup, c *pipeline.Claimed, now time.Time) input {
+	in := input{now: now, group: c, summaries: s.Summaries, mine: func(labels map[string]string) bool { return s.takes(c.Key, labels) }}
+	g.stats.late(now.Sub(c.Due))
+	var found bool
+	if in.receiver, found = s.Tree.receiver(c.Receiver); !found {
+		g.deps.Log.Warn("a group's receiver is no longer configured; the root's gets it", "receiver", c.Receiver, "root_receiver", in.receiver.Name)
+	}
+	in.route = s.Tree.route(c.Route)
+	var err error
+	if in.memory, err = readMemory(c.State); err != nil {
+		g.deps.Log.Error("what a group remembers is lost; what fires is announced again", "group", c.Key, "err", err)
+	}
+	if in.members, err = readMembers(c.Members); err != nil {
+		g.deps.Log.Error("an alert of a group is lost until it is posted again", "group", c.Key, "err", err)
+	}
+	var events []pipeline.Alert
+	for i := range c.Alerts {
+		if c.Alerts[i].Stateful != nil {
+			in.members.add(&c.Alerts[i])
+		} else {
+			events = append(events, c.Alerts[i])
 		}
-		ns = append(ns, notifications(p, r, now)...)
 	}
-	if len(ns) == 0 {
-		return nil, nil
+	in.events = merge(complete(events))
+	in.watch = watch{
+		muted:    s.muted(in.route, now),
+		silenced: func(labels map[string]string) []pipeline.Suppressed { return g.deps.Silences.Silenced(labels, now) },
+		acked: func(of pipeline.Fingerprint) (pipeline.Suppressed, bool) {
+			return g.deps.Silences.Acked(of, now)
+		},
 	}
-	if err := g.publish(ctx, ns); err != nil {
-		return nil, fmt.Errorf("publish notifications of %d groups: %w", len(groups), err)
-	}
-	return told, nil
+	return in
 }
 
-// noteTold tells the window what messages have shown. It is done all the same when that fails: at worst
-// the next message counts these repeats again.
+// takes reports whether alerts with these labels go to the group of that key.
+func (s *Setup) takes(key string, labels map[string]string) bool {
+	for _, r := range s.Tree.Match(labels) {
+		if r.groupKey(r.groupLabels(labels)) == key {
+			return true
+		}
+	}
+	return false
+}
+
+// sources asks once for everything that may inhibit what the groups hold.
+func (g *Grouper) sources(ctx context.Context, s *Setup, inputs []input, now time.Time) (map[string][]pipeline.Source, error) {
+	asked := map[string]bool{}
+	ask := func(labels map[string]string) {
+		for _, key := range s.Inhibit.Keys(labels) {
+			asked[key] = true
+		}
+	}
+	for i := range inputs {
+		for _, e := range inputs[i].events {
+			ask(e.Labels)
+		}
+		for _, m := range inputs[i].members.all {
+			ask(m.Alert.Labels)
+		}
+		for j := range inputs[i].memory.Held {
+			ask(inputs[i].memory.Held[j].Labels)
+		}
+	}
+	return g.sourcesOf(ctx, asked, now)
+}
+
+func (g *Grouper) sourcesOf(ctx context.Context, asked map[string]bool, now time.Time) (map[string][]pipeline.Source, error) {
+	if len(asked) == 0 {
+		return nil, nil
+	}
+	keys := make([]string, 0, len(asked))
+	for key := range asked {
+		keys = append(keys, key)
+	}
+	found, err := g.deps.Groups.Sources(ctx, now, keys)
+	if err != nil {
+		return nil, fmt.Errorf("look for what inhibits: %w", err)
+	}
+	by := make(map[string][]pipeline.Source, len(found))
+	for _, f := range found {
+		by[f.Key] = append(by[f.Key], f)
+	}
+	return by, nil
+}
+
+// noteTold tells the window what messages have shown, and what was kept back for good or for a summary. It is done
+// all the same when that fails: at worst the next message counts these repeats again.
 func (g *Grouper) noteTold(ctx context.Context, told []pipeline.Repeats) {
 	if len(told) == 0 {
 		return
 	}
-	if err := g.repeats.Told(ctx, told); err != nil {
-		g.log.Warn("the window did not take what was told", "err", err)
+	if err := g.deps.Repeats.Told(ctx, told); err != nil {
+		g.deps.Log.Warn("the window did not take what was told", "err", err)
 	}
-}
-
-// notifications are those of one group: per integration, and per maxAlerts alerts.
-func notifications(p pipeline.Pending, r Receiver, now time.Time) []pipeline.Notification {
-	reason := "first notification"
-	switch {
-	case !slices.ContainsFunc(p.Alerts, func(a pipeline.Alert) bool { return !a.Closing }):
-		reason = "summary"
-	case p.Told:
-		reason = "new alerts added"
-	}
-	var ns []pipeline.Notification
-	for start := 0; start < len(p.Alerts); start += maxAlerts {
-		alerts := p.Alerts[start:min(start+maxAlerts, len(p.Alerts))]
-		for _, integration := range r.Integrations {
-			ns = append(ns, pipeline.Notification{
-				ID:       deliveryID(p.Key, integration, alerts),
-				Receiver: r.Name, Integration: integration,
-				GroupKey: p.Key, GroupLabels: p.Labels, Reason: reason,
-				Alerts: alerts, CreatedAt: now,
-			})
-		}
-	}
-	return ns
-}
-
-// deliveryID is the same whenever the same alerts go the same way, so that the bus can tell a message
-// published again after a crash.
-func deliveryID(groupKey, integration string, alerts []pipeline.Alert) string {
-	h := sha256.New()
-	h.Write([]byte(groupKey + "\n" + integration + "\n"))
-	for i := range alerts {
-		h.Write([]byte(alerts[i].ID + "\n"))
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
 }

@@ -4,31 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 )
-
-// Store keeps groups and the alerts that wait in them. Each method is one transaction: it happens whole
-// or not at all, and is on disk when it returns.
-type Store interface {
-	// Groups tells which of the keys name a group that is there.
-	Groups(ctx context.Context, keys []string) (map[string]bool, error)
-	// Put adds alerts to groups, which may be none. A group that is not there is made as given; one that
-	// is keeps its Due and Told and takes over the rest. It returns the earliest Due of these groups.
-	Put(ctx context.Context, groups []pipeline.Pending) (next time.Time, err error)
-	// Due returns at most limit groups whose time has come, longest due first, each with a bounded
-	// number of its alerts.
-	Due(ctx context.Context, now time.Time, limit int) ([]pipeline.Pending, error)
-	// Flushed removes the alerts up to each group's mark and sets its Due and Told. A group that was
-	// given without alerts and has none now is removed.
-	Flushed(ctx context.Context, groups []pipeline.Pending) error
-	// NextDue is the earliest Due of all groups; zero when there is none.
-	NextDue(ctx context.Context) (time.Time, error)
-}
 
 // Repeats is the side of the dedupe window that messages use: what repeated since the alert they tell of.
 type Repeats interface {
@@ -40,110 +21,164 @@ type Repeats interface {
 // the same delivery id.
 type Publish func(ctx context.Context, ns []pipeline.Notification) error
 
+// Deps are what a Grouper works with.
+type Deps struct {
+	Groups   Groups
+	Repeats  Repeats
+	Publish  Publish
+	Silences Silences // nil: nothing is silenced or acknowledged
+	Steps    Steps    // nil: nobody asks
+	// Look is how often the flusher looks for due groups at least, where other processes share them: those of one
+	// that died are found so late. 0: only when a group is due.
+	Look time.Duration
+	Log  *slog.Logger
+}
+
 // Grouper gathers alerts into groups and publishes groups that are due. It is safe for concurrent use.
 type Grouper struct {
-	tree    atomic.Pointer[Tree]
-	store   Store
-	repeats Repeats
-	publish Publish
-	log     *slog.Logger
+	deps  Deps
+	setup atomic.Pointer[Setup]
+	stats counters
 
-	mu    sync.Mutex // one Add at a time: two must not both find a group missing
-	early early      // guarded by mu
+	mu    sync.Mutex // guards what follows
+	early early
+	ended map[pipeline.Fingerprint]time.Time // sources that ended, for which groups were woken
+
 	wake  chan struct{}
 	asked atomic.Int64 // when the flusher will look next, ns since the epoch; 0: not planned
 }
 
-// NewGrouper makes a Grouper. Run must run for groups that wait.
-func NewGrouper(tree *Tree, store Store, repeats Repeats, publish Publish, log *slog.Logger) *Grouper {
-	g := &Grouper{store: store, repeats: repeats, publish: publish, log: log, wake: make(chan struct{}, 1)}
-	g.tree.Store(tree)
+// NewGrouper makes a Grouper. Run must run for groups to go out.
+func NewGrouper(setup Setup, deps Deps) *Grouper {
+	if deps.Silences == nil {
+		deps.Silences = quiet{}
+	}
+	if deps.Steps == nil {
+		deps.Steps = quiet{}
+	}
+	g := &Grouper{deps: deps, ended: map[pipeline.Fingerprint]time.Time{}, wake: make(chan struct{}, 1)}
+	g.setup.Store(&setup)
 	return g
 }
 
-// SetTree replaces the tree, on a reload. Groups that wait keep their time and go to the receiver they
-// were made for.
-func (g *Grouper) SetTree(tree *Tree) { g.tree.Store(tree) }
+// Use replaces the setup, on a reload. Groups that wait keep their time and go to the receiver they were made
+// for. Wake, afterwards, lets them see what no longer keeps them back.
+func (g *Grouper) Use(setup Setup) { g.setup.Store(&setup) }
 
-// gathered is what a batch adds to one group.
-type gathered struct {
-	pipeline.Pending
-	wait time.Duration
-}
-
-// Add routes alerts that passed dedupe. nil means that for each of them either its notifications are
-// durable (a new group that does not wait) or it is stored to go out with its group. What completes an alert
-// (pipeline.Completes) is stored where that may still wait, and makes no group.
+// Add routes alerts that passed dedupe. nil means that each is stored to go out with its groups. What completes an
+// alert (pipeline.Completes) is stored where that may still wait, and makes no group.
 func (g *Grouper) Add(ctx context.Context, alerts []pipeline.Alert) error {
 	if len(alerts) == 0 {
 		return nil
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	groups, keys := gather(g.tree.Load(), g.early.join(alerts))
-	there, err := g.store.Groups(ctx, keys)
+	s, now := g.setup.Load(), time.Now()
+	in := gather(s, g.early.join(alerts), now)
+	sources := sourcesOf(s, alerts)
+	next, absent, err := g.deps.Groups.Put(ctx, now, in, sources)
 	if err != nil {
-		return fmt.Errorf("look up %d groups: %w", len(keys), err)
+		return fmt.Errorf("store alerts of %d groups: %w", len(in), err)
 	}
-	keys = slices.DeleteFunc(keys, func(key string) bool {
-		alerts := groups[key].Alerts
-		if there[key] || slices.ContainsFunc(alerts, isOccurrence) {
-			return false
-		}
-		g.early.keep(alerts)
-		return true
-	})
-	atOnce, all := split(groups, keys, there, time.Now())
-	told, err := g.send(ctx, atOnce)
-	if err != nil {
-		return err
-	}
-	next, err := g.store.Put(ctx, all)
-	if err != nil {
-		return fmt.Errorf("store alerts of %d groups: %w", len(all), err)
-	}
+	g.keepEarly(in, absent)
+	g.noteRouted(in, now)
 	g.wakeFor(next)
-	g.noteTold(ctx, told)
+	return g.wakeTargets(ctx, sources, now)
+}
+
+// Still notes that alerts went on which dedupe kept quiet as repeats, those of fired that are not in passed: what they
+// inhibit stays inhibited.
+func (g *Grouper) Still(ctx context.Context, fired, passed []pipeline.Alert) error {
+	s := g.setup.Load()
+	if s.Inhibit.None() || len(passed) == len(fired) {
+		return nil
+	}
+	known := make(map[string]bool, len(passed))
+	for i := range passed {
+		known[passed[i].ID] = true
+	}
+	var sources []pipeline.Source
+	for i := range fired {
+		if !known[fired[i].ID] {
+			sources = append(sources, s.Inhibit.Sources(&fired[i])...)
+		}
+	}
+	if len(sources) == 0 {
+		return nil
+	}
+	if _, _, err := g.deps.Groups.Put(ctx, time.Now(), nil, sources); err != nil {
+		return fmt.Errorf("store what inhibits: %w", err)
+	}
 	return nil
 }
 
-// split tells groups to publish at once (new ones that do not wait, or whose alerts waited enough on the
-// way here) and returns what to store of all of them: of those published only that they are there.
-func split(groups map[string]*gathered, keys []string, there map[string]bool, now time.Time) (atOnce, all []pipeline.Pending) {
-	for _, key := range keys {
-		p, wait := groups[key].Pending, groups[key].wait
-		p.Due = now.Add(wait)
-		if !there[key] && (wait == 0 || p.Alerts[0].Time.Add(wait).Before(now)) {
-			atOnce = append(atOnce, p)
-			p.Due, p.Alerts, p.Told = now.Add(p.Interval), nil, true
-		}
-		all = append(all, p)
+// Wake makes groups that keep something back look whether they still have to: a silence ended before its time, or
+// the configuration is another.
+func (g *Grouper) Wake(ctx context.Context) error {
+	now := time.Now()
+	if err := g.deps.Groups.Wake(ctx, now); err != nil {
+		return fmt.Errorf("wake groups that keep something back: %w", err)
 	}
-	return atOnce, all
+	g.wakeFor(now)
+	return nil
 }
 
-// gather sorts alerts into groups; keys are in the order of the groups' first alerts.
-func gather(tree *Tree, alerts []pipeline.Alert) (groups map[string]*gathered, keys []string) {
-	groups = map[string]*gathered{}
-	for i := range alerts {
-		by := alerts[i].Labels
-		if c := alerts[i].Completes; c != nil {
-			by = c.Labels // it goes where the alert went that it completes
+// wakeTargets wakes groups when a source has ended by its producer's word. It needs g.mu.
+func (g *Grouper) wakeTargets(ctx context.Context, sources []pipeline.Source, now time.Time) error {
+	woken := true
+	for _, s := range sources {
+		if s.Ends.After(now) {
+			delete(g.ended, s.Fingerprint)
+			continue
 		}
-		for _, r := range tree.Match(by) {
-			labels := r.groupLabels(by)
-			key := r.groupKey(labels)
-			p := groups[key]
-			if p == nil {
-				p = &gathered{wait: r.GroupWait}
-				p.Group = pipeline.Group{Key: key, Receiver: r.Receiver, Labels: labels, Interval: r.GroupInterval}
-				groups[key] = p
-				keys = append(keys, key)
-			}
-			p.Alerts = append(p.Alerts, alerts[i])
+		// Producers say it again and again for some time; once is enough.
+		if !g.ended[s.Fingerprint].Equal(s.Ends) {
+			g.ended[s.Fingerprint], woken = s.Ends, false
 		}
 	}
-	return groups, keys
+	if woken {
+		return nil
+	}
+	if len(g.ended) > maxEnded {
+		clear(g.ended)
+	}
+	return g.Wake(ctx)
+}
+
+// maxEnded bounds the ends that are remembered. Forgotten, they cost a look at groups that need none.
+const maxEnded = 1024
+
+// keepEarly remembers completions that found no group. It needs g.mu.
+func (g *Grouper) keepEarly(in []pipeline.Inbox, absent []string) {
+	if len(absent) == 0 {
+		return
+	}
+	missing := make(map[string]bool, len(absent))
+	for _, key := range absent {
+		missing[key] = true
+	}
+	for i := range in {
+		if in[i].IfThere && missing[in[i].Key] {
+			g.early.keep(in[i].Alerts)
+		}
+	}
+}
+
+// noteRouted tells which groups events went to. An alert that fires on and on is noted when its group learns of it.
+func (g *Grouper) noteRouted(in []pipeline.Inbox, now time.Time) {
+	var steps []pipeline.Step
+	for i := range in {
+		for j := range in[i].Alerts {
+			if a := &in[i].Alerts[j]; isOccurrence(a) && a.Stateful == nil {
+				steps = append(steps, routed(a.Fingerprint, in[i].Key, in[i].Receiver, now))
+			}
+		}
+	}
+	g.deps.Steps.Note(steps...)
+}
+
+func routed(of pipeline.Fingerprint, key, receiver string, now time.Time) pipeline.Step {
+	return pipeline.Step{At: now, Fingerprint: of, Stage: "route", Verdict: "passed", Receiver: receiver, GroupKey: key}
 }
 
 // wakeFor makes the flusher look at due, if that is sooner than it planned to.
@@ -157,3 +192,14 @@ func (g *Grouper) wakeFor(due time.Time) {
 	default: // it is already about to look
 	}
 }
+
+// quiet stands in where nobody silences, and where nobody asks for steps.
+type quiet struct{}
+
+func (quiet) Silenced(map[string]string, time.Time) []pipeline.Suppressed { return nil }
+func (quiet) Acked(pipeline.Fingerprint, time.Time) (pipeline.Suppressed, bool) {
+	return pipeline.Suppressed{}, false
+}
+func (quiet) Hit(string, int)               {}
+func (quiet) Refresh(context.Context) error { return nil }
+func (quiet) Note(...pipeline.Step)         {}

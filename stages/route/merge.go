@@ -13,20 +13,6 @@ type merged struct {
 	counted uint64           // how many occurrences of that are in Count
 }
 
-// mergeAll merges the alerts of each group, in place.
-func mergeAll(groups []pipeline.Pending) (all []merged) {
-	for i := range groups {
-		of := merge(complete(groups[i].Alerts))
-		groups[i].Alerts = make([]pipeline.Alert, len(of))
-		for j := range of {
-			groups[i].Alerts[j] = *of[j].Alert
-			of[j].Alert = &groups[i].Alerts[j]
-		}
-		all = append(all, of...)
-	}
-	return all
-}
-
 // merge makes one alert of those with one fingerprint (their quiet time was shorter than the group's
 // wait, or a repeat or a summary passed) and drops redelivered ones. The latest is the one shown, in the
 // place of the first.
@@ -77,19 +63,23 @@ func (m merged) and(next merged) merged {
 	return next
 }
 
-// addRepeats adds to each alert what has repeated since it passed, and returns that for when it is told.
+// addRepeats adds to each event what has repeated since it passed, and returns that for when it is told.
 // A window that does not answer costs the count, not the message.
-func (g *Grouper) addRepeats(ctx context.Context, alerts []merged) []pipeline.Repeats {
-	if len(alerts) == 0 {
+func (g *Grouper) addRepeats(ctx context.Context, inputs []input) []pipeline.Repeats {
+	var events []*merged
+	var episodes []pipeline.Episode
+	for i := range inputs {
+		for j := range inputs[i].events {
+			e := &inputs[i].events[j]
+			events, episodes = append(events, e), append(episodes, e.episode)
+		}
+	}
+	if len(events) == 0 {
 		return nil
 	}
-	episodes := make([]pipeline.Episode, len(alerts))
-	for i := range alerts {
-		episodes[i] = alerts[i].episode
-	}
-	untold, err := g.repeats.Untold(ctx, episodes)
+	untold, err := g.deps.Repeats.Untold(ctx, episodes)
 	if err != nil {
-		g.log.Warn("the window does not say what repeated; the message goes out without", "err", err)
+		g.deps.Log.Warn("the window does not say what repeated; the message goes out without", "err", err)
 		return nil
 	}
 	told := untold[:0:0]
@@ -97,12 +87,13 @@ func (g *Grouper) addRepeats(ctx context.Context, alerts []merged) []pipeline.Re
 		if r.N == 0 {
 			continue
 		}
-		a := alerts[i]
-		if n := r.N + 1; n > a.counted { // with the occurrence that opened it
-			a.Count += n - a.counted
+		e := events[i]
+		if n := r.N + 1; n > e.counted { // with the occurrence that opened it
+			e.Count += n - e.counted
+			e.counted = n
 		}
-		if r.Last.After(a.LastSeen) {
-			a.LastSeen = r.Last
+		if r.Last.After(e.LastSeen) {
+			e.LastSeen = r.Last
 		}
 		told = append(told, r)
 	}

@@ -1,7 +1,12 @@
 // Package route decides who hears of an alert, and together with which others. A tree of matchers, in
 // Alertmanager's YAML and with its meaning, picks routes; a route's alerts gather in groups, and a
-// group goes out as one notification per integration of the receiver. Groups and what waits in them are
-// in a Store, so that a kill loses nothing; this package keeps no state of its own.
+// group goes out as one notification per integration of the receiver, unless a silence, a time interval, another
+// alert (package inhibit) or somebody who takes care of it keeps it back. Groups and what waits in them are
+// in a store (Groups), so that a kill loses nothing and any process can send what another took in; this package
+// keeps no state of its own.
+//
+// There are two kinds of alerts. An event is told once, and done with. A stateful alert (pipeline.Stateful) is a
+// member of its group until it is resolved and everybody who was told of it was told that.
 //
 // It does not render, send or retry: a notification is done here once its publisher has it durably.
 package route
@@ -23,7 +28,13 @@ import (
 // Receiver is where a route leads.
 type Receiver struct {
 	Name         string
-	Integrations []string // their topics: each gets a notification of its own
+	Integrations []Integration // each gets a notification of its own
+}
+
+// Integration is one channel of a receiver.
+type Integration struct {
+	Topic        string // its address's, whatever its place in the receiver
+	SendResolved bool   // it wants to hear when alerts are resolved
 }
 
 // Route is a node of the tree with what it inherited.
@@ -37,11 +48,12 @@ type Route struct {
 	Continue       bool
 	Routes         []*Route
 
-	MuteTimeIntervals   []string // names; not inherited
-	ActiveTimeIntervals []string // likewise
-	Labels              map[string]string
+	MuteTimeIntervals   []string          // in any of these the route tells nothing; not inherited
+	ActiveTimeIntervals []string          // only in these does it, if there are some; not inherited
+	Labels              map[string]string // for templates; those of its parents, and its own
 
-	id       string // stands for the route in group keys
+	ID       string   // stands for the route in group keys: its name, or its place in the tree
+	Path     []string // the routes from the root down to this one, by their matchers
 	matchers labels.Matchers
 	children *matcher.Index // of Routes; nil where there are few
 }
@@ -50,6 +62,7 @@ type Route struct {
 type Tree struct {
 	Root      *Route
 	receivers map[string]Receiver
+	byID      map[string]*Route
 }
 
 // Validate returns every mistake of the tree as *ConfigErrors; known are the receivers' names.
@@ -66,7 +79,7 @@ func Validate(cfg *Config, known []string) error {
 
 // NewTree compiles a tree.
 func NewTree(cfg *Config, receivers []Receiver) (*Tree, error) {
-	t := &Tree{receivers: map[string]Receiver{}}
+	t := &Tree{receivers: map[string]Receiver{}, byID: map[string]*Route{}}
 	for _, r := range receivers {
 		t.receivers[r.Name] = r
 	}
@@ -78,25 +91,28 @@ func NewTree(cfg *Config, receivers []Receiver) (*Tree, error) {
 		GroupInterval:  DefaultGroupInterval,
 		RepeatInterval: DefaultRepeatInterval,
 	}
-	t.Root = compile(cfg, defaults, "0")
+	t.Root = t.compile(cfg, defaults, "0")
 	return t, nil
 }
 
 // compile makes a Route of a checked Config.
-func compile(c *Config, parent *Route, place string) *Route {
+func (t *Tree) compile(c *Config, parent *Route, place string) *Route {
 	r := *parent // what is not set below is inherited
 	r.Continue = c.Continue
-	r.MuteTimeIntervals, r.ActiveTimeIntervals = c.MuteTimeIntervals, c.ActiveTimeIntervals
-	r.Labels = maps.Clone(parent.Labels)
-	if len(c.Labels) > 0 && r.Labels == nil {
-		r.Labels = map[string]string{}
-	}
-	maps.Copy(r.Labels, c.Labels)
 	r.matchers, _, _ = c.matchers() // checked by Validate
 	r.Routes, r.children = nil, nil
-	r.id = place
+	r.ID = place
 	if c.Name != "" {
-		r.id = "=" + c.Name
+		r.ID = "=" + c.Name
+	}
+	r.Path = append(slices.Clip(parent.Path), r.matchers.String())
+	r.MuteTimeIntervals, r.ActiveTimeIntervals = c.MuteTimeIntervals, c.ActiveTimeIntervals
+	if len(c.Labels) > 0 {
+		r.Labels = maps.Clone(parent.Labels)
+		if r.Labels == nil {
+			r.Labels = map[string]string{}
+		}
+		maps.Copy(r.Labels, c.Labels)
 	}
 	if c.Receiver != "" {
 		r.Receiver = c.Receiver
@@ -114,9 +130,10 @@ func compile(c *Config, parent *Route, place string) *Route {
 		}
 	}
 	for i, child := range c.Routes {
-		r.Routes = append(r.Routes, compile(child, &r, place+"."+strconv.Itoa(i)))
+		r.Routes = append(r.Routes, t.compile(child, &r, place+"."+strconv.Itoa(i)))
 	}
 	r.indexChildren()
+	t.byID[r.ID] = &r
 	return &r
 }
 
@@ -141,7 +158,7 @@ func (r *Route) groupKey(group map[string]string) string {
 	var b strings.Builder
 	b.WriteString(strconv.Quote(r.Receiver))
 	b.WriteByte('/')
-	b.WriteString(r.id)
+	b.WriteString(r.ID)
 	b.WriteString(":{")
 	for i, name := range slices.Sorted(maps.Keys(group)) {
 		if i > 0 {
@@ -163,4 +180,12 @@ func (t *Tree) receiver(name string) (r Receiver, found bool) {
 		r = t.receivers[t.Root.Receiver]
 	}
 	return r, found
+}
+
+// route returns the route of a stored group. A reload may have removed it; the root's times are then as good as any.
+func (t *Tree) route(id string) *Route {
+	if r := t.byID[id]; r != nil {
+		return r
+	}
+	return t.Root
 }

@@ -17,12 +17,12 @@ import (
 func receivers(names ...string) []route.Receiver {
 	var all []route.Receiver
 	for _, n := range names {
-		all = append(all, route.Receiver{Name: n, Integrations: []string{"webhook-" + n}})
+		all = append(all, route.Receiver{Name: n, Integrations: []route.Integration{{Topic: "webhook-" + n, SendResolved: true}}})
 	}
 	return all
 }
 
-func parse(t *testing.T, text string) *route.Config {
+func parse(t testing.TB, text string) *route.Config {
 	t.Helper()
 	var c route.Config
 	if err := yaml.UnmarshalWithOptions([]byte(text), &c, yaml.Strict()); err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/alertjson"
 )
 
 const (
@@ -19,7 +20,7 @@ var shortAnnotations = []string{"summary", "description", "description_zh", "run
 
 // content is what is kept of an alert; nil when it is too large.
 func content(a *pipeline.Alert) []byte {
-	b, err := json.Marshal(a)
+	b, err := alertjson.Append(nil, a)
 	if err != nil {
 		return nil
 	}
@@ -33,7 +34,7 @@ func content(a *pipeline.Alert) []byte {
 			short.Annotations[name] = v
 		}
 	}
-	if b, err = json.Marshal(&short); err != nil || len(b) > maxContent {
+	if b, err = alertjson.Append(nil, &short); err != nil || len(b) > maxContent {
 		return nil
 	}
 	return b

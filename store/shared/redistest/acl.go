@@ -38,7 +38,12 @@ func DocumentedACL(t testing.TB) []any {
 // StartWithUser starts a server with a user of just these rights, and returns its URL for that user.
 func StartWithUser(t testing.TB) string {
 	t.Helper()
-	s := Start(t)
-	s.Do(append([]any{"ACL", "SETUSER", "tocsin", "on", ">s3cret"}, DocumentedACL(t)...)...)
+	return Start(t).AddUser()
+}
+
+// AddUser makes a user of just the documented rights, and returns the server's URL for that user.
+func (s *Server) AddUser() string {
+	s.t.Helper()
+	s.Do(append([]any{"ACL", "SETUSER", "tocsin", "on", ">s3cret"}, DocumentedACL(s.t)...)...)
 	return "redis://tocsin:s3cret@" + s.Addr
 }

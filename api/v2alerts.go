@@ -1,0 +1,130 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/matcher"
+)
+
+// v2Alerts lists live alerts by fingerprint.
+func (s *Server) v2Alerts(w http.ResponseWriter, r *http.Request) {
+	q, err := s.alertQuery(r.URL.Query())
+	if err != nil {
+		refuseV2(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	out := newArrayStream(w)
+	out.end(s.eachAlert(r.Context(), q, out.more, func(a *pipeline.Live, to *pipeline.Routed) error {
+		state := stateOf(to)
+		if !q.wants(&state) || !q.anyReceiver(to) {
+			return nil
+		}
+		return out.add(newGettableAlert(a, state, receiversOf(to)))
+	}))
+}
+
+// eachAlert calls yield for the live alerts that pass the query's filter, by fingerprint, with where each goes.
+// It calls chunk before every streamChunk of them.
+func (s *Server) eachAlert(ctx context.Context, q *alertQuery, chunk func(), yield func(*pipeline.Live, *pipeline.Routed) error) error {
+	now := time.Now()
+	live, err := s.deps.V2.Live(ctx, now)
+	if err != nil {
+		return fmt.Errorf("look for live alerts: %w", err)
+	}
+	live = slices.DeleteFunc(live, func(a pipeline.Live) bool { return !matcher.Match(q.filter, a.Labels) })
+	byFingerprint := func(a, b pipeline.Live) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) }
+	if !slices.IsSortedFunc(live, byFingerprint) {
+		slices.SortFunc(live, byFingerprint)
+	}
+	for part := range slices.Chunk(live, streamChunk) {
+		chunk()
+		routed, err := s.deps.V2.Inspect(ctx, now, part)
+		if err != nil {
+			return fmt.Errorf("look where alerts go: %w", err)
+		}
+		for i := range part {
+			if err := yield(&part[i], &routed[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// mostRefused is how many refused alerts of a batch an answer names.
+const mostRefused = 20
+
+// postV2Alerts takes alerts as Prometheus posts them. Those that are good are taken, whatever is wrong with the
+// others; 200 says that all are durable.
+func (s *Server) postV2Alerts(w http.ResponseWriter, r *http.Request) {
+	posted, ok := readV2Alerts(w, r)
+	if !ok {
+		return
+	}
+	now := time.Now().UTC()
+	var alerts []pipeline.Alert
+	var refused []string
+	for i, body := range posted {
+		alert, err := s.postedAlert(body, now)
+		if err != nil {
+			refused = append(refused, fmt.Sprintf("alert %d: %v", i+1, err))
+			continue
+		}
+		alerts = append(alerts, alert)
+	}
+	if len(alerts) > 0 {
+		if err := s.deps.Intake.PublishAlerts(r.Context(), alerts); err != nil {
+			s.deps.Log.Error("intake could not store what was posted", "err", err)
+			w.Header().Set("Retry-After", "5")
+			refuseV2(w, http.StatusInternalServerError, "not stored, post it again: "+err.Error())
+			return
+		}
+	}
+	if n := len(refused); n > 0 {
+		if n > mostRefused {
+			refused = append(refused[:mostRefused], fmt.Sprintf("and %d more", n-mostRefused))
+		}
+		refuseV2(w, http.StatusBadRequest, strings.Join(refused, "; "))
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// postedAlert is an alert of a batch as one of ours.
+func (s *Server) postedAlert(body []byte, now time.Time) (pipeline.Alert, error) {
+	var p postedAlert
+	if err := json.Unmarshal(body, &p); err != nil {
+		return pipeline.Alert{}, fmt.Errorf("not an alert: %w", err)
+	}
+	if s.cfg.FalcosidekickEvents {
+		if event, ok, err := eventFromFalcosidekick(p, now, s.deps.Hostname); ok {
+			return event, err
+		}
+	}
+	return statefulAlert(p, now, s.deps.V2.ResolveTimeout())
+}
+
+// readV2Alerts reads the array of a batch, and answers by itself when it cannot.
+func readV2Alerts(w http.ResponseWriter, r *http.Request) ([]json.RawMessage, bool) {
+	var posted []json.RawMessage
+	err := json.NewDecoder(r.Body).Decode(&posted)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		refuseV2(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is over %d bytes: post smaller batches", tooLarge.Limit))
+		return nil, false
+	case err != nil:
+		refuseV2(w, http.StatusBadRequest, "the body is not a JSON array of alerts: "+err.Error())
+		return nil, false
+	}
+	return posted, true
+}

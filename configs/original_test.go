@@ -1,0 +1,89 @@
+package configs
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What clients see of the configuration is what Alertmanager has too; addresses and passwords are no part of it,
+// wherever they come from.
+func TestOriginalIsAlertmanagersPartWithoutSecrets(t *testing.T) {
+	t.Setenv("HOOK_TOKEN", "planted-secret")
+	file := filepath.Join(t.TempDir(), "tocsin.yaml")
+	err := os.WriteFile(file, []byte(`
+data_dir: data
+http: {listen: "127.0.0.1:0"}
+global: {resolve_timeout: 90s, smtp_smarthost: "mail.example.org:587", smtp_from: a@example.org, smtp_auth_password: planted-secret}
+route:
+  name: root
+  receiver: both
+  group_by: [alertname]
+  group_wait: 1.5s
+  routes:
+    - &quick {name: quick, receiver: robot, matchers: ['team = "安全"'], continue: true, group_interval: 1d}
+    - {receiver: both, match: {severity: critical}}
+receivers:
+  - name: both
+    email_configs: [{to: b@example.org, auth_password: planted-secret, headers: {X-Key: planted-secret}}]
+    webhook_configs:
+      - url: https://hooks.example.org/${HOOK_TOKEN}
+        http_config: {basic_auth: {username: u, password: planted-secret}}
+  - name: robot
+    wecom_configs: [{url: "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=planted-secret"}]
+`), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := l.Original()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `global:
+  resolve_timeout: 1m30s
+  smtp_smarthost: mail.example.org:587
+  smtp_from: a@example.org
+  smtp_auth_password: <secret>
+route:
+  receiver: both
+  group_by:
+    - alertname
+  group_wait: 1s500ms
+  routes:
+    - receiver: robot
+      matchers:
+        - team="安全"
+      continue: true
+      group_interval: 24h
+    - receiver: both
+      match:
+        severity: critical
+receivers:
+  - name: both
+    email_configs:
+      - to: b@example.org
+    webhook_configs:
+      - url: <secret>
+  - name: robot
+`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Original() (-want +got):\n%s", diff)
+	}
+}
+
+// The configuration that ships can be told, too.
+func TestOriginalOfTheEmbeddedConfiguration(t *testing.T) {
+	l, err := Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := l.Original(); err != nil || text == "" {
+		t.Errorf("Original() = %q, %v", text, err)
+	}
+}

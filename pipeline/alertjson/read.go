@@ -1,0 +1,195 @@
+package alertjson
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// ReadAll reads a JSON array of alerts.
+func ReadAll(body []byte) ([]pipeline.Alert, error) {
+	alerts, err := readAll(string(body))
+	if err == nil {
+		return alerts, nil
+	}
+	alerts = nil
+	if err := json.Unmarshal(body, &alerts); err != nil {
+		return nil, fmt.Errorf("decode a batch of alerts: %w", err)
+	}
+	return alerts, nil
+}
+
+// ReadNotification reads a notification.
+func ReadNotification(body []byte) (n pipeline.Notification, err error) {
+	if n, err = readNotification(string(body)); err == nil {
+		return n, nil
+	}
+	n = pipeline.Notification{}
+	if err := json.Unmarshal(body, &n); err != nil {
+		return n, fmt.Errorf("decode a notification: %w", err)
+	}
+	return n, nil
+}
+
+// readNotification reads the alerts here, and all else with encoding/json.
+func readNotification(body string) (n pipeline.Notification, err error) {
+	var alerts []pipeline.Alert
+	var before, after string
+	p := NewScanner(body)
+	err = p.Object(func(key string) error {
+		p.blank()
+		begin := p.i
+		raw, err := p.Raw()
+		if err != nil || key != "alerts" {
+			return err
+		}
+		if alerts != nil {
+			return errOdd
+		}
+		before, after = body[:begin], body[p.i:]
+		alerts, err = readAll(raw)
+		return err
+	})
+	if err != nil || !p.End() || alerts == nil {
+		return n, errOdd
+	}
+	if err := json.Unmarshal([]byte(before+"null"+after), &n); err != nil {
+		return n, err
+	}
+	n.Alerts = alerts
+	return n, nil
+}
+
+func readAll(body string) ([]pipeline.Alert, error) {
+	alerts := []pipeline.Alert{}
+	p := NewScanner(body)
+	err := p.Array(func() error {
+		one, err := p.Raw()
+		if err != nil {
+			return err
+		}
+		a, err := read(one)
+		alerts = append(alerts, a)
+		return err
+	})
+	if err == nil && !p.End() {
+		err = errOdd
+	}
+	return alerts, err
+}
+
+// read reads an alert. It copies the text first: an alert that is kept does not keep the batch that it came in.
+func read(text string) (a pipeline.Alert, err error) {
+	r := reader{Scanner: Scanner{s: strings.Clone(text)}, a: &a}
+	r.seen = r.space[:0]
+	if err := r.Object(r.member); err != nil {
+		return a, err
+	}
+	if !r.End() {
+		return a, errOdd
+	}
+	return a, nil
+}
+
+// reader reads members of an alert.
+type reader struct {
+	Scanner
+	a     *pipeline.Alert
+	seen  []string // few enough to look through
+	space [32]string
+}
+
+func (r *reader) member(key string) (err error) {
+	if slices.Contains(r.seen, key) {
+		return errOdd
+	}
+	r.seen = append(r.seen, key)
+	a := r.a
+	switch key {
+	case "uuid":
+		a.ID, err = r.String()
+	case "time":
+		a.Time, err = r.time()
+	case "rule":
+		a.Rule, err = r.String()
+	case "priority":
+		var s string
+		if s, err = r.String(); err == nil {
+			a.Priority, err = pipeline.ParsePriority(s)
+		}
+	case "source":
+		a.Source, err = r.String()
+	case "hostname":
+		a.Hostname, err = r.String()
+	case "output":
+		a.Output, err = r.String()
+	case "tags":
+		a.Tags, err = r.Texts()
+	case "output_fields":
+		a.OutputFields, err = r.Fields()
+	case "labels":
+		a.Labels, err = r.Pairs()
+	case "annotations":
+		a.Annotations, err = r.Pairs()
+	case "fingerprint":
+		var s string
+		if s, err = r.String(); err == nil {
+			err = a.Fingerprint.UnmarshalText([]byte(s))
+		}
+	case "count":
+		a.Count, err = r.uint()
+	case "first_seen":
+		a.FirstSeen, err = r.time()
+	case "last_seen":
+		a.LastSeen, err = r.time()
+	case "episode":
+		a.Episode, err = r.String()
+	case "enrichment":
+		a.Enrichment, err = r.String()
+	case "ancestry":
+		a.Ancestry, err = r.String()
+	default:
+		return r.rare(key)
+	}
+	return err
+}
+
+// rare reads what most alerts do not have.
+func (r *reader) rare(key string) error {
+	a := r.a
+	into, known := map[string]any{
+		"stateful": &a.Stateful, "lossy": &a.Lossy, "window": &a.Window, "unjudged": &a.Unjudged, "covered": &a.Covered,
+		"completes": &a.Completes, "place": &a.Place, "owner": &a.Owner, "deployment": &a.Deployment, "findings": &a.Findings,
+		"quiet_for": &a.QuietFor, "cooldown": &a.Cooldown, "escalate": &a.Escalate, "summary": &a.Summary,
+		"degraded": &a.Degraded, "escalated": &a.Escalated, "closing": &a.Closing,
+	}[key]
+	if !known {
+		return errOdd
+	}
+	text, err := r.Raw()
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(text), into)
+}
+
+func (r *reader) time() (t time.Time, err error) {
+	s, err := r.String()
+	if err != nil {
+		return t, err
+	}
+	return t, t.UnmarshalText([]byte(s))
+}
+
+func (r *reader) uint() (uint64, error) {
+	text, err := r.Raw()
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseUint(text, 10, 64)
+}

@@ -1,0 +1,250 @@
+package alertjson
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"unicode/utf8"
+)
+
+// errOdd says that a text is not plain enough for this package, or wrong; encoding/json finds out.
+var errOdd = errors.New("not plain JSON")
+
+// Scanner reads plain JSON from the start of a text. Its methods return errOdd where encoding/json has to look; what
+// they accept is valid. Strings share the text's memory.
+type Scanner struct {
+	s string
+	i int
+}
+
+// NewScanner returns a Scanner at the start of s.
+func NewScanner(s string) *Scanner { return &Scanner{s: s} }
+
+// blank skips blanks and returns the byte that follows, 0 at the end.
+func (p *Scanner) blank() byte {
+	for p.i < len(p.s) {
+		switch c := p.s[p.i]; c {
+		case ' ', '\t', '\n', '\r':
+			p.i++
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+// End reports whether nothing but blanks follows.
+func (p *Scanner) End() bool { return p.blank() == 0 && p.i == len(p.s) }
+
+// Object calls member for each member of the object that follows; member reads the value.
+func (p *Scanner) Object(member func(key string) error) error {
+	return p.sequence('{', '}', func() error {
+		key, err := p.String()
+		if err != nil {
+			return err
+		}
+		if p.blank() != ':' {
+			return errOdd
+		}
+		p.i++
+		return member(key)
+	})
+}
+
+// Array calls element for each element of the array that follows; element reads it.
+func (p *Scanner) Array(element func() error) error { return p.sequence('[', ']', element) }
+
+func (p *Scanner) sequence(begin, end byte, one func() error) error {
+	if p.blank() != begin {
+		return errOdd
+	}
+	p.i++
+	if p.blank() == end {
+		p.i++
+		return nil
+	}
+	for {
+		if err := one(); err != nil {
+			return err
+		}
+		switch p.blank() {
+		case ',':
+			p.i++
+		case end:
+			p.i++
+			return nil
+		default:
+			return errOdd
+		}
+	}
+}
+
+// String reads a string.
+func (p *Scanner) String() (string, error) {
+	if p.blank() != '"' {
+		return "", errOdd
+	}
+	p.i++
+	begin, ascii := p.i, true
+	for p.i < len(p.s) {
+		c := p.s[p.i]
+		switch {
+		case c == '"':
+			text := p.s[begin:p.i]
+			p.i++
+			if !ascii && !utf8.ValidString(text) {
+				return "", errOdd
+			}
+			return text, nil
+		case c == '\\':
+			return p.escaped(begin - 1)
+		case c < ' ':
+			return "", errOdd
+		case c >= utf8.RuneSelf:
+			ascii = false
+		}
+		p.i++
+	}
+	return "", errOdd
+}
+
+// escaped reads a string with escapes, which begins at begin with its quote.
+func (p *Scanner) escaped(begin int) (text string, err error) {
+	for ; p.i < len(p.s); p.i++ {
+		switch p.s[p.i] {
+		case '\\':
+			p.i++
+		case '"':
+			p.i++
+			if json.Unmarshal([]byte(p.s[begin:p.i]), &text) != nil {
+				return "", errOdd
+			}
+			return text, nil
+		}
+	}
+	return "", errOdd
+}
+
+// Raw returns the text of the value that follows, which is valid where a scalar; of an object or array only that its
+// brackets close is known.
+func (p *Scanner) Raw() (string, error) {
+	c := p.blank()
+	begin := p.i
+	switch {
+	case c == '"':
+		_, err := p.String()
+		return p.s[begin:p.i], err
+	case c == '{' || c == '[':
+		depth := 0
+		for p.i < len(p.s) {
+			switch p.s[p.i] {
+			case '"':
+				if !p.skipString() {
+					return "", errOdd
+				}
+				continue
+			case '{', '[':
+				depth++
+			case '}', ']':
+				if depth--; depth == 0 {
+					p.i++
+					return p.s[begin:p.i], nil
+				}
+			}
+			p.i++
+		}
+		return "", errOdd
+	}
+	for p.i < len(p.s) && p.s[p.i] != ',' && p.s[p.i] != '}' && p.s[p.i] != ']' && p.s[p.i] > ' ' {
+		p.i++
+	}
+	text := p.s[begin:p.i]
+	if text == "true" || text == "false" || text == "null" || isInteger(text) || json.Valid([]byte(text)) {
+		return text, nil
+	}
+	return "", errOdd
+}
+
+// skipString goes behind the string that begins here.
+func (p *Scanner) skipString() bool {
+	for p.i++; ; p.i++ {
+		n := strings.IndexByte(p.s[p.i:], '"')
+		if n < 0 {
+			return false
+		}
+		p.i += n
+		escapes := p.i - 1
+		for p.s[escapes] == '\\' { // ends at the quote before, at the latest
+			escapes--
+		}
+		if (p.i-escapes)%2 == 1 {
+			p.i++
+			return true
+		}
+	}
+}
+
+// Value reads a value as pipeline.Fields holds it: numbers as they are written.
+func (p *Scanner) Value() (any, error) {
+	switch p.blank() {
+	case '"':
+		return p.boxed()
+	case '{', '[':
+		return nil, errOdd
+	}
+	text, err := p.Raw()
+	if err != nil {
+		return nil, err
+	}
+	switch text {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	case "null":
+		return nil, nil
+	default:
+		return json.Number(text), nil
+	}
+}
+
+func (p *Scanner) boxed() (any, error) {
+	s, err := p.String()
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Texts reads an array of strings.
+func (p *Scanner) Texts() ([]string, error) {
+	all := []string{}
+	err := p.Array(func() error {
+		s, err := p.String()
+		all = append(all, s)
+		return err
+	})
+	return all, err
+}
+
+// Pairs reads an object of strings.
+func (p *Scanner) Pairs() (map[string]string, error) {
+	pairs := make(map[string]string, 16)
+	err := p.Object(func(key string) error {
+		value, err := p.String()
+		pairs[key] = value
+		return err
+	})
+	return pairs, err
+}
+
+// Fields reads an object of scalars.
+func (p *Scanner) Fields() (map[string]any, error) {
+	fields := make(map[string]any, 16)
+	err := p.Object(func(key string) error {
+		value, err := p.Value()
+		fields[key] = value
+		return err
+	})
+	return fields, err
+}

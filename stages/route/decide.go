@@ -1,0 +1,224 @@
+package route
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// input is all that the decision about one due group depends on.
+type input struct {
+	now       time.Time
+	group     *pipeline.Claimed // as it was claimed; Alerts and Members are not looked at
+	route     *Route
+	receiver  Receiver
+	memory    memory
+	members   *members // with what came merged in
+	events    []merged // that came
+	summaries Summaries
+	watch     watch
+	// mine reports whether an alert with these labels still goes to this group.
+	mine func(labels map[string]string) bool
+}
+
+// watch says what keeps alerts back at the time of the decision. It answers from memory.
+type watch struct {
+	muted     []pipeline.Suppressed // the route's time intervals
+	silenced  func(labels map[string]string) []pipeline.Suppressed
+	inhibited func(labels map[string]string, of pipeline.Fingerprint) []pipeline.Suppressed
+	acked     func(of pipeline.Fingerprint) (pipeline.Suppressed, bool)
+}
+
+// back returns everything that keeps an alert back, in the order in which one of them is named as the reason:
+// inhibition, time intervals, silences; of several silences, the one that lasts longest.
+func (w *watch) back(labels map[string]string, of pipeline.Fingerprint) []pipeline.Suppressed {
+	silenced := w.silenced(labels)
+	slices.SortStableFunc(silenced, func(a, b pipeline.Suppressed) int { return b.Until.Compare(a.Until) })
+	inhibited := w.inhibited(labels, of)
+	if len(inhibited) == 0 && len(w.muted) == 0 {
+		return silenced
+	}
+	return slices.Concat(inhibited, w.muted, silenced)
+}
+
+// over is when everything in by has ended, as far as is known; zero: it is not known.
+func over(by []pipeline.Suppressed) (last time.Time) {
+	for _, s := range by {
+		if s.Until.IsZero() {
+			return time.Time{}
+		}
+		if s.Until.After(last) {
+			last = s.Until
+		}
+	}
+	return last
+}
+
+// output is what is to be done about a group.
+type output struct {
+	notifications []pipeline.Notification
+	settled       pipeline.Settled
+	steps         []pipeline.Step
+	suppressed    map[string]int // alerts that began to be kept back, by reason
+	hits          map[string]int // of silences
+	err           error          // it cannot be encoded for the store: nothing may be done
+}
+
+// decision is an output in the making.
+type decision struct {
+	*input
+	output
+	due    planned
+	out    []pipeline.Alert // events to tell
+	firing []*member        // those that nothing keeps back
+	gone   []*member        // resolved likewise
+	hidden bool             // a member fires that is kept back
+	remove []*member
+}
+
+// decide says whom a due group tells what, and what the group keeps. It has no side effects but on in's members and
+// memory, which are the caller's to throw away.
+func decide(in input) output {
+	d := &decision{input: &in}
+	d.suppressed, d.hits = map[string]int{}, map[string]int{}
+	d.settled = pipeline.Settled{Key: in.group.Key, Token: in.group.Token, Upto: in.group.Upto}
+	for i := range in.events {
+		d.event(&in.events[i])
+	}
+	for _, m := range in.members.all {
+		d.member(m)
+	}
+	told := d.notify()
+	told = d.sumUp() || told
+	if told {
+		d.memory.Number++
+		d.memory.Ready = in.now.Add(in.route.GroupInterval)
+	}
+	d.plan()
+	d.settle()
+	return d.output
+}
+
+// event tells an event or keeps it back; in either case the inbox is rid of it.
+func (d *decision) event(e *merged) {
+	if ack, acked := d.watch.acked(e.Fingerprint); acked {
+		d.keptBack(e.Fingerprint, ack)
+		return
+	}
+	by := d.watch.back(e.Labels, e.Fingerprint)
+	if len(by) == 0 {
+		d.out = append(d.out, *e.Alert)
+		return
+	}
+	d.keptBack(e.Fingerprint, by[0])
+	d.hit(by, 1)
+	if d.summaries.of(by[0].Why) {
+		d.memory.hold(e, by[0])
+	}
+}
+
+// keptBack counts and notes that an alert is kept back.
+func (d *decision) keptBack(of pipeline.Fingerprint, by pipeline.Suppressed) {
+	d.suppressed[by.Why]++
+	step := d.step(of, verdictOf[by.Why])
+	step.Detail = by.By
+	if by.Rule != "" {
+		step.Detail = "rule " + by.Rule + ", source " + by.By
+	}
+	d.steps = append(d.steps, step)
+}
+
+// hit counts n alerts to each silence among by; 0: it still holds what it held.
+func (d *decision) hit(by []pipeline.Suppressed, n int) {
+	for _, s := range by {
+		if s.Why == pipeline.BySilence {
+			d.hits[s.By] += n
+		}
+	}
+}
+
+var verdictOf = map[string]string{
+	pipeline.ByInhibition: "inhibited", pipeline.BySilence: "silenced", pipeline.ByAck: "acknowledged",
+	pipeline.ByMuteInterval: "muted", pipeline.ByActiveInterval: "muted",
+}
+
+func (d *decision) step(of pipeline.Fingerprint, verdict string) pipeline.Step {
+	return pipeline.Step{At: d.now, Fingerprint: of, Stage: "flush", Verdict: verdict, Receiver: d.group.Receiver, GroupKey: d.group.Key}
+}
+
+// member sorts a member: it fires, it is resolved, or it is kept back.
+func (d *decision) member(m *member) {
+	a := &m.Alert
+	if m.fresh {
+		d.steps = append(d.steps, routed(a.Fingerprint, d.group.Key, d.group.Receiver, d.now))
+	}
+	resolved := a.Stateful.Resolved(d.now)
+	by := d.watch.back(a.Labels, a.Fingerprint)
+	switch {
+	case len(by) > 0 && resolved && len(m.Told) == 0: // nobody knows of it, and it is over
+		d.keptBack(a.Fingerprint, by[0])
+		d.hit(by, 1)
+		if d.summaries.of(by[0].Why) {
+			d.memory.hold(alone(a), by[0])
+		}
+		d.remove = append(d.remove, m)
+	case len(by) > 0:
+		if began := m.keep(by[0].Why); began {
+			d.keptBack(a.Fingerprint, by[0])
+			d.hit(by, 1)
+		} else {
+			d.hit(by, 0)
+		}
+		d.hidden = d.hidden || !resolved
+		d.due.held(over(by))
+		if !resolved && len(m.Told) == 0 {
+			d.due.by(a.Stateful.EndsAt) // then only the account knows of it
+		}
+	case resolved && len(m.Told) > 0 && m.expired() && !d.mine(a.Labels):
+		// It goes to another group by now, which tells its end; here it only was heard of no more.
+		d.remove = append(d.remove, m)
+	case resolved && !d.owed(m):
+		d.gone = append(d.gone, m)
+		d.remove = append(d.remove, m)
+	default:
+		d.firing = append(d.firing, m)
+	}
+}
+
+// alone is a stateful alert as an account takes it.
+func alone(a *pipeline.Alert) *merged {
+	return &merged{Alert: a, episode: pipeline.Episode{ID: a.ID}, counted: 1}
+}
+
+// owed reports whether a member that is resolved has to be told as firing first: nobody but us says that it is over,
+// and nobody was told that it began. Whoever posts once, as producers of events do, would else never be heard.
+func (d *decision) owed(m *member) bool {
+	_, acked := d.watch.acked(m.Alert.Fingerprint)
+	return m.expired() && len(m.Told) == 0 && len(d.receiver.Integrations) > 0 && !acked
+}
+
+// settle is what the store is told.
+func (d *decision) settle() {
+	s := &d.settled
+	for _, m := range d.remove {
+		m.changed = false
+		if !m.fresh {
+			s.Remove = append(s.Remove, m.Alert.Fingerprint)
+		}
+	}
+	for _, m := range d.members.all {
+		if !m.changed {
+			continue
+		}
+		stored, err := m.stored()
+		if err != nil {
+			d.err = err
+			return
+		}
+		s.Set = append(s.Set, stored)
+	}
+	s.State, d.err = json.Marshal(&d.memory)
+	s.Ready, s.Due, s.Holds, s.Gone = d.memory.Ready, d.due.at, d.due.holds, d.due.gone
+}

@@ -1,0 +1,56 @@
+package route
+
+import (
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// gather sorts alerts into inboxes, in the order of the groups' first alerts.
+func gather(s *Setup, alerts []pipeline.Alert, now time.Time) (in []pipeline.Inbox) {
+	at := map[string]int{}
+	for i := range alerts {
+		a := &alerts[i]
+		by := a.Labels
+		if c := a.Completes; c != nil {
+			by = c.Labels // it goes where the alert went that it completes
+		}
+		more := s.Inhibit.Wait(by)
+		for _, r := range s.Tree.Match(by) {
+			labels := r.groupLabels(by)
+			key := r.groupKey(labels)
+			n, there := at[key]
+			if !there {
+				n = len(in)
+				at[key] = n
+				in = append(in, pipeline.Inbox{Key: key, Route: r.ID, Receiver: r.Receiver, Labels: labels, IfThere: true})
+			}
+			box := &in[n]
+			if wait := max(r.GroupWait, more); isOccurrence(a) || len(box.Alerts) == 0 {
+				box.Wait = max(box.Wait, wait)
+			}
+			if isOccurrence(a) && box.IfThere { // the first that can make the group
+				box.IfThere = false
+				box.AtOnce = box.Wait == 0 || began(a).Add(box.Wait).Before(now)
+			}
+			box.Alerts = append(box.Alerts, *a)
+		}
+	}
+	return in
+}
+
+// began is when what the alert tells of began.
+func began(a *pipeline.Alert) time.Time {
+	if a.Stateful != nil {
+		return a.Stateful.StartsAt
+	}
+	return a.Time
+}
+
+// sourcesOf are what alerts inhibit others with. What completes an alert inhibits as the whole one does.
+func sourcesOf(s *Setup, alerts []pipeline.Alert) (all []pipeline.Source) {
+	for i := range alerts {
+		all = append(all, s.Inhibit.Sources(&alerts[i])...)
+	}
+	return all
+}

@@ -1,0 +1,29 @@
+package route
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// memory is what a group keeps from one flush to the next, beside its members.
+type memory struct {
+	// Told is when each integration was told of members last, by topic. That of those which are no longer
+	// configured is kept too: they may come back.
+	Told map[string]time.Time `json:"told,omitempty"`
+	// Number counts flushes that told something. It is part of delivery ids: the same alerts told again after
+	// repeat_interval are another message, the same told again after a crash are not.
+	Number uint64    `json:"number,omitempty"`
+	Ready  time.Time `json:"ready,omitzero"` // group_interval after the latest notification
+	Held   []account `json:"held,omitempty"`
+}
+
+func readMemory(stored []byte) (m memory, err error) {
+	if len(stored) == 0 {
+		return m, nil
+	}
+	if err := json.Unmarshal(stored, &m); err != nil {
+		return memory{}, fmt.Errorf("a group's state cannot be read: %w", err)
+	}
+	return m, nil
+}
