@@ -35,6 +35,7 @@ func newRootCommand() *cobra.Command {
 		newFieldsCommand(),
 		newEventsCommand(),
 		newWhitelistCommand(logger),
+		newRouteCommand(),
 		newConvertCommand(),
 		newVersionCommand(),
 	)
