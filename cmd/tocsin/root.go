@@ -34,9 +34,11 @@ func newRootCommand() *cobra.Command {
 		newExplainCommand(logger),
 		newFieldsCommand(),
 		newEventsCommand(),
+		newAlertCommand(),
 		newWhitelistCommand(logger),
 		newRouteCommand(),
 		newConvertCommand(),
+		newTokenCommand(),
 		newVersionCommand(),
 	)
 	return root

@@ -113,7 +113,7 @@ func testRoute(out io.Writer, v *routes, labels map[string]string, flags routeFl
 		same := sameNames(want, answer.Receivers)
 		answer.Verified = &same
 		if !same {
-			mismatch = exitError{1, fmt.Errorf("--verify.receivers: expected %s, and it goes to %s", strings.Join(want, ","), strings.Join(answer.Receivers, ","))}
+			mismatch = exitError{1, fmt.Errorf("--verify.receivers: expected %s, and it goes to %s", strings.Join(want, ", "), strings.Join(answer.Receivers, ", "))}
 		}
 	}
 	if flags.json {
