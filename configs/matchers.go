@@ -16,6 +16,18 @@ import (
 // matcherKeys are the keys whose lists hold matchers, wherever they are in a configuration.
 var matcherKeys = []string{"matchers", "source_matchers", "target_matchers"}
 
+// olderKeys are the keys of their older spelling, a mapping of labels to values.
+var olderKeys = []string{"match", "match_re", "source_match", "source_match_re", "target_match", "target_match_re"}
+
+// checkValues reports labels without a value: it is more likely forgotten than meant for alerts without the label.
+func (f *file) checkValues(node ast.Node) {
+	for _, entry := range entries(node) {
+		if _, isNull := entry.Value.(*ast.NullNode); isNull {
+			f.problem(entry.Key, "the value of "+quote(entry.Key.GetToken().Value)+" is missing", `for alerts without this label write ""`)
+		}
+	}
+}
+
 // rewriteMatchers reads every matcher as matchers_mode says and writes it in the way that all modes read alike, so
 // that nobody after it has to know of modes. It reports what is doubtful. What is no matcher is left as it is: who
 // uses it says so, with its place, except for what only another mode would read.
@@ -31,7 +43,13 @@ func (f *file) rewriteMatchers(body ast.Node) {
 	}
 	ast.Walk(visitor(func(node ast.Node) {
 		entry, ok := node.(*ast.MappingValueNode)
-		if !ok || !slices.Contains(matcherKeys, entry.Key.GetToken().Value) {
+		if !ok {
+			return
+		}
+		if slices.Contains(olderKeys, entry.Key.GetToken().Value) {
+			f.checkValues(entry.Value)
+		}
+		if !slices.Contains(matcherKeys, entry.Key.GetToken().Value) {
 			return
 		}
 		list, ok := unwrap(entry.Value).(*ast.SequenceNode)
