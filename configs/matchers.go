@@ -106,19 +106,35 @@ func unlikely(m *labels.Matcher) string {
 		return ""
 	}
 	isRegexp := m.Type == labels.MatchRegexp || m.Type == labels.MatchNotRegexp
-	pattern := m.Value
-	if !isRegexp {
-		pattern = "^" + regexp.QuoteMeta(m.Value) + "$"
+	if m.Value == "" || m.Name == "severity" && !isRegexp {
+		return "" // whoever writes out a severity has alerts with it
 	}
-	exact, err1 := regexp.Compile("^(?:" + pattern + ")$")
-	loose, err2 := regexp.Compile("(?i)(?:" + pattern + ")")
-	if err1 != nil || err2 != nil || m.Value == "" || slices.ContainsFunc(known, exact.MatchString) {
-		return ""
+	for _, part := range parts(m.Value, isRegexp) {
+		exact, err1 := regexp.Compile("^(?:" + part + ")$")
+		loose, err2 := regexp.Compile("(?i)" + part)
+		if err1 != nil || err2 != nil || part == "" || slices.ContainsFunc(known, exact.MatchString) {
+			continue
+		}
+		if near := slices.IndexFunc(known, loose.MatchString); near >= 0 {
+			what := m.String()
+			if part != m.Value && isRegexp {
+				what = quote(part) + " in " + what
+			}
+			return what + " is no usual " + m.Name + " (" + strings.Join(known, ", ") +
+				"): the whole value counts, in upper and lower case; did you mean " + known[near] + "?"
+		}
 	}
-	near := slices.IndexFunc(known, loose.MatchString)
-	if near < 0 || m.Name == "severity" && !isRegexp {
-		return ""
+	return ""
+}
+
+// parts are the alternatives of a plain regular expression, a|b; what has groups is one, and a text is itself.
+func parts(value string, isRegexp bool) []string {
+	switch {
+	case !isRegexp:
+		return []string{"^" + regexp.QuoteMeta(value) + "$"}
+	case strings.ContainsAny(value, `()[]\`):
+		return []string{value}
+	default:
+		return strings.Split(value, "|")
 	}
-	why := m.String() + " compares with the whole value, in upper and lower case as it is written: no usual " + m.Name + " is like that"
-	return why + " (" + strings.Join(known, ", ") + "); did you mean " + known[near] + "?"
 }

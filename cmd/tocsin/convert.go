@@ -31,8 +31,8 @@ func newConvertFalcosidekickCommand() *cobra.Command {
 		Short: "Turn Falcosidekick's YAML or environment into a configuration of tocsin's",
 		Long: "convert falcosidekick reads Falcosidekick's YAML (- is the standard input), with --env also the variables of its\n" +
 			"environment, and writes a configuration for tocsin router to the standard output. What has no twin is a comment\n" +
-			"there, and a line with its place on the standard error, which shows no value. Values from the environment stay\n" +
-			"there, as ${NAME}; those of the file, passwords too, are in the result. Alertmanager's configuration needs no\n" +
+			"there, and a line with its place on the standard error, which shows no value. A variable that is one value stays in the\n" +
+			"environment, as ${NAME}; lists of headers and fields, and what the file holds, passwords too, are in the result. Alertmanager's configuration needs no\n" +
 			"conversion: tocsin reads it.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
