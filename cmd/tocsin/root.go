@@ -38,6 +38,7 @@ func newRootCommand() *cobra.Command {
 		newWhitelistCommand(logger),
 		newRouteCommand(),
 		newConvertCommand(),
+		newSilenceCommand(),
 		newTokenCommand(),
 		newVersionCommand(),
 	)

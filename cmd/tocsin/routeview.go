@@ -15,7 +15,6 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/stages/owner"
 	"github.com/tocsin-security/tocsin/stages/route"
-	"github.com/tocsin-security/tocsin/stages/route/inhibit"
 )
 
 // routes is what a configuration says of where alerts go. Receivers' channels are not opened, so that secrets need
@@ -127,7 +126,7 @@ func testRoute(out io.Writer, v *routes, labels map[string]string, flags routeFl
 			return err
 		}
 	}
-	if err := answer.print(out, at, v.Inhibit); err != nil {
+	if err := answer.print(out, at); err != nil {
 		return err
 	}
 	return mismatch
@@ -139,7 +138,7 @@ func sameNames(a, b []string) bool {
 	return slices.Equal(sorted(a), sorted(b))
 }
 
-func (a routeAnswer) print(out io.Writer, at time.Time, rules *inhibit.Rules) error {
+func (a routeAnswer) print(out io.Writer, at time.Time) error {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "  %-10s %s\n", name, fmt.Sprintf(format, args...))
@@ -153,7 +152,7 @@ func (a routeAnswer) print(out io.Writer, at time.Time, rules *inhibit.Rules) er
 		line("path", "%s", strings.Join(r.Path, " / "))
 		line("group", "%s", cmp.Or(labelText(r.InGroup.Labels), "one for all"))
 		line("key", "%s", r.Key)
-		line("times", "wait %s, interval %s, repeat %s", shortDuration(r.Wait), shortDuration(r.Interval), shortDuration(r.Repeat))
+		line("times", "wait %s, interval %s, repeat %s", shortDuration(time.Duration(r.Wait)), shortDuration(time.Duration(r.Interval)), shortDuration(time.Duration(r.Repeat)))
 		if len(r.RouteLabels) > 0 {
 			line("labels", "%s", labelText(r.RouteLabels))
 		}
@@ -164,9 +163,7 @@ func (a routeAnswer) print(out io.Writer, at time.Time, rules *inhibit.Rules) er
 			line("muted", "yes: nothing is told until it is over")
 		}
 	}
-	if !rules.None() {
-		fmt.Fprintf(&b, "may be inhibited by rules: %s\n", cmp.Or(strings.Join(a.TargetOf, ", "), "none"))
-	}
+	fmt.Fprintf(&b, "may be inhibited by rules: %s\n", cmp.Or(strings.Join(a.TargetOf, ", "), "none"))
 	_, err := io.WriteString(out, b.String())
 	return err
 }
@@ -189,16 +186,4 @@ func labelText(labels map[string]string) string {
 		all = append(all, name+"="+strconv.Quote(labels[name]))
 	}
 	return strings.Join(all, " ")
-}
-
-// shortDuration leaves out what is 0: 4h, not 4h0m0s.
-func shortDuration(d pipeline.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }
