@@ -59,6 +59,8 @@ route:
     - receiver: robot
       matchers:
         - team="安全"
+      mute_time_intervals:
+        - nights
       continue: true
       group_interval: 24h
     - receiver: both
