@@ -132,7 +132,7 @@ inhibit_rules:
     equal: [instance]
 time_intervals:
   - name: never
-    time_intervals: [{years: ['2000']}]
+    time_intervals: [{years: ['2000'], times: [{start_time: '22:00', end_time: '06:00'}]}]
 receivers:
   - name: sink
     webhook_configs: [{url: %q}]
@@ -141,7 +141,7 @@ receivers:
 `, s.URL+"/hook", s.URL+"/team?key=planted-secret")
 }
 
-// startAlertmanager runs a router with that configuration, below a path prefix, and returns its address with the prefix.
+// startServed runs a router with that configuration, below a path prefix, and returns its address with the prefix.
 func startServed(t *testing.T) (url string, sink *webhookSink) {
 	t.Helper()
 	l := newLayout(t, shadowRules)
