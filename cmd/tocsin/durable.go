@@ -27,6 +27,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/window"
 	"github.com/tocsin-security/tocsin/store"
 	"github.com/tocsin-security/tocsin/store/documents"
+	"github.com/tocsin-security/tocsin/store/groups"
 	"github.com/tocsin-security/tocsin/store/shared"
 )
 
@@ -106,7 +107,7 @@ func (d *durable) openShared(ctx context.Context, url string, windows window.Con
 		d.counts = window.NewMemory(windows)
 		d.windows = window.NewStage(d.counts)
 	} else {
-		scripts := slices.Concat(repeats.Scripts(), window.Scripts(), documents.Scripts())
+		scripts := slices.Concat(repeats.Scripts(), window.Scripts(), documents.Scripts(), groups.Scripts())
 		if d.shared, err = shared.Open(ctx, url, scripts, d.log); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/stages/route/inhibit"
 	"github.com/tocsin-security/tocsin/stages/route/interval"
+	"github.com/tocsin-security/tocsin/store/groups"
 )
 
 // buildRouting makes what routing needs of a configuration.
@@ -29,10 +31,16 @@ func (p *plan) buildRouting(receivers []route.Receiver, log *slog.Logger) (err e
 
 // openGrouper makes what gathers alerts into groups.
 func (d *durable) openGrouper(p *plan) {
-	d.grouper = route.NewGrouper(p.routing, route.Deps{
-		Groups: d.store.GroupEngine(), Repeats: d.repeats, Publish: d.router.PublishNotifications, Log: d.log,
-	})
+	deps := route.Deps{Groups: d.store.GroupEngine(), Repeats: d.repeats, Publish: d.router.PublishNotifications, Log: d.log}
+	if d.shared != nil {
+		deps.Groups, deps.Look = groups.NewWithLocal(groups.New(d.shared), d.store.GroupEngine()), lookForGroups
+	}
+	d.grouper = route.NewGrouper(p.routing, deps)
 }
+
+// lookForGroups is how often it is looked for due groups in a store that routers share. Less finds those of a router
+// that died later; more asks the store for nothing.
+const lookForGroups = time.Second
 
 // still tells the groups of repeats: what these inhibit stays inhibited. No alert waits for it.
 func (d *durable) still(ctx context.Context, fired, passed []pipeline.Alert) {
