@@ -58,7 +58,7 @@ route:
   routes:
     - receiver: robot
       matchers:
-        - team = "安全"
+        - team="安全"
       continue: true
       group_interval: 24h
     - receiver: both

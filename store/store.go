@@ -25,7 +25,6 @@ import (
 type Store struct {
 	path    string
 	db      *sql.DB
-	groups  groupStatements
 	engine  *Groups
 	repeats repeatsStatements
 }
@@ -59,7 +58,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	s.engine = &Groups{s: s}
-	if err := errors.Join(s.groups.prepare(ctx, db), s.repeats.prepare(ctx, db), s.engine.prepare(ctx, db)); err != nil {
+	if err := errors.Join(s.repeats.prepare(ctx, db), s.engine.prepare(ctx, db)); err != nil {
 		return nil, errors.Join(s.explain("prepare statements", err), db.Close())
 	}
 	if err := s.engine.start(ctx); err != nil {
