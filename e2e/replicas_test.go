@@ -149,7 +149,7 @@ func TestReplicasShareTheirGroups(t *testing.T) {
 	run := func() *process {
 		l := newLayout(t, shadowRules)
 		config := l.config("3s", fmt.Sprintf("webhook_configs: [{url: %q}]", sink.URL), "sensor: {enabled: false}",
-			"store: "+redis.URL()+"?timeout=2s", "bus: "+bus)
+			"store: "+redis.URL()+"?timeout=20s", "bus: "+bus)
 		return start(t, l.dir, "router", strings.Replace(config, "group_by: [rule, container_id]", "group_by: [container_id]", 1))
 	}
 	a, b := run(), run()
