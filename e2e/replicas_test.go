@@ -199,3 +199,42 @@ func waiting(t *testing.T, redis *redistest.Server, wave string, n int) {
 		return nil
 	})
 }
+
+// A router that is killed in the middle of its work loses nothing: the other has its groups after their lease, and what
+// it had taken off the bus. What may have been told before says so.
+func TestAReplicaKilledAtWork(t *testing.T) {
+	redis, bus, sink := redistest.Start(t), runNATS(t), newLedger(t)
+	run := func() *process {
+		l := newLayout(t, shadowRules)
+		config := l.config("0s", fmt.Sprintf("webhook_configs: [{url: %q}]", sink.URL), "sensor: {enabled: false}",
+			"store: "+redis.URL()+"?timeout=20s", "bus: "+bus)
+		return start(t, l.dir, "router", strings.Replace(config, "group_by: [rule, container_id]", "group_by: [container_id]", 1))
+	}
+	a, b := run(), run()
+	var ids []string
+	for wave := range 20 {
+		if wave < 12 {
+			ids = append(ids, postGroups(t, a, b, fmt.Sprint("wave", wave), 25)...)
+		} else {
+			ids = append(ids, postGroups(t, b, b, fmt.Sprint("wave", wave), 25)...)
+		}
+		if wave == 11 {
+			a.kill(t)
+		}
+	}
+	killed := time.Now()
+	for deadline := killed.Add(3 * patience); ; time.Sleep(50 * time.Millisecond) {
+		err := sink.has(ids)
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("all was told %v after the kill", time.Since(killed).Round(time.Millisecond))
+	time.Sleep(2 * time.Second)
+	if twice := sink.twice(); len(twice) > 0 {
+		t.Errorf("told twice, and not marked: %q", twice)
+	}
+}
