@@ -47,7 +47,7 @@ func (st *engineStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&st.find: `SELECT g.id, g.key, route, receiver, labels, at, due, ready, wish, token, more
 			FROM json_each(?) JOIN route_groups g ON hash = value`,
 		&st.change: `UPDATE route_groups SET route = ?, receiver = ?, labels = ?, at = ?, due = ?, wish = ? WHERE id = ?`,
-		&st.waking: `UPDATE route_groups SET at = ?1, due = ?1 WHERE holds AND token = 0 AND at > ?1`,
+		&st.waking: `UPDATE route_groups INDEXED BY route_groups_holds SET at = ?1, due = ?1 WHERE holds AND token = 0 AND at > ?1`,
 		&st.next:   `SELECT min(at) FROM route_groups`,
 		&st.look: `SELECT id, key, route, receiver, labels, due, state, token <> 0 FROM route_groups
 			WHERE at <= ? ORDER BY at LIMIT ?`,
