@@ -37,6 +37,7 @@ func (l *ledger) take(w http.ResponseWriter, r *http.Request) {
 	var post struct {
 		Again  bool `json:"again"`
 		Alerts []struct {
+			Status string            `json:"status"`
 			Labels map[string]string `json:"labels"`
 		} `json:"alerts"`
 	}
@@ -53,6 +54,9 @@ func (l *ledger) take(w http.ResponseWriter, r *http.Request) {
 	l.posts++
 	for _, a := range post.Alerts {
 		id := a.Labels["container_id"] + " " + a.Labels["rule"]
+		if a.Status == "resolved" {
+			id += " resolved"
+		}
 		l.told[id]++
 		if post.Again {
 			l.marked[id]++
@@ -128,16 +132,22 @@ func postGroups(t *testing.T, a, b *process, wave string, n int) (ids []string) 
 			}
 		}
 		post(t, p, events...)
-		body, err := json.Marshal(alerts)
-		must(t, err)
-		resp, err := http.Post(p.base+"/api/v2/alerts", "application/json", strings.NewReader(string(body)))
-		must(t, err)
-		resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			t.Fatalf("post of alerts that fire = %d", resp.StatusCode)
-		}
+		postFiring(t, p, alerts)
 	}
 	return ids
+}
+
+// postFiring posts alerts as Prometheus does.
+func postFiring(t *testing.T, p *process, alerts []map[string]any) {
+	t.Helper()
+	body, err := json.Marshal(alerts)
+	must(t, err)
+	resp, err := http.Post(p.base+"/api/v2/alerts", "application/json", strings.NewReader(string(body)))
+	must(t, err)
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("post of alerts that fire = %d", resp.StatusCode)
+	}
 }
 
 const routersOf = 2
@@ -155,6 +165,11 @@ func TestReplicasShareTheirGroups(t *testing.T) {
 	a, b := run(), run()
 	ids := postGroups(t, a, b, "first", 60)
 	eventually(t, "all is told", func() error { return sink.has(ids) })
+	// The first of them was posted to one router; that it has ended is posted to the other.
+	postFiring(t, b, []map[string]any{{
+		"labels": map[string]string{"alertname": "Fires", "rule": "Fires", "container_id": "first-000"}, "endsAt": time.Now().UTC().Format(time.RFC3339Nano),
+	}})
+	eventually(t, "the end is told", func() error { return sink.has([]string{"first-000 Fires resolved"}) })
 	time.Sleep(2 * time.Second) // what would be told twice would be by now
 	if twice := sink.twice(); len(twice) > 0 {
 		t.Errorf("told twice with no fault: %q", twice)
