@@ -68,6 +68,7 @@ func NewData(n pipeline.Notification, o Options) *Data {
 		if one.Status == "firing" {
 			d.Status = "firing"
 		}
+		o.addLinks(one.Annotations, &a, n.CreatedAt)
 		d.Alerts = append(d.Alerts, one)
 	}
 	d.CommonLabels = common(d.Alerts, func(a template.Alert) template.KV { return a.Labels })
