@@ -25,6 +25,7 @@ type fakeIntake struct {
 	alerts []pipeline.Alert
 	events []json.RawMessage
 	source string // of the last events
+	ids    []string
 }
 
 func (f *fakeIntake) PublishAlerts(_ context.Context, alerts []pipeline.Alert) error {
@@ -32,9 +33,10 @@ func (f *fakeIntake) PublishAlerts(_ context.Context, alerts []pipeline.Alert) e
 	return f.err
 }
 
-func (f *fakeIntake) PublishEvents(_ context.Context, source string, events []json.RawMessage) error {
+func (f *fakeIntake) PublishEventsAs(_ context.Context, source string, ids []string, events []json.RawMessage) error {
 	f.source = source
 	f.events = append(f.events, events...)
+	f.ids = append(f.ids, ids...)
 	return f.err
 }
 

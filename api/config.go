@@ -1,4 +1,5 @@
-// Package api is tocsin's HTTP surface: the intake of events and alerts, health, metrics and reload.
+// Package api is tocsin's HTTP surface: the intake of events and alerts, health, metrics and reload. Who may do
+// what is told by package access.
 // It owns chi. It turns requests into alerts and hands them to an Intake; a 2xx answer is only written
 // after the Intake said that they are durable. It decides nothing about rules, routes or delivery.
 package api
@@ -9,6 +10,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/tocsin-security/tocsin/api/access"
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
@@ -24,28 +26,19 @@ type Config struct {
 	// MaxReport is MaxBody for the reports of scanners, which are read as they come in; default 64MiB.
 	MaxReport pipeline.Size `yaml:"max_report"`
 	// MaxRequests bounds the requests worked on at once; default 256. More are answered with 429.
-	MaxRequests int `yaml:"max_requests"`
+	MaxRequests int       `yaml:"max_requests"`
+	RateLimit   RateLimit `yaml:"rate_limit"`
 	// FalcosidekickEvents makes what Falcosidekick posts to Alertmanager's API an event again, as Falco's own output
 	// is; default true. Without it, it is an alert that resolves.
-	FalcosidekickEvents bool       `yaml:"falcosidekick_events"`
-	Auth                AuthConfig `yaml:"auth"`
-	TLS                 TLSConfig  `yaml:"tls"`
+	FalcosidekickEvents bool          `yaml:"falcosidekick_events"`
+	Auth                access.Config `yaml:"auth"`
+	TLS                 TLSConfig     `yaml:"tls"`
 }
 
-// AuthConfig says who may post and reload. Health and metrics stay open.
-type AuthConfig struct {
-	// TokensFile holds bearer tokens, one a line; blank lines and lines starting with # are skipped.
-	TokensFile string `yaml:"tokens_file"`
-	// AllowAnonymous lets anyone in on an address beyond loopback; without it such a listener needs
-	// tokens or client certificates.
-	AllowAnonymous bool `yaml:"allow_anonymous"`
-}
-
-// TLSConfig makes the listener speak TLS; with ClientCAFile clients must show a certificate of that CA.
-type TLSConfig struct {
-	CertFile     string `yaml:"cert_file"`
-	KeyFile      string `yaml:"key_file"`
-	ClientCAFile string `yaml:"client_ca_file"`
+// RateLimit is how much one client may send: one that is known by its name, whatever its address, else an address.
+type RateLimit struct {
+	Requests float64 `yaml:"requests"` // a second; default 0: no limit
+	Burst    int     `yaml:"burst"`    // requests at once; default those of one second
 }
 
 // DefaultConfig listens on loopback only.
@@ -71,16 +64,21 @@ func (c Config) Validate() error {
 	if c.MaxRequests < 1 {
 		return fmt.Errorf("http.max_requests: must be at least 1")
 	}
-	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
-		return fmt.Errorf("http.tls: cert_file and key_file go together")
+	if c.RateLimit.Requests < 0 || c.RateLimit.Burst < 0 {
+		return fmt.Errorf("http.rate_limit: requests and burst must not be negative; 0 is no limit")
 	}
-	if c.TLS.ClientCAFile != "" && c.TLS.CertFile == "" {
-		return fmt.Errorf("http.tls.client_ca_file: needs cert_file and key_file")
+	if err := c.TLS.validate(); err != nil {
+		return err
 	}
-	open := c.Auth.TokensFile == "" && c.TLS.ClientCAFile == "" && !c.Auth.AllowAnonymous
-	if open && !isLoopback(host) {
+	if err := c.Auth.Validate(); err != nil {
+		return err
+	}
+	if len(c.Auth.ClientCerts) > 0 && c.TLS.ClientCAFile == "" {
+		return fmt.Errorf("http.auth.client_certs: needs http.tls.client_ca_file, the authority of those certificates")
+	}
+	if open := !c.Auth.Named() && c.TLS.ClientCAFile == "" && !c.Auth.AllowAnonymous; open && !isLoopback(host) {
 		return fmt.Errorf("http.listen: %s is reachable from other machines and anyone could post alerts: "+
-			"set http.auth.tokens_file or http.tls.client_ca_file, or say http.auth.allow_anonymous: true", c.Listen)
+			"set http.auth.tokens_file, users_file or webhook_secrets_file, or http.tls.client_ca_file, or say http.auth.allow_anonymous: true", c.Listen)
 	}
 	return nil
 }

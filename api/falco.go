@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
@@ -27,7 +25,7 @@ type falcoEvent struct {
 	OutputFields pipeline.Fields `json:"output_fields"`
 }
 
-// falcoAlert turns one posted alert into ours. Unlike Falcosidekick it takes alerts without
+// falcoAlert turns one posted alert into ours; it has no ID where Falco itself posts. Unlike Falcosidekick it takes alerts without
 // output_fields, which Falco sends for its own messages.
 func falcoAlert(body []byte, hostname string) (pipeline.Alert, error) {
 	var e falcoEvent
@@ -41,16 +39,8 @@ func falcoAlert(body []byte, hostname string) (pipeline.Alert, error) {
 	if err != nil {
 		return pipeline.Alert{}, err
 	}
-	id := e.UUID
-	if id == "" {
-		v7, err := uuid.NewV7()
-		if err != nil {
-			return pipeline.Alert{}, fmt.Errorf("make an alert id: %w", err)
-		}
-		id = v7.String()
-	}
 	a := pipeline.Alert{
-		ID: id, Time: e.Time, Rule: e.Rule, Priority: priority,
+		ID: e.UUID, Time: e.Time, Rule: e.Rule, Priority: priority,
 		Source: orElse(e.Source, "syscall"), Hostname: orElse(e.Hostname, hostname),
 		Output: orElse(e.Message, falcoMessage(e.Output)), Tags: append([]string{}, e.Tags...),
 		OutputFields: e.OutputFields,

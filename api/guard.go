@@ -1,25 +1,36 @@
 package api
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"crypto/tls"
-	"crypto/x509"
+	"context"
+	"errors"
 	"fmt"
-	"net"
+	"math"
 	"net/http"
-	"os"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/go-chi/chi/v5/middleware"
 
-	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/api/access"
+)
+
+// scope is what a request needs to be allowed to do.
+type scope = access.Scope
+
+// Scopes.
+const (
+	scopeIntake = access.Intake
+	scopeRead   = access.Read
+	scopeWrite  = access.Write
+	scopeAdmin  = access.Admin
 )
 
 // busyRetryAfter is what a client is told to wait when too many requests are in work: about the time
 // a durable write of a full queue takes.
 const busyRetryAfter = time.Second
+
+// mostClients is how many clients the rate limit remembers.
+const mostClients = 10_000
 
 // throttle bounds the requests in work and answers the rest with 429.
 func (s *Server) throttle() func(http.Handler) http.Handler {
@@ -32,20 +43,6 @@ func (s *Server) throttle() func(http.Handler) http.Handler {
 	})
 }
 
-// limitBody answers larger bodies with 413.
-func limitBody(most pipeline.Size) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.ContentLength > int64(most) {
-				refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are taken: post smaller batches", r.ContentLength, most))
-				return
-			}
-			r.Body = http.MaxBytesReader(w, r.Body, int64(most))
-			next.ServeHTTP(w, r)
-		})
-	}
-}
-
 func (s *Server) requireIntake(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.deps.Intake == nil {
@@ -56,41 +53,79 @@ func (s *Server) requireIntake(next http.Handler) http.Handler {
 	})
 }
 
-// scope is what a request needs to be allowed to do.
-type scope string
-
-// Scopes.
-const (
-	scopeIntake scope = "intake" // post events, alerts, reports
-	scopeRead   scope = "read"   // see alerts, silences, status
-	scopeWrite  scope = "write"  // silence, acknowledge
-	scopeAdmin  scope = "admin"  // reload; all of the others
-)
-
-// allow lets a request pass with a known bearer token, or when none are configured.
-func (s *Server) allow(scope) func(http.Handler) http.Handler {
+// allow lets a request pass whose caller is known, has the scope, and has not sent too many. Whoever changes
+// something is in the log.
+func (s *Server) allow(needs scope) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if len(s.tokens) > 0 && !s.knownToken(r.Header.Get("Authorization")) {
-				w.Header().Set("WWW-Authenticate", `Bearer realm="tocsin"`)
-				refuse(w, http.StatusUnauthorized, "send one of the tokens of http.auth.tokens_file as Authorization: Bearer")
+			caller, err := s.admit(r, needs)
+			if err != nil {
+				s.turnAway(w, err)
 				return
 			}
-			next.ServeHTTP(w, r)
+			r = r.WithContext(context.WithValue(r.Context(), callerKey{}, caller))
+			rec := recorderOf(w)
+			rec.caller = caller
+			signed := caller.Message.ID != ""
+			if signed && s.guard.Taken.Has(caller, time.Now()) {
+				answer(w, http.StatusOK, map[string]any{"accepted": 0, "duplicate": true})
+				return
+			}
+			next.ServeHTTP(rec, r)
+			if signed && rec.status/100 == 2 {
+				s.guard.Taken.Add(caller, time.Now())
+			}
+			if needs == scopeWrite || needs == scopeAdmin {
+				s.deps.Log.Info("somebody used the api to change something", "who", caller.Name, "by", caller.By, "method", r.Method,
+					"path", r.URL.Path, "status", rec.status, "request_id", requestID(w))
+			}
 		})
 	}
 }
 
-// knownToken compares digests, so that neither content nor length of a token shows in its timing.
-func (s *Server) knownToken(header string) bool {
-	given, ok := strings.CutPrefix(header, "Bearer ")
-	digest := sha256.Sum256([]byte(given))
-	known := 0
-	for _, token := range s.tokens {
-		want := sha256.Sum256([]byte(token))
-		known |= subtle.ConstantTimeCompare(digest[:], want[:])
+// admit is allow's decision; the error is an *access.Refusal.
+func (s *Server) admit(r *http.Request, needs scope) (access.Caller, error) {
+	now := time.Now()
+	caller, err := s.guard.Identify(r, now)
+	if err != nil {
+		return caller, err
 	}
-	return ok && known == 1
+	if err := caller.Require(needs); err != nil {
+		return caller, err
+	}
+	if s.rates == nil {
+		return caller, nil
+	}
+	if wait := s.rates.Take(caller.By+" "+caller.Name, now); wait > 0 {
+		return caller, &access.Refusal{Status: http.StatusTooManyRequests, Reason: "rate", RetryAfter: wait,
+			Message: fmt.Sprintf("%s %q sends more than %g requests a second: post batches, or wait", caller.By, caller.Name, s.cfg.RateLimit.Requests)}
+	}
+	return caller, nil
+}
+
+// turnAway answers with a refusal and counts it.
+func (s *Server) turnAway(w http.ResponseWriter, err error) {
+	var refusal *access.Refusal
+	if !errors.As(err, &refusal) {
+		refusal = &access.Refusal{Status: http.StatusInternalServerError, Reason: "internal", Message: err.Error()}
+	}
+	for _, challenge := range refusal.Challenges {
+		w.Header().Add("WWW-Authenticate", challenge)
+	}
+	if refusal.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(refusal.RetryAfter.Seconds()))))
+	}
+	s.metrics.denied.WithLabelValues(refusal.Reason).Inc()
+	refuse(w, refusal.Status, refusal.Message)
+}
+
+// callerKey is where a request's context has its caller.
+type callerKey struct{}
+
+// callerOf is who sent the request of ctx; of one that needed no scope the zero Caller.
+func callerOf(ctx context.Context) access.Caller {
+	caller, _ := ctx.Value(callerKey{}).(access.Caller)
+	return caller
 }
 
 func (s *Server) recoverPanic(next http.Handler) http.Handler {
@@ -101,61 +136,10 @@ func (s *Server) recoverPanic(next http.Handler) http.Handler {
 				panic(v) // not a mistake: the answer is to be cut short
 			}
 			if v != nil {
-				s.deps.Log.Error("request handler panicked", "path", r.URL.Path, "err", v)
+				s.deps.Log.Error("request handler panicked", "path", r.URL.Path, "request_id", requestID(w), "err", v)
 				refuse(w, http.StatusInternalServerError, "internal error: nothing was taken, try again")
 			}
 		}()
 		next.ServeHTTP(w, r)
 	})
-}
-
-func readTokens(file string) ([]string, error) {
-	if file == "" {
-		return nil, nil
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("http.auth.tokens_file: %w", err)
-	}
-	var tokens []string
-	for line := range strings.Lines(string(text)) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			tokens = append(tokens, line)
-		}
-	}
-	if len(tokens) == 0 {
-		return nil, fmt.Errorf("http.auth.tokens_file: %s holds no token", file)
-	}
-	return tokens, nil
-}
-
-// load returns nil for plain HTTP.
-func (c TLSConfig) load() (*tls.Config, error) {
-	if c.CertFile == "" {
-		return nil, nil
-	}
-	cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("http.tls: %w", err)
-	}
-	cfg := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
-	if c.ClientCAFile == "" {
-		return cfg, nil
-	}
-	pem, err := os.ReadFile(c.ClientCAFile)
-	if err != nil {
-		return nil, fmt.Errorf("http.tls.client_ca_file: %w", err)
-	}
-	cfg.ClientCAs, cfg.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
-	if !cfg.ClientCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("http.tls.client_ca_file: %s holds no certificate", c.ClientCAFile)
-	}
-	return cfg, nil
-}
-
-func listen(address string, cfg *tls.Config) (net.Listener, error) {
-	if cfg == nil {
-		return net.Listen("tcp", address)
-	}
-	return tls.Listen("tcp", address, cfg)
 }

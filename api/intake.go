@@ -2,40 +2,111 @@ package api
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/alertjson"
 )
 
+// posted is a request that brings something of a source, and its answer.
+type posted struct {
+	*Server
+	w      http.ResponseWriter
+	r      *http.Request
+	source string // of metrics
+}
+
+// Sources of what is no structured event, as metrics call them.
+const (
+	sourceFalco        = "falco"
+	sourceAlerts       = "alerts"
+	sourceAlertmanager = "alertmanager"
+)
+
+func (s *Server) posted(w http.ResponseWriter, r *http.Request, source string) *posted {
+	return &posted{Server: s, w: w, r: r, source: source}
+}
+
+// accept answers after publishing: 202 says that all of it is durable.
+func (p *posted) accept(n int, err error) {
+	if err != nil {
+		p.metrics.refused.WithLabelValues(p.source, reasonNotStored).Inc()
+		p.notStored(p.w, err)
+		return
+	}
+	p.metrics.accepted.WithLabelValues(p.source).Add(float64(n))
+	answer(p.w, http.StatusAccepted, map[string]any{"accepted": n})
+}
+
+// malformed answers 400.
+func (p *posted) malformed(reason string) {
+	p.metrics.refused.WithLabelValues(p.source, reasonMalformed).Inc()
+	refuse(p.w, http.StatusBadRequest, reason)
+}
+
+// unreadable answers for an error of reading the body.
+func (p *posted) unreadable(err error) {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		p.metrics.refused.WithLabelValues(p.source, reasonTooLarge).Inc()
+		refuse(p.w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is over %d bytes, at most %d are taken: post smaller batches", tooLarge.Limit, tooLarge.Limit))
+		return
+	}
+	p.malformed("the body could not be read: " + err.Error())
+}
+
+// values reads the body as one JSON value or an array of them, and answers by itself when it cannot.
+func (p *posted) values() ([]json.RawMessage, bool) {
+	body, err := io.ReadAll(p.r.Body)
+	if err != nil {
+		p.unreadable(err)
+		return nil, false
+	}
+	values, err := splitJSON(body)
+	if err != nil {
+		p.malformed(err.Error())
+		return nil, false
+	}
+	return values, true
+}
+
 // postFalco takes what Falco's http_output and Falcosidekick's webhook send: one alert, or an array.
 func (s *Server) postFalco(w http.ResponseWriter, r *http.Request) {
-	bodies, ok := s.readJSON(w, r)
+	p := s.posted(w, r, sourceFalco)
+	bodies, ok := p.values()
 	if !ok {
 		return
 	}
-	alerts := make([]pipeline.Alert, 0, len(bodies))
+	alerts, key := make([]pipeline.Alert, 0, len(bodies)), orElse(idempotencyKey(r), uuid.NewString())
 	for i, body := range bodies {
 		alert, err := falcoAlert(body, s.deps.Hostname)
 		if err != nil {
-			refuse(w, http.StatusBadRequest, fmt.Sprintf("alert %d: %v", i+1, err))
+			p.malformed(fmt.Sprintf("alert %d: %v", i+1, err))
 			return
+		}
+		if alert.ID == "" {
+			alert.ID = p.messageID(key, i+1, body)
 		}
 		alerts = append(alerts, alert)
 	}
-	s.accept(w, len(alerts), s.deps.Intake.PublishAlerts(r.Context(), alerts))
+	p.accept(len(alerts), s.deps.Intake.PublishAlerts(r.Context(), alerts))
 }
 
 // postAlerts takes alerts as tocsin itself makes them: what a sensor without a broker sends its router.
 func (s *Server) postAlerts(w http.ResponseWriter, r *http.Request) {
-	bodies, ok := s.readJSON(w, r)
+	p := s.posted(w, r, sourceAlerts)
+	bodies, ok := p.values()
 	if !ok {
 		return
 	}
@@ -46,11 +117,11 @@ func (s *Server) postAlerts(w http.ResponseWriter, r *http.Request) {
 				goneV1(w)
 				return
 			}
-			refuse(w, http.StatusBadRequest, fmt.Sprintf("alert %d: %v", i+1, err))
+			p.malformed(fmt.Sprintf("alert %d: %v", i+1, err))
 			return
 		}
 	}
-	s.accept(w, len(alerts), s.deps.Intake.PublishAlerts(r.Context(), alerts))
+	p.accept(len(alerts), s.deps.Intake.PublishAlerts(r.Context(), alerts))
 }
 
 // readAlert reads an alert as tocsin makes it. One that a window has to be asked about has arrived now.
@@ -78,61 +149,80 @@ func readAlert(body []byte, a *pipeline.Alert) error {
 	return a.Unjudged.Validate()
 }
 
-// postEvents takes structured events for the rules of a source: one object, or an array. The source is
-// json unless the address names one.
+// postEvents takes structured events for the rules of a source: one object, an array, or a stream of lines. The
+// source is json unless the address names one.
 func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) {
 	sources := s.deps.Sources()
 	source := orElse(r.URL.Query().Get("source"), sources[0])
 	if !slices.Contains(sources, source) {
-		refuse(w, http.StatusBadRequest, fmt.Sprintf("unknown source %q: the configuration has %s", source, strings.Join(sources, ", ")))
+		s.refuseSource(w, source, sources)
 		return
 	}
-	events, ok := s.readJSON(w, r)
-	if !ok {
-		return
-	}
-	for i, event := range events {
-		if event[0] != '{' {
-			refuse(w, http.StatusBadRequest, fmt.Sprintf("event %d is not a JSON object", i+1))
-			return
+	s.posted(w, r, source).stream(func(event []byte) (json.RawMessage, error) {
+		if err := checkObject(event); err != nil {
+			return nil, err
 		}
-	}
-	s.accept(w, len(events), s.deps.Intake.PublishEvents(r.Context(), source, events))
+		return bytes.Clone(event), nil
+	})
 }
 
-// accept answers after publishing: 202 says that all of it is durable.
-func (s *Server) accept(w http.ResponseWriter, n int, err error) {
-	if err != nil {
-		s.notStored(w, err)
-		return
-	}
-	answer(w, http.StatusAccepted, map[string]any{"accepted": n})
+func (s *Server) refuseSource(w http.ResponseWriter, source string, sources []string) {
+	s.metrics.refused.WithLabelValues("", reasonUnknownSource).Inc()
+	refuse(w, http.StatusBadRequest, fmt.Sprintf("unknown source %q: the configuration has %s", source, strings.Join(sources, ", ")))
 }
 
 func (s *Server) notStored(w http.ResponseWriter, err error) {
-	s.deps.Log.Error("intake could not store what was posted", "err", err)
+	s.deps.Log.Error("intake could not store what was posted", "request_id", requestID(w), "err", err)
 	w.Header().Set("Retry-After", "5")
 	refuse(w, http.StatusServiceUnavailable, "not stored, post it again: "+err.Error())
 }
 
-// readJSON reads the body as one JSON value or an array of them, and answers by itself when it cannot.
-func (s *Server) readJSON(w http.ResponseWriter, r *http.Request) ([]json.RawMessage, bool) {
-	body, err := io.ReadAll(r.Body)
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is over %d bytes: post smaller batches", tooLarge.Limit))
-		return nil, false
+// idempotencyKey is what the client calls its request by, so that it is stored once when it is posted again; "" when
+// it gives none.
+func idempotencyKey(r *http.Request) string {
+	return orElse(r.Header.Get("Idempotency-Key"), r.Header.Get("Webhook-Id"))
+}
+
+// idSpace keeps ids made here apart from others that are made of names.
+var idSpace = uuid.MustParse("6f3ddc5c-0f0c-4f2a-9a51-5a8b4d0c7e11")
+
+// messageID follows from who posts, to which source, under which key, as which part of the request, and what: another
+// client, or another body under the same key, is another message.
+func (p *posted) messageID(key string, n int, body []byte) string {
+	caller := callerOf(p.r.Context())
+	var name []byte
+	for _, part := range []string{caller.By, callerName(caller.By, caller.Name), p.source, key, strconv.Itoa(n)} {
+		name = strconv.AppendQuote(name, part)
 	}
-	if err != nil {
-		refuse(w, http.StatusBadRequest, "the body could not be read: "+err.Error())
-		return nil, false
+	return uuid.NewHash(sha256.New(), idSpace, append(name, body...), 8).String()
+}
+
+// callerName is "" for a caller that is only known by its address: behind a balancer that changes.
+func callerName(by, name string) string {
+	if by == "" || by == "anonymous" {
+		return ""
 	}
-	values, err := splitJSON(body)
-	if err != nil {
-		refuse(w, http.StatusBadRequest, err.Error())
-		return nil, false
+	return name
+}
+
+// checkObject refuses what is no JSON object.
+func checkObject(event []byte) error {
+	if len(event) == 0 || event[0] != '{' {
+		return errors.New("not a JSON object")
 	}
-	return values, true
+	if err := json.Unmarshal(event, new(json.RawMessage)); err != nil {
+		return notJSON("it", err)
+	}
+	return nil
+}
+
+// notJSON says where JSON goes wrong.
+func notJSON(what string, err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("%s is not JSON: %w at byte %d", what, err, syntax.Offset)
+	}
+	return fmt.Errorf("%s is not JSON: %w", what, err)
 }
 
 // splitJSON returns the elements of an array, or the one value that body is. Each is valid JSON
@@ -153,12 +243,9 @@ func splitJSON(body []byte) ([]json.RawMessage, error) {
 		values = make([]json.RawMessage, 1)
 		err = json.Unmarshal(body, &values[0])
 	}
-	var syntax *json.SyntaxError
 	switch {
-	case errors.As(err, &syntax):
-		return nil, fmt.Errorf("the body is not JSON: %v at byte %d", err, syntax.Offset)
 	case err != nil:
-		return nil, fmt.Errorf("the body is not JSON: %w", err)
+		return nil, notJSON("the body", err)
 	case len(values) == 0:
 		return nil, errors.New("the array is empty: nothing to take")
 	}

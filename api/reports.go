@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -44,7 +43,7 @@ func (s *Server) postDeployments(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	s.accept(w, len(all), s.deps.Deployments.Put(r.Context(), all))
+	s.posted(w, r, "deployments").accept(len(all), s.deps.Deployments.Put(r.Context(), all))
 }
 
 func (s *Server) listDeployments(w http.ResponseWriter, _ *http.Request) {
@@ -75,14 +74,4 @@ func (s *Server) postReport(scanner string) http.HandlerFunc {
 		}
 		answer(w, http.StatusAccepted, counts)
 	}
-}
-
-// refuseBody says that a body was too large, could not be read, or is wrong.
-func refuseBody(w http.ResponseWriter, err error) {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is over %d bytes: post less at once", tooLarge.Limit))
-		return
-	}
-	refuse(w, http.StatusBadRequest, err.Error())
 }

@@ -6,22 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"math"
 	"net"
 	"net/http"
 	"time"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/tocsin-security/tocsin/api/access"
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
 // Intake takes what was posted. Each method returns nil only when all of it is durable.
 type Intake interface {
 	PublishAlerts(ctx context.Context, alerts []pipeline.Alert) error
-	PublishEvents(ctx context.Context, source string, events []json.RawMessage) error
+	// PublishEventsAs gives events their ids, by which one that is posted again is stored once; nil: new ones.
+	PublishEventsAs(ctx context.Context, source string, ids []string, events []json.RawMessage) error
 }
 
 // Deps are what the server works with.
@@ -35,9 +38,11 @@ type Deps struct {
 	Whitelist func(ctx context.Context) (pipeline.WhitelistUsage, error)
 	Reload    func(ctx context.Context) error // swaps the configuration whole or not at all
 	V2        V2                              // there where Intake is
+	History   History                         // likewise
 	Ready     func() error                    // nil error: alerts can be taken and delivered
 	Gatherer  prometheus.Gatherer
-	Hostname  string // of alerts that carry none
+	Metrics   prometheus.Registerer // takes the metrics of the requests; nil: nobody asks for them
+	Hostname  string                // of alerts that carry none
 	Log       *slog.Logger
 }
 
@@ -54,9 +59,12 @@ const (
 type Server struct {
 	cfg      Config
 	deps     Deps
-	tokens   []string
+	guard    *access.Guard
+	rates    *access.Limiter // nil: no limit
+	metrics  *metrics
 	listener net.Listener
 	http     *http.Server
+	stopping chan struct{} // closed when no stream may go on
 }
 
 // New binds the address, so that a port in use is an error before anything else starts.
@@ -64,7 +72,11 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	tokens, err := readTokens(cfg.Auth.TokensFile)
+	guard, err := access.New(cfg.Auth, cfg.TLS.ClientCAFile != "", deps.Log)
+	if err != nil {
+		return nil, err
+	}
+	metrics, err := newMetrics(deps.Metrics)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +88,14 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
-	s := &Server{cfg: cfg, deps: deps, tokens: tokens, listener: listener}
+	s := &Server{cfg: cfg, deps: deps, guard: guard, metrics: metrics, listener: listener, stopping: make(chan struct{})}
+	if limit := cfg.RateLimit; limit.Requests > 0 {
+		burst := limit.Burst
+		if burst == 0 {
+			burst = max(1, int(math.Ceil(limit.Requests)))
+		}
+		s.rates = access.NewLimiter(limit.Requests, burst, mostClients)
+	}
 	s.http = &http.Server{
 		Handler:           s.routes(),
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -87,6 +106,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	return s, nil
 }
+
+// ReadCredentials reads the files of http.auth again. Nothing changes until use is called.
+func (s *Server) ReadCredentials() (use func(), err error) { return s.guard.Read() }
 
 // Addr is the address bound, useful when Listen asked for port 0.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
@@ -100,6 +122,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("serve http on %s: %w", s.Addr(), err)
 	case <-ctx.Done():
 	}
+	close(s.stopping)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err := s.http.Shutdown(drain)
@@ -112,10 +135,14 @@ func (s *Server) Run(ctx context.Context) error {
 
 func (s *Server) routes() http.Handler {
 	r := chi.NewRouter()
-	r.Use(middleware.RequestID, s.recoverPanic)
+	r.Use(s.observe, s.recoverPanic)
 	r.Get("/-/healthy", s.healthy)
 	r.Get("/-/ready", s.ready)
-	r.Handle("/metrics", promhttp.HandlerFor(s.deps.Gatherer, promhttp.HandlerOpts{}))
+	metrics := promhttp.HandlerFor(s.deps.Gatherer, promhttp.HandlerOpts{})
+	if s.cfg.Auth.ProtectMetrics {
+		metrics = s.allow(scopeRead)(metrics)
+	}
+	r.Handle("/metrics", metrics)
 
 	r.With(s.allow(scopeAdmin)).Post("/-/reload", s.reload)
 	r.With(s.allow(scopeRead)).Get("/api/v1/whitelist", s.whitelist)
@@ -123,6 +150,7 @@ func (s *Server) routes() http.Handler {
 		r.Use(s.throttle(), s.requireIntake)
 		s.intakeRoutes(r)
 		r.Route("/api/v2", s.v2Routes)
+		r.Group(s.historyRoutes)
 	})
 	s.v1Routes(r)
 	if prefix := s.cfg.RoutePrefix; prefix != "" {
@@ -137,9 +165,15 @@ func (s *Server) intakeRoutes(r chi.Router) {
 		r.Use(s.allow(scopeIntake), limitBody(s.cfg.MaxBody))
 		r.Post("/", s.postFalco)
 		r.Post("/api/v1/falco", s.postFalco)
-		r.Post("/api/v1/events", s.postEvents)
 		r.Post("/api/v1/alerts", s.postAlerts)
+		r.Post("/api/v1/alertmanager", s.postAlertmanager)
+		r.Post("/api/v1/cloudevents", s.postCloudEvents)
 		r.Post("/api/v1/deployments", s.postDeployments)
+	})
+	r.Group(func(r chi.Router) { // these bound a line, not the body
+		r.Use(s.allow(scopeIntake), unpackBody)
+		r.Post("/api/v1/events", s.postEvents)
+		r.Post("/api/v1/tetragon", s.postTetragon)
 	})
 	r.With(s.allow(scopeRead)).Get("/api/v1/deployments", s.listDeployments)
 	r.Group(func(r chi.Router) {
@@ -179,6 +213,18 @@ func answer(w http.ResponseWriter, status int, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-func refuse(w http.ResponseWriter, status int, reason string) {
-	answer(w, status, map[string]any{"error": reason})
+// refuse says why, and by which id the log knows the request.
+func refuse(w http.ResponseWriter, status int, reason string) { refuseWith(w, status, reason, nil) }
+
+// refuseWith is refuse with more members in the answer.
+func refuseWith(w http.ResponseWriter, status int, reason string, more map[string]any) {
+	if rec, ok := w.(*recorder); ok {
+		rec.reason = reason
+	}
+	body := map[string]any{"error": reason}
+	if id := requestID(w); id != "" {
+		body["request_id"] = id
+	}
+	maps.Copy(body, more)
+	answer(w, status, body)
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,48 +15,11 @@ import (
 
 // postedAlert is an alert as Alertmanager's API and its webhook have it.
 type postedAlert struct {
-	Labels       map[string]string
-	Annotations  map[string]string
-	StartsAt     time.Time
-	EndsAt       time.Time
-	GeneratorURL string
-}
-
-// UnmarshalJSON reads times as Alertmanager does, which takes more than RFC 3339.
-func (p *postedAlert) UnmarshalJSON(b []byte) error {
-	var raw struct {
-		Labels       map[string]string `json:"labels"`
-		Annotations  map[string]string `json:"annotations"`
-		StartsAt     postedTime        `json:"startsAt"`
-		EndsAt       postedTime        `json:"endsAt"`
-		GeneratorURL string            `json:"generatorURL"`
-	}
-	if err := json.Unmarshal(b, &raw); err != nil {
-		return err
-	}
-	*p = postedAlert{raw.Labels, raw.Annotations, time.Time(raw.StartsAt), time.Time(raw.EndsAt), raw.GeneratorURL}
-	return nil
-}
-
-// postedTime is a time that a client wrote; zero where it is empty.
-type postedTime time.Time
-
-// timeLayouts are the ways in which clients write times. Without a zone it is UTC.
-var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00"}
-
-// UnmarshalText reads any of timeLayouts.
-func (t *postedTime) UnmarshalText(b []byte) error {
-	if len(b) == 0 {
-		*t = postedTime{}
-		return nil
-	}
-	for _, layout := range timeLayouts {
-		if at, err := time.Parse(layout, string(b)); err == nil {
-			*t = postedTime(at)
-			return nil
-		}
-	}
-	return fmt.Errorf("%q is no time: write it as in 2006-01-02T15:04:05Z", b)
+	Labels       map[string]string `json:"labels"`
+	Annotations  map[string]string `json:"annotations"`
+	StartsAt     time.Time         `json:"startsAt"`
+	EndsAt       time.Time         `json:"endsAt"`
+	GeneratorURL string            `json:"generatorURL"`
 }
 
 // statefulAlert makes ours of one that was posted at now. Its identity is all of its labels; those with an empty

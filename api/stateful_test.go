@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -88,8 +87,8 @@ func TestStatefulAlertsThatAreRefused(t *testing.T) {
 }
 
 func readPosted(body string, now time.Time) (pipeline.Alert, error) {
-	var p postedAlert
-	if err := json.Unmarshal([]byte(body), &p); err != nil {
+	p, err := readV2Alert([]byte(body))
+	if err != nil {
 		return pipeline.Alert{}, err
 	}
 	return statefulAlert(p, now, 5*time.Minute)

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tocsin-security/tocsin/api/access"
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
@@ -55,13 +56,13 @@ func NewOwnUsageClient(cfg Config) (*UsageClient, error) {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	tokens, err := readTokens(cfg.Auth.TokensFile)
+	tokens, err := access.ReadTokens(cfg.Auth.TokensFile)
 	if err != nil {
 		return nil, err
 	}
 	c := &UsageClient{base: "http://" + net.JoinHostPort(host, port), http: &http.Client{Timeout: usageTimeout}}
-	if len(tokens) > 0 {
-		c.token = tokens[0]
+	for _, t := range tokens {
+		c.token = orElse(c.token, t.Plain) // the first one that is no hash
 	}
 	if cfg.TLS.CertFile == "" {
 		return c, nil

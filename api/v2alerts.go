@@ -60,21 +60,25 @@ func (s *Server) eachAlert(ctx context.Context, q *alertQuery, chunk func(), yie
 	return nil
 }
 
+// sourceV2 is the source of what Prometheus posts, as metrics call it.
+const sourceV2 = "prometheus"
+
 // mostRefused is how many refused alerts of a batch an answer names.
 const mostRefused = 20
 
 // postV2Alerts takes alerts as Prometheus posts them. Those that are good are taken, whatever is wrong with the
 // others; 200 says that all are durable.
 func (s *Server) postV2Alerts(w http.ResponseWriter, r *http.Request) {
-	posted, ok := readV2Alerts(w, r)
-	if !ok {
+	posted, err := readV2Alerts(r)
+	if err != nil {
+		s.unreadableV2(w, err)
 		return
 	}
 	now := time.Now().UTC()
 	var alerts []pipeline.Alert
 	var refused []string
 	for i, body := range posted {
-		alert, err := s.postedAlert(body, now)
+		alert, err := s.v2Alert(body, now)
 		if err != nil {
 			refused = append(refused, fmt.Sprintf("alert %d: %v", i+1, err))
 			continue
@@ -83,13 +87,16 @@ func (s *Server) postV2Alerts(w http.ResponseWriter, r *http.Request) {
 	}
 	if len(alerts) > 0 {
 		if err := s.deps.Intake.PublishAlerts(r.Context(), alerts); err != nil {
-			s.deps.Log.Error("intake could not store what was posted", "err", err)
+			s.metrics.refused.WithLabelValues(sourceV2, reasonNotStored).Inc()
+			s.deps.Log.Error("intake could not store what was posted", "err", err, "request_id", requestID(w))
 			w.Header().Set("Retry-After", "5")
 			refuseV2(w, http.StatusInternalServerError, "not stored, post it again: "+err.Error())
 			return
 		}
 	}
+	s.metrics.accepted.WithLabelValues(sourceV2).Add(float64(len(alerts)))
 	if n := len(refused); n > 0 {
+		s.metrics.refused.WithLabelValues(sourceV2, reasonMalformed).Add(float64(n))
 		if n > mostRefused {
 			refused = append(refused[:mostRefused], fmt.Sprintf("and %d more", n-mostRefused))
 		}
@@ -99,11 +106,11 @@ func (s *Server) postV2Alerts(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// postedAlert is an alert of a batch as one of ours.
-func (s *Server) postedAlert(body []byte, now time.Time) (pipeline.Alert, error) {
-	var p postedAlert
-	if err := json.Unmarshal(body, &p); err != nil {
-		return pipeline.Alert{}, fmt.Errorf("not an alert: %w", err)
+// v2Alert is an alert of a batch as one of ours.
+func (s *Server) v2Alert(body []byte, now time.Time) (pipeline.Alert, error) {
+	p, err := readV2Alert(body)
+	if err != nil {
+		return pipeline.Alert{}, err
 	}
 	if s.cfg.FalcosidekickEvents {
 		if event, ok, err := eventFromFalcosidekick(p, now, s.deps.Hostname); ok {
@@ -113,18 +120,22 @@ func (s *Server) postedAlert(body []byte, now time.Time) (pipeline.Alert, error)
 	return statefulAlert(p, now, s.deps.V2.ResolveTimeout())
 }
 
-// readV2Alerts reads the array of a batch, and answers by itself when it cannot.
-func readV2Alerts(w http.ResponseWriter, r *http.Request) ([]json.RawMessage, bool) {
-	var posted []json.RawMessage
-	err := json.NewDecoder(r.Body).Decode(&posted)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		refuseV2(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is over %d bytes: post smaller batches", tooLarge.Limit))
-		return nil, false
-	case err != nil:
-		refuseV2(w, http.StatusBadRequest, "the body is not a JSON array of alerts: "+err.Error())
-		return nil, false
+// readV2Alerts reads the array of a batch.
+func readV2Alerts(r *http.Request) (posted []json.RawMessage, err error) {
+	if err := json.NewDecoder(r.Body).Decode(&posted); err != nil {
+		return nil, fmt.Errorf("the body is not a JSON array of alerts: %w", err)
 	}
-	return posted, true
+	return posted, nil
+}
+
+// unreadableV2 answers for a body that could not be read.
+func (s *Server) unreadableV2(w http.ResponseWriter, err error) {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		s.metrics.refused.WithLabelValues(sourceV2, reasonTooLarge).Inc()
+		refuseV2(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is over %d bytes: post smaller batches", tooLarge.Limit))
+		return
+	}
+	s.metrics.refused.WithLabelValues(sourceV2, reasonMalformed).Inc()
+	refuseV2(w, http.StatusBadRequest, err.Error())
 }

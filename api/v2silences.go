@@ -121,19 +121,11 @@ func (s *Server) v2Silence(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) deleteV2Silence(w http.ResponseWriter, r *http.Request) {
-	if err := s.deps.V2.Silences.Expire(r.Context(), chi.URLParam(r, "id"), callerOf(r)); err != nil {
+	if err := s.deps.V2.Silences.Expire(r.Context(), chi.URLParam(r, "id"), callerOf(r.Context()).Name); err != nil {
 		s.refuseSilence(w, err)
 		return
 	}
 	w.WriteHeader(http.StatusOK)
-}
-
-// callerOf names who asks, for people who look later.
-func callerOf(r *http.Request) string {
-	if name, _, ok := r.BasicAuth(); ok && name != "" {
-		return name
-	}
-	return "the API"
 }
 
 // postV2Silence creates or changes a silence, and answers with its id.

@@ -50,8 +50,8 @@ func TestSilencesAreMadeReadAndEnded(t *testing.T) {
 	if state := getJSON[gettableState](t, base+"/silence/"+made.SilenceID).Status.State; state != "expired" {
 		t.Errorf("the silence is %s after it was ended", state)
 	}
-	if _, _, _ = request(t, "DELETE", base+"/silence/"+made.SilenceID, "", "Authorization", "Basic YWxpY2U6eA=="); !slices.Equal(r.enders, []string{"the API", "the API", "alice"}) {
-		t.Errorf("ended by %v", r.enders)
+	if !slices.Equal(r.enders, []string{"127.0.0.1", "127.0.0.1"}) {
+		t.Errorf("ended by %v, want who asked", r.enders)
 	}
 }
 

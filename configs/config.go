@@ -24,6 +24,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/route/interval"
 	"github.com/tocsin-security/tocsin/stages/whitelist"
 	"github.com/tocsin-security/tocsin/stages/window"
+	"github.com/tocsin-security/tocsin/store/history"
 )
 
 // Config is a whole configuration file. Each block belongs to the package that uses it.
@@ -39,6 +40,7 @@ type Config struct {
 	Bus       pipeline.Secret  `yaml:"bus"`        // a URL, which may hold a password; or embedded
 	Store     pipeline.Secret  `yaml:"store"`      // likewise
 	StoreFile string           `yaml:"store_file"` // holds the URL, in place of store
+	History   history.Config   `yaml:"history"`
 	HTTP      api.Config       `yaml:"http"`
 	Render    render.Config    `yaml:"render"`
 
@@ -87,6 +89,7 @@ func Defaults() Config {
 		Windows:   window.DefaultConfig(),
 		Bus:       "embedded",
 		Store:     "embedded",
+		History:   history.DefaultConfig(),
 		HTTP:      api.DefaultConfig(),
 		Summaries: route.DefaultSummaries(),
 	}

@@ -114,6 +114,7 @@ func (f *file) validate(body ast.Node, c *Config) {
 	f.invalid(body, "enrich", c.Enrich.Validate())
 	f.invalid(body, "windows", c.Windows.Validate())
 	f.validateDedupe(body, c)
+	f.invalid(body, "history", c.History.Validate())
 	f.invalid(body, "http", c.HTTP.Validate())
 	f.invalid(body, "store", shared.Validate(string(c.Store)))
 	if !strings.HasPrefix(string(c.Bus), "http") {

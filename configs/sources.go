@@ -7,6 +7,7 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/tocsin-security/tocsin/api"
 	"github.com/tocsin-security/tocsin/filter/payload"
 	"github.com/tocsin-security/tocsin/rules"
 	"github.com/tocsin-security/tocsin/stages/finding"
@@ -15,8 +16,8 @@ import (
 // Sources are the sources of structured events by name.
 type Sources map[string]payload.Config
 
-// SourceNames are all sources that events can be posted for, the default one first. Those of scanners are not
-// among them: their events follow from reports.
+// SourceNames are all sources that events can be posted for, the default one first. Those with an address of their
+// own are not among them.
 func (c *Config) SourceNames() []string {
 	names := []string{rules.SourceJSON}
 	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
@@ -27,10 +28,12 @@ func (c *Config) SourceNames() []string {
 	return names
 }
 
-// ScannerSources are the sources that are always there: the events of scanners' reports.
-func ScannerSources() (map[string]*payload.Schema, error) {
-	all := map[string]*payload.Schema{}
-	for name, members := range finding.Schemas() {
+// OwnSources are the sources that are always there and have an address of their own: scanners' reports, Tetragon's
+// export, CloudEvents.
+func OwnSources() (map[string]*payload.Schema, error) {
+	all, schemas := map[string]*payload.Schema{}, finding.Schemas()
+	maps.Copy(schemas, api.Schemas())
+	for name, members := range schemas {
 		schema, err := payload.NewSchema(members)
 		if err != nil {
 			return nil, fmt.Errorf("schema of %s: %w", name, err)
@@ -43,13 +46,13 @@ func ScannerSources() (map[string]*payload.Schema, error) {
 // validateSources checks names and schemas, and hands the schemas to the rules.
 func (f *file) validateSources(body ast.Node, c *Config) {
 	c.Rules.Sources = make(map[string]*payload.Schema, len(c.Sources))
-	scanners, err := ScannerSources()
+	own, err := OwnSources()
 	f.invalid(body, "sources", err)
-	maps.Copy(c.Rules.Sources, scanners)
+	maps.Copy(c.Rules.Sources, own)
 	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
 		path := "sources." + name
-		if _, ok := scanners[name]; ok {
-			f.invalid(body, path, fmt.Errorf("%q is a source of its own: the events of that scanner's reports, posted to /api/v1/%s", name, name))
+		if _, ok := own[name]; ok {
+			f.invalid(body, path, fmt.Errorf("%q is a source of its own: what is posted to /api/v1/%s", name, name))
 			continue
 		}
 		f.invalid(body, path, payload.ValidateSource(name))

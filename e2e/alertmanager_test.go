@@ -141,8 +141,8 @@ receivers:
 `, s.URL+"/hook", s.URL+"/team?key=planted-secret")
 }
 
-// startRouter runs a router with that configuration, below a path prefix, and returns its address with the prefix.
-func startRouter(t *testing.T) (url string, sink *webhookSink) {
+// startAlertmanager runs a router with that configuration, below a path prefix, and returns its address with the prefix.
+func startServed(t *testing.T) (url string, sink *webhookSink) {
 	t.Helper()
 	l := newLayout(t, shadowRules)
 	sink = newWebhookSink(t)
@@ -158,7 +158,7 @@ func startRouter(t *testing.T) (url string, sink *webhookSink) {
 }
 
 func TestAmtoolAddsAndQueriesAlerts(t *testing.T) {
-	url, sink := startRouter(t)
+	url, sink := startServed(t)
 	am := newAmtool(t, url)
 	am.run(t, "alert", "add", "Slow", "instance=a", "severity=critical", "--annotation=summary=too slow", "--generator-url=http://p.example.org/g")
 	am.run(t, "alert", "add", "alertname=Full", "team=安全")
@@ -190,7 +190,7 @@ func TestAmtoolAddsAndQueriesAlerts(t *testing.T) {
 }
 
 func TestAmtoolManagesSilences(t *testing.T) {
-	url, _ := startRouter(t)
+	url, _ := startServed(t)
 	am := newAmtool(t, url)
 	add := func(args ...string) string {
 		return strings.TrimSpace(am.run(t, append([]string{"silence", "add"}, args...)...))
@@ -250,7 +250,7 @@ func TestAmtoolManagesSilences(t *testing.T) {
 }
 
 func TestAmtoolReadsTheConfiguration(t *testing.T) {
-	url, sink := startRouter(t)
+	url, sink := startServed(t)
 	am := newAmtool(t, url)
 	shown := am.run(t, "config", "show")
 	if !strings.Contains(shown, "receiver: sink") || strings.Contains(shown, "planted-secret") || strings.Contains(shown, sink.URL) {
@@ -276,7 +276,7 @@ func TestAmtoolReadsTheConfiguration(t *testing.T) {
 }
 
 func TestAmtoolShowsTheCluster(t *testing.T) {
-	url, _ := startRouter(t)
+	url, _ := startServed(t)
 	am := newAmtool(t, url)
 	if out := am.run(t, "cluster", "show"); !strings.Contains(out, "disabled") {
 		t.Errorf("cluster show prints\n%s", out)
@@ -285,6 +285,16 @@ func TestAmtoolShowsTheCluster(t *testing.T) {
 	cmd := am.command("-o", "extended", "cluster", "show")
 	if out, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(out), "Warning") {
 		t.Errorf("cluster show: %v\n%s", err, out)
+	}
+}
+
+// karma takes the version from a metric of Alertmanager's, and reads it as a semantic one.
+func TestMetricsTellTheVersionOfAlertmanager(t *testing.T) {
+	url, _ := startServed(t)
+	_, body, err := get(url + "/metrics")
+	must(t, err)
+	if want := `alertmanager_build_info{version="` + alertmanagerVersion(t, "../go.mod") + `+tocsin.`; !strings.Contains(body, want) {
+		t.Errorf("/metrics lacks %s", want)
 	}
 }
 
@@ -301,7 +311,7 @@ func TestAmtoolRendersTemplates(t *testing.T) {
 
 // Alertmanager's client in Go takes every answer, and the models of the API find nothing missing in it.
 func TestAlertmanagersGoClient(t *testing.T) {
-	url, _ := startRouter(t)
+	url, _ := startServed(t)
 	out, err := exec.Command(client(t, "client"), url).CombinedOutput()
 	if err != nil {
 		t.Fatalf("the client says: %v\n%s", err, out)
@@ -310,17 +320,20 @@ func TestAlertmanagersGoClient(t *testing.T) {
 
 // The clients are those of the Alertmanager whose API this is.
 func TestClientsHaveOurVersionOfAlertmanager(t *testing.T) {
-	version := func(file string) string {
-		text, err := os.ReadFile(file)
-		must(t, err)
-		for line := range strings.Lines(string(text)) {
-			if _, v, ok := strings.Cut(line, "github.com/prometheus/alertmanager v"); ok {
-				return strings.TrimSpace(v)
-			}
-		}
-		return "none"
-	}
-	if ours, theirs := version("../go.mod"), version("testdata/alertmanager/go.mod"); ours != theirs {
+	if ours, theirs := alertmanagerVersion(t, "../go.mod"), alertmanagerVersion(t, "testdata/alertmanager/go.mod"); ours != theirs {
 		t.Errorf("go.mod has Alertmanager %s, testdata/alertmanager/go.mod %s: want the same", ours, theirs)
 	}
+}
+
+// alertmanagerVersion is the version of Alertmanager in a go.mod.
+func alertmanagerVersion(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	must(t, err)
+	_, rest, found := strings.Cut(string(text), "github.com/prometheus/alertmanager v")
+	if !found {
+		t.Fatalf("%s has no Alertmanager", file)
+	}
+	version, _, _ := strings.Cut(rest, "\n")
+	return version
 }

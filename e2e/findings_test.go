@@ -70,8 +70,10 @@ func deployedAgo(ago time.Duration) string {
 }
 
 func TestFindingRulesPassTheirTests(t *testing.T) {
-	if out, err := exec.Command(binary, "test", "../configs/rules/tests/findings.yaml").CombinedOutput(); err != nil {
-		t.Errorf("tocsin test: %v\n%s", err, out)
+	for _, file := range []string{"findings", "tetragon"} {
+		if out, err := exec.Command(binary, "test", "../configs/rules/tests/"+file+".yaml").CombinedOutput(); err != nil {
+			t.Errorf("tocsin test: %v\n%s", err, out)
+		}
 	}
 }
 

@@ -24,12 +24,12 @@ type Payload struct {
 // structured reports whether a source is one of structured events.
 func (c Config) structured(source string) bool {
 	_, ok := c.Sources[source]
-	return ok || source == SourceJSON || slices.Contains(pipeline.Scanners(), source)
+	return ok || source == SourceJSON || slices.Contains(pipeline.OwnSources(), source)
 }
 
 // sourceHint says what a rule can be for, in place of a source nobody has.
 func (c Config) sourceHint(source string) string {
-	known := slices.Concat(slices.Sorted(maps.Keys(c.Sources)), pipeline.Scanners(), []string{SourceJSON, sourceSyscall})
+	known := slices.Concat(slices.Sorted(maps.Keys(c.Sources)), pipeline.OwnSources(), []string{SourceJSON, sourceSyscall})
 	if near := syntax.DidYouMean(source, known); near != "" {
 		return near
 	}

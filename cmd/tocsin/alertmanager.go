@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/tocsin-security/tocsin/api"
 	"github.com/tocsin-security/tocsin/configs"
 )
@@ -77,6 +79,9 @@ func buildOf() api.Build {
 	}
 	return b
 }
+
+// alertmanagerInfo is a metric of Alertmanager's, which karma takes the version from.
+var alertmanagerInfo = prometheus.NewDesc("alertmanager_build_info", "1, with the version of the Alertmanager whose API this is.", []string{"version"}, nil)
 
 // notSemantic is what a semantic version may not have behind its plus.
 var notSemantic = regexp.MustCompile(`[^0-9A-Za-z.-]`)

@@ -140,13 +140,14 @@ func (a *app) openDownstream(ctx context.Context, p *plan) (publish func(context
 
 func (a *app) openServer(p *plan) (*api.Server, error) {
 	deps := api.Deps{
-		Reload: a.reload, Ready: a.ready, Gatherer: a.reg, Hostname: p.host, Log: a.log,
+		Reload: a.reload, Ready: a.ready, Gatherer: a.reg, Metrics: a.reg, Hostname: p.host, Log: a.log,
 	}
 	deps.Whitelist = a.whitelistUsage
 	if a.durable != nil {
 		deps.Intake = a.durable.router
 		deps.Sources = func() []string { return a.active.Load().cfg.SourceNames() }
 		deps.V2 = a.alertmanager(p.host)
+		deps.V2.Live, deps.History = a.durable.history.Live, a.durable.history
 		deps.Deployments, deps.Reports = a.durable.deployments, a.durable.findings
 	}
 	return api.New(p.cfg.HTTP, deps)

@@ -27,6 +27,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/window"
 	"github.com/tocsin-security/tocsin/store"
 	"github.com/tocsin-security/tocsin/store/documents"
+	"github.com/tocsin-security/tocsin/store/history"
 	"github.com/tocsin-security/tocsin/store/shared"
 )
 
@@ -40,6 +41,7 @@ type durable struct {
 	counts  *window.Memory // of windows; nil: the shared store has them
 	closer  *dedupe.Closer
 	account *account.Account // of what the whitelist keeps quiet
+	history *history.History
 	store   *store.Store
 	grouper *route.Grouper
 	dedupe  atomic.Pointer[dedupe.Dedupe] // exchanged by a reload
@@ -80,7 +82,10 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	if err = d.openShared(ctx, string(p.cfg.Store), p.cfg.Windows, reg); err != nil {
 		return err
 	}
-	if d.router, err = router.New(router.Config{}, d.bus, reg, d.log); err != nil {
+	if err = d.openHistory(ctx, p, reg); err != nil {
+		return err
+	}
+	if d.router, err = router.New(router.Config{Observe: d.observe}, d.bus, reg, d.log); err != nil {
 		return err
 	}
 	d.openContext(ctx, p.cfg.Enrich)
@@ -89,7 +94,9 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	d.owners.Store(p.owners)
 	d.openGrouper(p)
 	d.account = account.New(d.documents(kindWhitelist, account.MaxDocuments), d.log)
-	d.closer = dedupe.NewCloser(d.repeats, d.pass, d.log)
+	d.closer = dedupe.NewCloser(d.repeats, func(ctx context.Context, summaries []pipeline.Alert) error {
+		return d.pass(ctx, summaries, nil)
+	}, d.log)
 	d.router.HandleAlerts(d.handleAlerts)
 	if err := d.router.HandleEvents(d.handleEvent); err != nil {
 		return err
@@ -106,7 +113,7 @@ func (d *durable) openShared(ctx context.Context, url string, windows window.Con
 		d.counts = window.NewMemory(windows)
 		d.windows = window.NewStage(d.counts)
 	} else {
-		scripts := slices.Concat(repeats.Scripts(), window.Scripts(), documents.Scripts())
+		scripts := slices.Concat(repeats.Scripts(), window.Scripts(), documents.Scripts(), history.Scripts())
 		if d.shared, err = shared.Open(ctx, url, scripts, d.log); err != nil {
 			return err
 		}
@@ -148,11 +155,11 @@ func (d *durable) handleAlerts(ctx context.Context, alerts []pipeline.Alert) err
 		}
 	}
 	stateful, events := split(alerts)
-	pass, err := d.sift(ctx, events)
+	pass, repeats, err := d.sift(ctx, events)
 	if err != nil {
 		return err
 	}
-	return d.pass(ctx, slices.Concat(pass, stateful))
+	return d.pass(ctx, slices.Concat(pass, stateful), repeats)
 }
 
 // handleEvent asks the rules about a structured event, and publishes what they say before nil
@@ -179,6 +186,7 @@ func (d *durable) replace(ctx context.Context, p *plan) error {
 	d.payload.Store(p.payload)
 	d.owners.Store(p.owners)
 	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.repeats))
+	d.history.SetResolveTimeout(resolveTimeout(p.cfg))
 	return d.grouper.Wake(ctx) // what kept something back may no longer
 }
 
@@ -189,12 +197,16 @@ func (d *durable) parts() []part {
 		{name: "groups", run: d.grouper.Run},
 		{name: "deployments", run: d.deployments.Run},
 		{name: "router", run: d.router.Run, grace: routerGrace},
+		{name: "history", run: d.history.Run}, // after all that notes steps
 	}
 }
 
 // close releases what was opened, in the opposite order.
 func (d *durable) close() error {
 	var errs []error
+	if d.history != nil {
+		errs = append(errs, d.history.Close())
+	}
 	if d.shared != nil {
 		errs = append(errs, d.shared.Close())
 	}

@@ -82,7 +82,7 @@ func (f explainFlags) load() (*rules.Set, error) {
 func loadRuleFiles(files []string) (*rules.Set, error) {
 	cfg := rules.DefaultConfig()
 	var err error
-	if cfg.Sources, err = configs.ScannerSources(); err != nil {
+	if cfg.Sources, err = configs.OwnSources(); err != nil {
 		return nil, err
 	}
 	for _, f := range files {

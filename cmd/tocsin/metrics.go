@@ -75,6 +75,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(buildInfo, 1, version)
 	gauge(queued, c.app.batcher.Waiting())
 	if d := c.app.durable; d != nil {
+		gauge(alertmanagerInfo, 1, buildOf().Version)
 		s := d.dedupe.Load().Stats()
 		count(deduped, s.Passed, "passed")
 		count(deduped, s.Repeats, "repeat")

@@ -20,9 +20,14 @@ func (a *app) reload(ctx context.Context) error {
 	if err := onlyWithRestart(running, next); err != nil {
 		return err
 	}
+	useCredentials, err := a.server.ReadCredentials()
+	if err != nil {
+		return err
+	}
 	if err := a.exchange(ctx, next); err != nil {
 		return errors.Join(err, a.exchange(ctx, running))
 	}
+	useCredentials()
 	a.active.Store(next)
 	a.log.Info("configuration reloaded", "config", next.cfg.Name, "rules", next.rulesRunning(), "receivers", len(next.cfg.Receivers))
 	return nil
@@ -58,6 +63,7 @@ func onlyWithRestart(running, next *plan) error {
 		{"enrich.containers", running.cfg.Enrich.Config, next.cfg.Enrich.Config},
 		{"enrich.deployments", running.cfg.Enrich.Deployments, next.cfg.Enrich.Deployments},
 		{"enrich.findings", running.cfg.Enrich.Findings, next.cfg.Enrich.Findings},
+		{"history", running.cfg.History, next.cfg.History},
 		{"windows", running.cfg.Windows, next.cfg.Windows},
 	} {
 		if !reflect.DeepEqual(s.old, s.new) {

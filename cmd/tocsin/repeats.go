@@ -29,9 +29,11 @@ func (d *durable) openRepeats(ctx context.Context, url string, reg prometheus.Re
 	return m, nil
 }
 
-// pass brings what people are to be told of to its groups.
-func (d *durable) pass(ctx context.Context, alerts []pipeline.Alert) error {
+// pass brings what people are to be told of to its groups. History keeps it before, and the repeats that were not let
+// through.
+func (d *durable) pass(ctx context.Context, alerts, repeats []pipeline.Alert) error {
 	d.describe(ctx, alerts)
+	d.remember(ctx, alerts, repeats)
 	if err := d.grouper.Add(ctx, alerts); err != nil {
 		return fmt.Errorf("route: %w", err)
 	}

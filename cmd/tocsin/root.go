@@ -34,7 +34,9 @@ func newRootCommand() *cobra.Command {
 		newExplainCommand(logger),
 		newFieldsCommand(),
 		newEventsCommand(),
+		newAlertCommand(),
 		newWhitelistCommand(logger),
+		newTokenCommand(),
 		newVersionCommand(),
 	)
 	return root

@@ -8,22 +8,23 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// sift passes on the events that people are to hear of: whose windows fire, and which are no repeats.
-func (d *durable) sift(ctx context.Context, events []pipeline.Alert) ([]pipeline.Alert, error) {
+// sift passes on the events that people are to hear of: whose windows fire, and which are no repeats. Those that
+// are it returns as well.
+func (d *durable) sift(ctx context.Context, events []pipeline.Alert) (pass, repeats []pipeline.Alert, err error) {
 	if len(events) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	fired, err := d.windows.Process(ctx, events)
 	if err != nil {
-		return nil, fmt.Errorf("ask windows: %w", err)
+		return nil, nil, fmt.Errorf("ask windows: %w", err)
 	}
-	pass, repeats, err := d.dedupe.Load().Process(ctx, fired)
+	pass, quiet, err := d.dedupe.Load().Process(ctx, fired)
 	if err != nil {
-		return nil, fmt.Errorf("look for repeats: %w", err)
+		return nil, nil, fmt.Errorf("look for repeats: %w", err)
 	}
-	d.log.Debug("alerts handled", "passed", len(pass), "repeats", repeats, "unfired", len(events)-len(fired))
+	d.log.Debug("alerts handled", "passed", len(pass), "repeats", quiet, "unfired", len(events)-len(fired))
 	d.still(ctx, fired, pass)
-	return pass, nil
+	return pass, repeatsOf(fired, pass), nil
 }
 
 // split tells stateful alerts from events. A stateful alert that comes again says that it still fires, which

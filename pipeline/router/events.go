@@ -30,17 +30,29 @@ const (
 
 // PublishEvents returns nil only when all events are durable. After an error some may be.
 func (r *Router) PublishEvents(ctx context.Context, source string, events []json.RawMessage) error {
+	return r.PublishEventsAs(ctx, source, nil, events)
+}
+
+// PublishEventsAs is PublishEvents for events that have ids: the bus stores one with the same id once, within two
+// minutes, and the alerts that follow from it have ids that follow from its own. nil gives each a new one.
+func (r *Router) PublishEventsAs(ctx context.Context, source string, ids []string, events []json.RawMessage) error {
 	msgs := make([]*message.Message, len(events))
 	at := time.Now().UTC().Format(time.RFC3339Nano)
 	for i, event := range events {
 		if len(event) > r.bus.MaxPayload()/2 {
 			return fmt.Errorf("event %d, %d bytes: %w", i+1, len(event), ErrTooLarge)
 		}
-		id, err := uuid.NewV7()
-		if err != nil {
-			return fmt.Errorf("make a message id: %w", err)
+		var id string
+		if ids != nil {
+			id = ids[i]
+		} else {
+			v7, err := uuid.NewV7()
+			if err != nil {
+				return fmt.Errorf("make a message id: %w", err)
+			}
+			id = v7.String()
 		}
-		msgs[i] = newMessage(ctx, id.String(), event)
+		msgs[i] = newMessage(ctx, id, event)
 		msgs[i].Metadata.Set(sourceKey, source)
 		msgs[i].Metadata.Set(atKey, at)
 	}

@@ -8,10 +8,12 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// Outcomes of a notification; published = sent + dead + what is still in the topics.
+// Outcomes of a notification; published = sent + dead + what is still in the topics. An attempt may also be
+// one that is made again.
 const (
-	outcomeSent = "sent"
-	outcomeDead = "dead"
+	outcomeSent  = "sent"
+	outcomeDead  = "dead"
+	outcomeRetry = "retry"
 )
 
 type metrics struct {

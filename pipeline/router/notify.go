@@ -126,6 +126,7 @@ func (r *Router) handleNotification(msg *message.Message, integration string, h 
 		r.metrics.handler.WithLabelValues("notify").Observe(time.Since(start).Seconds())
 		if err == nil {
 			r.metrics.notified(n, outcomeSent)
+			r.cfg.Observe(n, failures+1, outcomeSent, "", 0)
 			return nil
 		}
 		wait, retry := r.retryIn(n, err, failures)
@@ -134,9 +135,11 @@ func (r *Router) handleNotification(msg *message.Message, integration string, h 
 				return err
 			}
 			r.metrics.notified(n, outcomeDead)
+			r.cfg.Observe(n, failures+1, outcomeDead, answer(err), 0)
 			return nil
 		}
 		r.metrics.retries.WithLabelValues("notify").Inc()
+		r.cfg.Observe(n, failures+1, outcomeRetry, answer(err), wait)
 		r.log.Warn("delivery failed", "receiver", n.Receiver, "integration", integration,
 			"notification", n.ID, "retry_in", wait, "err", err)
 		sleep(ctx, wait)

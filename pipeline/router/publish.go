@@ -110,6 +110,7 @@ func (r *Router) parkOverflow(ctx context.Context, integration string, parts []e
 			return err
 		}
 		r.metrics.notified(p.Notification, outcomeDead)
+		r.cfg.Observe(p.Notification, 0, outcomeDead, answer(err), 0)
 	}
 	return nil
 }

@@ -42,6 +42,10 @@ type Config struct {
 	// AttemptTimeout bounds one run of a handler; default 30 s. It also bounds how long a stop waits for
 	// an attempt that is under way: cutting it off would send the message twice.
 	AttemptTimeout time.Duration
+	// Observe, if set, is told of every attempt to deliver a notification: the how many-th it was (of this process, from
+	// 1; 0: it could not even wait), its outcome (sent, retry, dead), what the channel said, and when it is tried again.
+	// It does not block.
+	Observe func(n pipeline.Notification, attempt int, outcome, answer string, retryIn time.Duration)
 }
 
 // AlertsFunc handles a batch of alerts. nil means that all that follows from them is durable.
@@ -75,6 +79,9 @@ func New(cfg Config, b *bus.Bus, reg prometheus.Registerer, log *slog.Logger) (*
 	}
 	if err := cfg.Retry.setDefaults(); err != nil {
 		return nil, err
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = func(pipeline.Notification, int, string, string, time.Duration) {}
 	}
 	m, err := newMetrics(reg)
 	if err != nil {

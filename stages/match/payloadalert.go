@@ -52,6 +52,7 @@ func (r *payloadRule) finish(a *pipeline.Alert, e payload.Event) {
 		a.OutputFields[p.Text] = output.Value(e, p)
 	}
 	a.SetIdentity(identity)
+	setOwnLabels(a, e)
 	for name, value := range r.Labels {
 		a.SetLabel(name, value)
 	}

@@ -1,0 +1,196 @@
+package history
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// file is history in an SQLite file of its own. One connection writes; what is read has others, and sees what was
+// there when it began, so that a search holds nothing up.
+type file struct {
+	path    string
+	maxAge  time.Duration
+	maxSize int64
+	db      *sql.DB
+	readers *sql.DB
+
+	mu       sync.Mutex // one writer at a time; guards what follows
+	accounts many       // reads accounts
+	upsert   many       // into current
+	occurred many       // into occurrences
+	unneeded many       // deletes from there
+	stepped  many       // into steps
+	lastID   int64
+
+	placesMu sync.RWMutex
+	places   map[pipeline.Fingerprint]int64 // ids of accounts
+}
+
+var _ engine = (*file)(nil)
+
+// schema. Numbers of occurrences and steps are the time at which they came, in ns, made unique: so age is a range
+// of numbers. What is new is written behind what was there before, accounts too: rows in the order of fingerprints would
+// be a page each. So where an account is, memory knows (some 40 bytes each). An account only names the row with its
+// alert: an occurrence's, or one of its own, without a kind, where the latest of the alert is no occurrence.
+const schema = `
+	CREATE TABLE IF NOT EXISTS current (
+		id          INTEGER PRIMARY KEY,
+		fingerprint INTEGER NOT NULL,
+		ends        INTEGER NOT NULL,
+		body        INTEGER NOT NULL, -- id in occurrences
+		state       BLOB NOT NULL
+	);
+	CREATE INDEX IF NOT EXISTS current_ends ON current (ends);
+	CREATE TABLE IF NOT EXISTS occurrences (
+		id          INTEGER PRIMARY KEY,
+		at          INTEGER NOT NULL,
+		fingerprint INTEGER NOT NULL,
+		kind        TEXT NOT NULL,
+		rule        TEXT NOT NULL,
+		priority    INTEGER NOT NULL,
+		alert       BLOB NOT NULL -- JSON
+	);
+	CREATE INDEX IF NOT EXISTS occurrences_at ON occurrences (at, id) WHERE kind <> '';
+	CREATE TABLE IF NOT EXISTS steps (
+		id      INTEGER PRIMARY KEY,
+		subject INTEGER NOT NULL,
+		step    BLOB NOT NULL -- JSON
+	);
+	CREATE INDEX IF NOT EXISTS steps_subject ON steps (subject, id);
+	PRAGMA user_version = 1;`
+
+// OpenFile opens the history in the file at path. It always returns one: a damaged file is moved away, and when
+// none can be opened the history is off, with the error. An event is live until resolve after its last occurrence.
+func OpenFile(ctx context.Context, cfg Config, path string, resolve time.Duration, log *slog.Logger) (*History, error) {
+	f, err := openFile(ctx, cfg, path)
+	if isDamaged(err) {
+		aside := path + ".damaged"
+		log.Error("the history file is damaged; it is moved away and a new one begun", "file", path, "to", aside, "err", err)
+		if err := moveAside(path, aside); err != nil {
+			return newHistory(nil, resolve, log), err
+		}
+		f, err = openFile(ctx, cfg, path)
+	}
+	if err != nil {
+		return newHistory(nil, resolve, log), err
+	}
+	return newHistory(f, resolve, log), nil
+}
+
+func isDamaged(err error) bool {
+	var code *sqlite.Error
+	if !errors.As(err, &code) {
+		return false
+	}
+	primary := code.Code() & 0xff // the rest are details of it
+	return primary == sqlite3.SQLITE_CORRUPT || primary == sqlite3.SQLITE_NOTADB
+}
+
+func moveAside(path, aside string) error {
+	for _, journal := range []string{"-wal", "-shm"} {
+		if err := os.Remove(path + journal); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("move the damaged history away: %w", err)
+		}
+	}
+	if err := os.Rename(path, aside); err != nil {
+		return fmt.Errorf("move the damaged history away: %w", err)
+	}
+	return nil
+}
+
+func openFile(ctx context.Context, cfg Config, path string) (*file, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of the history: %w", err)
+	}
+	// SQLite would make it readable for all; its journals take over the mode of the file.
+	made, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the history: %w", err)
+	}
+	if err := made.Close(); err != nil {
+		return nil, fmt.Errorf("open the history: %w", err)
+	}
+	f := &file{path: path, maxAge: time.Duration(cfg.MaxAge), maxSize: int64(cfg.MaxSize)}
+	if err := f.open(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the history %s: %w", path, err), f.close())
+	}
+	return f, nil
+}
+
+func (f *file) open(ctx context.Context) (err error) {
+	abs, err := filepath.Abs(f.path)
+	if err != nil {
+		return err
+	}
+	dsn := func(more string) string {
+		u := url.URL{Scheme: "file", OmitHost: true, Path: abs, RawQuery: "_pragma=busy_timeout(5000)" + more}
+		return u.String()
+	}
+	// Pages of 8 KB hold several alerts; the space of what is removed goes back to the disk in small steps; and a write
+	// does not bring the log to where it belongs unless settle has not for 128 MB.
+	f.db, err = sql.Open("sqlite", dsn("&_txlock=immediate&_pragma=page_size(8192)&_pragma=auto_vacuum(2)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"+
+		"&_pragma=wal_autocheckpoint(16384)&_pragma=journal_size_limit(16777216)&_pragma=cache_size(-16384)"))
+	if err != nil {
+		return err
+	}
+	f.db.SetMaxOpenConns(1)
+	if _, err := f.db.ExecContext(ctx, schema); err != nil {
+		return err
+	}
+	if f.readers, err = sql.Open("sqlite", dsn("&_pragma=query_only(1)")); err != nil {
+		return err
+	}
+	f.readers.SetMaxOpenConns(readers)
+	if err := f.load(ctx); err != nil {
+		return err
+	}
+	return f.prepare(ctx)
+}
+
+// load learns where accounts are, and which numbers were given.
+func (f *file) load(ctx context.Context) error {
+	f.places = map[pipeline.Fingerprint]int64{}
+	err := f.query(ctx, func(found *sql.Rows) error {
+		var id, fp int64
+		err := found.Scan(&id, &fp)
+		f.places[pipeline.Fingerprint(fp)] = id
+		return err
+	}, "SELECT id, fingerprint FROM current")
+	if err != nil {
+		return err
+	}
+	return f.db.QueryRowContext(ctx, `SELECT max(coalesce((SELECT max(id) FROM occurrences), 0),
+		coalesce((SELECT max(id) FROM steps), 0), coalesce((SELECT max(id) FROM current), 0))`).Scan(&f.lastID)
+}
+
+// readers is how many questions are answered at once; more wait for one of these.
+const readers = 2
+
+func (f *file) close() error {
+	var errs []error
+	for _, db := range []*sql.DB{f.readers, f.db} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// newID is larger than all before, and the time where that goes. It needs mu.
+func (f *file) newID(now time.Time) int64 {
+	f.lastID = max(f.lastID+1, now.UnixNano())
+	return f.lastID
+}

@@ -1,0 +1,172 @@
+package history
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+func (f *file) steps(ctx context.Context, subject uint64, limit int) (steps []pipeline.Step, err error) {
+	err = f.query(ctx, func(found *sql.Rows) error {
+		var body sql.RawBytes
+		if err := found.Scan(&body); err != nil {
+			return err
+		}
+		var s pipeline.Step
+		if err := json.Unmarshal(body, &s); err != nil {
+			return fmt.Errorf("read a step: %w", err)
+		}
+		steps = append(steps, s)
+		return nil
+	}, "SELECT step FROM steps WHERE subject = ? ORDER BY id DESC LIMIT ?", int64(subject), limit)
+	slices.Reverse(steps)
+	return steps, err
+}
+
+func (f *file) get(ctx context.Context, of pipeline.Fingerprint) (k *pipeline.Known, err error) {
+	f.placesMu.RLock()
+	id, there := f.places[of]
+	f.placesMu.RUnlock()
+	if !there {
+		return nil, nil
+	}
+	err = f.query(ctx, func(found *sql.Rows) error {
+		k, err = readKnown(found)
+		return err
+	}, "SELECT c.state, o.alert FROM current c JOIN occurrences o ON o.id = c.body WHERE c.id = ?", id)
+	return k, err
+}
+
+func readKnown(found *sql.Rows) (*pipeline.Known, error) {
+	var encoded, body sql.RawBytes
+	if err := found.Scan(&encoded, &body); err != nil {
+		return nil, err
+	}
+	return knownOf(encoded, body)
+}
+
+// knownOf reads an account and its alert.
+func knownOf(encoded, body []byte) (*pipeline.Known, error) {
+	s, err := decodeState(encoded)
+	if err != nil {
+		return nil, err
+	}
+	var a pipeline.Alert
+	if err := json.Unmarshal(body, &a); err != nil {
+		return nil, fmt.Errorf("read an alert of the history: %w", err)
+	}
+	k := s.known(a)
+	return &k, nil
+}
+
+// liveChunk is how many alerts are read before they are shown: what becomes of them may take as long as a slow client.
+const liveChunk = 256
+
+// live reads what is live by the index of ends, so that it does not touch what is over, and sorts that itself.
+func (f *file) live(ctx context.Context, now time.Time, each func(pipeline.Live) error) error {
+	type place struct{ fp, id int64 }
+	var of []place
+	err := f.query(ctx, func(found *sql.Rows) error {
+		var p place
+		err := found.Scan(&p.fp, &p.id)
+		of = append(of, p)
+		return err
+	}, "SELECT fingerprint, id FROM current WHERE ends > ?", now.UnixNano())
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(of, func(a, b place) int { return cmp.Compare(uint64(a.fp), uint64(b.fp)) })
+	stmt, err := f.readers.PrepareContext(ctx, "SELECT c.state, o.alert FROM current c JOIN occurrences o ON o.id = c.body WHERE c.id = ? AND c.ends > ?")
+	if err != nil {
+		return fmt.Errorf("history %s: %w", f.path, err)
+	}
+	defer stmt.Close() // only read
+	for some := range slices.Chunk(of, liveChunk) {
+		var page []pipeline.Live
+		for _, p := range some {
+			k, err := readOne(ctx, stmt, p.id, now)
+			if err != nil {
+				return fmt.Errorf("history %s: %w", f.path, err)
+			}
+			if k != nil {
+				page = append(page, k.Live)
+			}
+		}
+		for _, l := range page {
+			if err := each(l); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func readOne(ctx context.Context, stmt *sql.Stmt, id int64, now time.Time) (k *pipeline.Known, err error) {
+	found, err := stmt.QueryContext(ctx, id, now.UnixNano())
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	for found.Next() {
+		if k, err = readKnown(found); err != nil {
+			return nil, err
+		}
+	}
+	return k, found.Err()
+}
+
+var errEnough = errors.New("enough")
+
+func (f *file) scan(ctx context.Context, s scan, each func(found) bool) error {
+	before := s.before
+	if before == (place{}) {
+		before = place{math.MaxInt64, math.MaxInt64}
+	}
+	if s.to != 0 && before.at >= s.to {
+		before = place{s.to, math.MinInt64}
+	}
+	text := `SELECT id, at, kind, alert FROM occurrences
+		WHERE kind <> '' AND at >= ?1 AND (at, id) < (?2, ?3) AND priority <= ?4 AND (?5 = '' OR rule = ?5) ORDER BY at DESC, id DESC`
+	err := f.query(ctx, func(rows *sql.Rows) error {
+		var one found
+		var body sql.RawBytes
+		if err := rows.Scan(&one.id, &one.at, &one.kind, &body); err != nil {
+			return err
+		}
+		one.body = body
+		if !each(one) {
+			return errEnough
+		}
+		return nil
+	}, text, s.from, before.at, before.id, int64(s.priority), s.rule)
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// query calls each with every row.
+func (f *file) query(ctx context.Context, each func(*sql.Rows) error, text string, params ...any) error {
+	found, err := f.readers.QueryContext(ctx, text, params...)
+	if err != nil {
+		return fmt.Errorf("history %s: %w", f.path, err)
+	}
+	defer found.Close()
+	for found.Next() {
+		if err := each(found); err != nil {
+			return err
+		}
+	}
+	if err := found.Err(); err != nil {
+		return fmt.Errorf("history %s: %w", f.path, err)
+	}
+	return nil
+}

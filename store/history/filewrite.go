@@ -1,0 +1,183 @@
+package history
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+func (f *file) prepare(ctx context.Context) error {
+	return errors.Join(
+		f.accounts.prepare(ctx, f.db, "SELECT id, fingerprint, body, state FROM current WHERE id IN (VALUES $ROWS)", 1),
+		f.upsert.prepare(ctx, f.db, `INSERT INTO current (id, fingerprint, ends, body, state) VALUES $ROWS
+			ON CONFLICT (id) DO UPDATE SET ends = excluded.ends, body = excluded.body, state = excluded.state`, 5),
+		f.occurred.prepare(ctx, f.db, "INSERT INTO occurrences (id, at, fingerprint, kind, rule, priority, alert) VALUES $ROWS", 7),
+		f.unneeded.prepare(ctx, f.db, "DELETE FROM occurrences WHERE id IN (VALUES $ROWS) AND kind = ''", 1),
+		f.stepped.prepare(ctx, f.db, "INSERT INTO steps (id, subject, step) VALUES $ROWS", 3),
+	)
+}
+
+// inTx runs do in a transaction. Statements take a bounded time, and to watch a context costs more than most of
+// them: they have one that does not end.
+func (f *file) inTx(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	tx, err := f.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("history %s: %w", f.path, err)
+	}
+	if err := do(ctx, tx); err != nil {
+		return errors.Join(fmt.Errorf("history %s: %w", f.path, err), tx.Rollback())
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("history %s: %w", f.path, err)
+	}
+	return nil
+}
+
+func (f *file) update(ctx context.Context, of []pipeline.Fingerprint, decide func(int, *state) change) error {
+	rows := rows{now: time.Now(), newID: f.newID, added: map[pipeline.Fingerprint]int64{}}
+	err := f.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		was, err := f.readAccounts(ctx, tx, of)
+		if err != nil {
+			return err
+		}
+		for i, fp := range of {
+			had := was[fp]
+			if err := rows.add(fp, had, decide(i, had.state)); err != nil {
+				return err
+			}
+		}
+		return errors.Join(
+			f.upsert.exec(ctx, tx, rows.current),
+			f.occurred.exec(ctx, tx, rows.occurred),
+			f.unneeded.exec(ctx, tx, rows.unneeded),
+		)
+	})
+	if err == nil {
+		f.placesMu.Lock()
+		maps.Copy(f.places, rows.added)
+		f.placesMu.Unlock()
+	}
+	return err
+}
+
+// account is what the file has of an alert.
+type account struct {
+	*state
+	id   int64
+	body int64 // where the alert is
+}
+
+func (f *file) readAccounts(ctx context.Context, tx *sql.Tx, of []pipeline.Fingerprint) (map[pipeline.Fingerprint]account, error) {
+	params := make([]any, 0, len(of))
+	f.placesMu.RLock()
+	for _, fp := range of {
+		if id, there := f.places[fp]; there {
+			params = append(params, id)
+		}
+	}
+	f.placesMu.RUnlock()
+	was := make(map[pipeline.Fingerprint]account, len(params))
+	return was, f.accounts.each(params, func(stmt *sql.Stmt, params []any) error {
+		found, err := tx.StmtContext(ctx, stmt).QueryContext(ctx, params...)
+		if err != nil {
+			return err
+		}
+		defer found.Close()
+		for found.Next() {
+			var fp int64
+			var a account
+			var encoded sql.RawBytes
+			if err := found.Scan(&a.id, &fp, &a.body, &encoded); err != nil {
+				return err
+			}
+			if a.state, err = decodeState(encoded); err != nil {
+				return err
+			}
+			was[pipeline.Fingerprint(fp)] = a
+		}
+		return found.Err()
+	})
+}
+
+// rows are what a batch writes.
+type rows struct {
+	now                         time.Time
+	newID                       func(time.Time) int64
+	current, occurred, unneeded []any
+	added                       map[pipeline.Fingerprint]int64 // ids of new accounts
+}
+
+// add adds what becomes of an account.
+func (r *rows) add(fp pipeline.Fingerprint, had account, c change) error {
+	id, body := had.id, had.body
+	if id == 0 {
+		id = r.newID(r.now)
+		r.added[fp] = id
+	}
+	if c.alert != nil && body != 0 {
+		r.unneeded = append(r.unneeded, body) // unless it is an occurrence
+	}
+	own := c.alert != nil
+	for _, k := range c.kept {
+		row, err := r.keep(fp, k)
+		if err != nil {
+			return err
+		}
+		if k.alert == c.alert {
+			body, own = row, false
+		}
+	}
+	if own {
+		var err error
+		if body, err = r.keep(fp, kept{"", c.alert}); err != nil {
+			return err
+		}
+	}
+	r.current = append(r.current, id, int64(fp), c.ends, body, c.encode())
+	return nil
+}
+
+func (r *rows) keep(fp pipeline.Fingerprint, k kept) (id int64, err error) {
+	body, err := encodeAlert(k.alert)
+	if err != nil {
+		return 0, err
+	}
+	id = r.newID(r.now)
+	r.occurred = append(r.occurred, id, nanos(occurredAt(k)), int64(fp), k.kind, k.alert.Rule, int64(k.alert.Priority), body)
+	return id, nil
+}
+
+// occurredAt is where an occurrence is in history.
+func occurredAt(k kept) time.Time {
+	if k.kind == pipeline.OccurredResolved {
+		return k.alert.Stateful.EndsAt
+	}
+	return k.alert.Time
+}
+
+func (f *file) note(ctx context.Context, lines []line) error {
+	return f.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		params := make([]any, 0, 3*len(lines))
+		now := time.Now()
+		for i := range lines {
+			body, err := json.Marshal(&lines[i].step)
+			if err != nil {
+				return err
+			}
+			params = append(params, f.newID(now), int64(lines[i].subject), body)
+		}
+		return f.stepped.exec(ctx, tx, params)
+	})
+}

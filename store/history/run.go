@@ -1,0 +1,113 @@
+package history
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// trimEvery is the pause between two looks for what is too old or too much; trimPause between two small steps when
+	// there is some, so that what is recorded meanwhile hardly waits.
+	trimEvery = 10 * time.Second
+	trimPause = 20 * time.Millisecond
+	// settleEvery is the pause between two looks whether the engine has something to bring to where it belongs.
+	settleEvery = time.Second
+)
+
+// Run writes steps and keeps the bounds until ctx ends, and then writes what waits.
+func (h *History) Run(ctx context.Context) error {
+	if h.engine == nil {
+		<-ctx.Done()
+		return nil
+	}
+	var tending sync.WaitGroup
+	tending.Go(func() { h.tend(ctx) })
+	defer tending.Wait()
+	writing := context.WithoutCancel(ctx) // what is begun is brought to its end
+	tick := time.NewTicker(writeEvery)
+	defer tick.Stop()
+	var lines []line
+	for {
+		select {
+		case <-ctx.Done():
+			h.drain(writing, lines)
+			return nil
+		case more := <-h.queue:
+			if lines = append(lines, more...); len(lines) >= maxLines {
+				lines = h.write(writing, lines)
+			}
+		case <-tick.C:
+			lines = h.write(writing, lines)
+		}
+	}
+}
+
+// drain writes what waits.
+func (h *History) drain(ctx context.Context, lines []line) {
+	for {
+		select {
+		case more := <-h.queue:
+			lines = append(lines, more...)
+		default:
+			h.write(ctx, lines)
+			return
+		}
+	}
+}
+
+// write returns the room for further lines. What cannot be written is lost.
+func (h *History) write(ctx context.Context, lines []line) []line {
+	if len(lines) == 0 {
+		return lines
+	}
+	if err := h.engine.note(ctx, lines); err != nil {
+		h.errors.Add(1)
+		h.lost.Add(uint64(len(lines)))
+		h.log.Warn("steps of alerts are not in the history; alerts go on", "steps", len(lines), "err", err)
+	}
+	clear(lines)
+	return lines[:0]
+}
+
+// tend keeps the bounds until ctx ends.
+func (h *History) tend(ctx context.Context) {
+	settle := time.NewTicker(settleEvery)
+	defer settle.Stop()
+	trim := time.NewTimer(0)
+	defer trim.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-settle.C:
+			if err := h.engine.settle(ctx); err != nil {
+				h.failed(ctx, "the log of the history file could not be written back; it grows meanwhile", err)
+			}
+		case now := <-trim.C:
+			trim.Reset(h.trim(ctx, now))
+		}
+	}
+}
+
+// trim returns the pause before the next.
+func (h *History) trim(ctx context.Context, now time.Time) time.Duration {
+	more, err := h.engine.trim(ctx, now)
+	switch {
+	case err != nil:
+		h.failed(ctx, "the history could not be trimmed; it grows meanwhile", err)
+		return trimEvery
+	case more:
+		return trimPause
+	default:
+		return trimEvery
+	}
+}
+
+func (h *History) failed(ctx context.Context, what string, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	h.errors.Add(1)
+	h.log.Warn(what, "err", err)
+}
