@@ -25,6 +25,8 @@ type natsBus struct {
 	js   jetstream.JetStream
 	stop func() // stops the embedded server; nil for a foreign one
 
+	failing func() error // why the embedded server can store nothing; nil for a foreign one
+
 	attempts *attempts // of the embedded server; nil: a foreign one counts, and no kill of ours sets it back
 
 	mu      sync.Mutex
