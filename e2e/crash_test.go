@@ -25,6 +25,10 @@ const (
 	alertsPerKill = 100
 )
 
+// aroundKill is how long after a kill what it interrupted is still under way: a bus waits some seconds for a process
+// that is gone, and a busy machine takes its time to start the next.
+const aroundKill = 15 * time.Second
+
 // delivery is one time that an alert came to the counting sink.
 type delivery struct {
 	at     time.Time
@@ -114,8 +118,9 @@ func (s *countingSink) judge(t *testing.T, n int, kills []time.Time) {
 			if !d.again {
 				t.Errorf("%s came again after %s and did not say so: %+v", object, d.at.Sub(all[0].at), all)
 			}
-			if !killedBetween(kills, all[i-1].at, d.at) {
-				t.Errorf("%s came again although nothing was killed in between: %+v", object, all)
+			// What was under way comes from the bus and from its group, one right after the other.
+			if !killedBetween(kills, all[i-1].at.Add(-aroundKill), d.at) {
+				t.Errorf("%s came again although nothing was killed around that time: %+v", object, all)
 			}
 		}
 	}
