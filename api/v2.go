@@ -59,7 +59,10 @@ func noStore(next http.Handler) http.Handler {
 }
 
 // refuseV2 answers with a reason as Alertmanager does: a bare JSON string.
-func refuseV2(w http.ResponseWriter, status int, reason string) { answer(w, status, reason) }
+func refuseV2(w http.ResponseWriter, status int, reason string) {
+	recorderOf(w).reason = reason
+	answer(w, status, reason)
+}
 
 // v1Routes answer for the API that Alertmanager no longer has, in its words. POST /api/v1/alerts is tocsin's own.
 func (s *Server) v1Routes(r chi.Router) {
