@@ -58,6 +58,7 @@ var mayImport = map[string][]string{
 	"stages/route/interval":    {"pipeline"},
 	"stages/route/inhibit":     {"pipeline", "pipeline/matcher"},
 	"stages/silence":           {"pipeline", "pipeline/matcher"},
+	"stages/silence/link":      {"pipeline"},
 	"stages/render":            {"pipeline", "templates"},
 	"notifiers":                {"pipeline"},
 	"notifiers/robottest":      {},

@@ -9,6 +9,7 @@ import (
 	"net"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/tocsin-security/tocsin/api/access"
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -33,6 +34,7 @@ type Config struct {
 	FalcosidekickEvents bool          `yaml:"falcosidekick_events"`
 	Auth                access.Config `yaml:"auth"`
 	TLS                 TLSConfig     `yaml:"tls"`
+	Links               LinkConfig    `yaml:"links"`
 }
 
 // RateLimit is how much one client may send: one that is known by its name, whatever its address, else an address.
@@ -43,7 +45,10 @@ type RateLimit struct {
 
 // DefaultConfig listens on loopback only.
 func DefaultConfig() Config {
-	return Config{Listen: "127.0.0.1:8686", MaxBody: 4 << 20, MaxReport: 64 << 20, MaxRequests: 256, FalcosidekickEvents: true}
+	return Config{
+		Listen: "127.0.0.1:8686", MaxBody: 4 << 20, MaxReport: 64 << 20, MaxRequests: 256, FalcosidekickEvents: true,
+		Links: LinkConfig{Lifetime: pipeline.Duration(24 * time.Hour)},
+	}
 }
 
 // Validate names the field that is wrong.
@@ -63,6 +68,9 @@ func (c Config) Validate() error {
 	}
 	if c.MaxRequests < 1 {
 		return fmt.Errorf("http.max_requests: must be at least 1")
+	}
+	if err := c.Links.validate(); err != nil {
+		return err
 	}
 	if c.RateLimit.Requests < 0 || c.RateLimit.Burst < 0 {
 		return fmt.Errorf("http.rate_limit: requests and burst must not be negative; 0 is no limit")

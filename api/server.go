@@ -36,6 +36,8 @@ type Deps struct {
 	Reports     Reports
 	// Whitelist is the whitelist's entries, and what they kept quiet.
 	Whitelist func(ctx context.Context) (pipeline.WhitelistUsage, error)
+	People    People                          // nil in the sensor role: silences and acknowledgements are kept by routers
+	Links     *Links                          // of messages; nil: there is no page for them
 	Reload    func(ctx context.Context) error // swaps the configuration whole or not at all
 	V2        V2                              // there where Intake is
 	History   History                         // likewise
@@ -146,6 +148,10 @@ func (s *Server) routes() http.Handler {
 
 	r.With(s.allow(scopeAdmin)).Post("/-/reload", s.reload)
 	r.With(s.allow(scopeRead)).Get("/api/v1/whitelist", s.whitelist)
+	s.silenceRoutes(r)
+	if s.deps.Links != nil {
+		r.Group(s.linkRoutes)
+	}
 	r.Group(func(r chi.Router) {
 		r.Use(s.throttle(), s.requireIntake)
 		s.intakeRoutes(r)

@@ -22,6 +22,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/stages/route/inhibit"
 	"github.com/tocsin-security/tocsin/stages/route/interval"
+	"github.com/tocsin-security/tocsin/stages/silence"
 	"github.com/tocsin-security/tocsin/stages/whitelist"
 	"github.com/tocsin-security/tocsin/stages/window"
 	"github.com/tocsin-security/tocsin/store/history"
@@ -43,6 +44,7 @@ type Config struct {
 	History   history.Config   `yaml:"history"`
 	HTTP      api.Config       `yaml:"http"`
 	Render    render.Config    `yaml:"render"`
+	Silences  silence.Config   `yaml:"silences"`
 
 	MatchersMode      matcher.Mode      `yaml:"matchers_mode"` // ours: fallback (default), utf8 or classic
 	Global            Global            `yaml:"global"`
@@ -92,5 +94,6 @@ func Defaults() Config {
 		History:   history.DefaultConfig(),
 		HTTP:      api.DefaultConfig(),
 		Summaries: route.DefaultSummaries(),
+		Silences:  silence.DefaultConfig(),
 	}
 }

@@ -49,3 +49,9 @@ type Ack struct {
 	Until       time.Time   `json:"until"` // it is over then
 	Via         string      `json:"via"`   // api, link
 }
+
+// Hits is how often a silence kept alerts back, in the whole fleet.
+type Hits struct {
+	Alerts uint64    `json:"alerts"`        // repeats count
+	Last   time.Time `json:"last,omitzero"` // when it did so last; zero: never
+}

@@ -34,12 +34,20 @@ import (
 //	deployment         version of the latest one of the workload; with it, what is known of deployment_by,
 //	                   deployment_commit, deployment_link, deployment_at (RFC 3339), deployment_age (12m30s)
 //	findings           what scanners know of image, node or resource; findings_zh the same in Chinese
+//
+// and where people reach tocsin, and the alert has not been resolved:
+//
+//	ack_url      the page to acknowledge it, without a login
+//	silence_url  the page to silence it, likewise
 type Data = template.Data
 
 // Options say how values are shown.
 type Options struct {
 	Escape      func(string) string // applied to every label's and annotation's value; see Escaper
 	ExternalURL string              // where people reach tocsin; may be empty
+	// Links are the pages to acknowledge and to silence an alert that is told at a time; "" where there is none. nil: there
+	// are none at all.
+	Links func(of pipeline.Fingerprint, told time.Time) (ack, silence string)
 }
 
 // NewData builds the data of a notification, in the order of Sorted.
@@ -56,14 +64,32 @@ func NewData(n pipeline.Notification, o Options) *Data {
 	}
 	for _, a := range Sorted(n.Alerts) {
 		one := alertData(a, o.Escape)
+		o.addLinks(one.Annotations, &a, n.CreatedAt)
 		if one.Status == "firing" {
 			d.Status = "firing"
 		}
+		o.addLinks(one.Annotations, &a, n.CreatedAt)
 		d.Alerts = append(d.Alerts, one)
 	}
 	d.CommonLabels = common(d.Alerts, func(a template.Alert) template.KV { return a.Labels })
 	d.CommonAnnotations = common(d.Alerts, func(a template.Alert) template.KV { return a.Annotations })
 	return d
+}
+
+// addLinks adds the pages on which something can be done about an alert that still fires; a summary of what was kept
+// back is none. They are ours: there is
+// nothing in them to escape.
+// Links of the same names that came with the alert go: readers take them for ours.
+func (o Options) addLinks(annotations template.KV, a *pipeline.Alert, told time.Time) {
+	var ack, silence string
+	if o.Links != nil && a.Annotations["held"] == "" && (a.Stateful == nil || !a.Stateful.Resolved(told)) {
+		ack, silence = o.Links(a.Fingerprint, told)
+	}
+	for name, url := range map[string]string{"ack_url": ack, "silence_url": silence} {
+		if delete(annotations, name); url != "" {
+			annotations[name] = url
+		}
+	}
 }
 
 // Sorted returns a copy of alerts, most severe first, then newest first, resolved ones after those and summaries

@@ -18,14 +18,15 @@ func newAlertCommand() *cobra.Command {
 	var r remote
 	cmd := &cobra.Command{
 		Use:   "alert",
-		Short: "List what fires, search what happened, and explain what became of an alert",
-		Long: "alert asks a tocsin that runs, over HTTP, with a token that may read: --url and --token-file, or TOCSIN_URL\n" +
-			"and TOCSIN_TOKEN. A fingerprint names what an alert is about; messages and lists show it.",
+		Short: "List what fires, search what happened, explain what became of an alert, take care of it",
+		Long: "alert asks a tocsin that runs, over HTTP, with a token that may read, and for ack and unack write: --url and\n" +
+			"--token-file, or TOCSIN_URL and TOCSIN_TOKEN. A fingerprint names what an alert is about; messages and lists show it.",
 		Args: cobra.NoArgs, // what is no command below is an error
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	r.addFlags(cmd)
-	cmd.AddCommand(newAlertListCommand(&r), newAlertHistoryCommand(&r), newAlertExplainCommand(&r))
+	cmd.AddCommand(newAlertListCommand(&r), newAlertHistoryCommand(&r), newAlertExplainCommand(&r),
+		newAlertAckCommand(&r), newAlertUnackCommand(&r))
 	return cmd
 }
 

@@ -149,6 +149,7 @@ func (a *app) openServer(p *plan) (*api.Server, error) {
 		deps.V2 = a.alertmanager(p.host)
 		deps.V2.Live, deps.History = a.durable.history.Live, a.durable.history
 		deps.Deployments, deps.Reports = a.durable.deployments, a.durable.findings
+		deps.People, deps.Links = a.durable.silences, a.linkPage()
 	}
 	return api.New(p.cfg.HTTP, deps)
 }
@@ -170,6 +171,9 @@ func (a *app) run(ctx context.Context) error {
 			part{name: "enrich", run: a.enricher.Run},
 			part{name: "resolve", run: a.resolver.Run},
 			part{name: "connects", run: a.hot.followConnects})
+	}
+	if a.durable != nil {
+		a.durable.emit = emit(ctx)
 	}
 	if a.durable != nil && a.durable.shared != nil {
 		parts = append(parts, part{name: "store", run: func(ctx context.Context) error {

@@ -18,6 +18,7 @@ import (
 func (p *plan) buildDelivery(opts options, out io.Writer, log *slog.Logger) error {
 	cfg := p.cfg.Render
 	cfg.Files = append(append([]string{}, cfg.Files...), p.cfg.Templates...)
+	cfg.Links = p.linksOf(p.cfg)
 	renderer, err := render.New(cfg, p.cfg.Dir)
 	if err != nil {
 		return err

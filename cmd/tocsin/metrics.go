@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/stages/silence"
 	"github.com/tocsin-security/tocsin/stages/whitelist"
 )
 
@@ -54,6 +55,8 @@ var (
 	findingsNew  = desc("findings_new_total", "Findings that the report before did not have.")
 	findingsMiss = desc("findings_failed_total", "Times that alerts went on without findings because the store did not answer.")
 	escalated    = desc("dedupe_escalated_total", "Alerts that passed since they have repeated so often.")
+	silencesNow  = desc("silences", "Silences by state: pending, active, expired.", "state")
+	acksNow      = desc("acks", "Alerts that somebody takes care of.")
 	geoBuilt     = desc("geoip_build_timestamp_seconds", "When the address database in use was built; 0: none is in use.", "file")
 	geoFailed    = desc("geoip_load_errors_total", "Times an address database that was new in place could not be used.", "file")
 	geoMissed    = desc("geoip_lookup_errors_total", "Lookups that an address database had no answer to for being damaged.", "file")
@@ -89,7 +92,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		mine, nobodys := d.owners.Load().Stats()
 		count(owned, mine, "owned")
 		count(owned, nobodys, "unowned")
-		collectGroups(ch, d.grouper.Stats())
+		collectGroups(ch, d.groupers())
 	}
 	for _, r := range c.app.ruleStats() {
 		count(ruleFired, r.Fired, r.Rule)
@@ -130,6 +133,11 @@ func collectContext(d *durable, count func(*prometheus.Desc, uint64, ...string),
 	count(reportPosts, found.Older, "older")
 	count(findingsNew, found.New)
 	count(findingsMiss, found.Failed)
+	quiet := d.silences.Stats()
+	gauge(silencesNow, quiet.Pending, silence.Pending)
+	gauge(silencesNow, quiet.Active, silence.Active)
+	gauge(silencesNow, quiet.Expired, silence.Expired)
+	gauge(acksNow, quiet.Acks)
 }
 
 // collectWhitelist tells of every entry, of those that were never hit too.

@@ -16,6 +16,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/match"
 	"github.com/tocsin-security/tocsin/stages/owner"
 	"github.com/tocsin-security/tocsin/stages/route"
+	"github.com/tocsin-security/tocsin/stages/silence/link"
 	"github.com/tocsin-security/tocsin/stages/whitelist"
 	"github.com/tocsin-security/tocsin/stages/window"
 )
@@ -33,6 +34,7 @@ type plan struct {
 	payload   *match.Payload   // the rules for structured events
 	windows   *window.Memory   // of this node; a reload keeps it
 	places    *geoip.Databases // likewise; open from the moment on that the plan is carried out (useFiles)
+	links     *link.Signer     // likewise; it has its secret once the store is open
 	owners    *owner.Owners
 	routing   route.Setup
 	deliver   map[string]router.DeliverFunc           // by integration
@@ -77,9 +79,10 @@ func newPlan(opts options, running *plan, out io.Writer, log *slog.Logger) (*pla
 	}
 	p := &plan{cfg: cfg}
 	if running != nil {
-		p.windows, p.places = running.windows, running.places
+		p.windows, p.places, p.links = running.windows, running.places, running.links
 	} else {
 		p.windows, p.places = window.NewMemory(cfg.Windows), geoip.New(log)
+		p.links = &link.Signer{}
 	}
 	if p.owners, err = owner.New(cfg.Enrich.OwnersMatching, cfg.Enrich.Owners); err != nil {
 		return nil, fmt.Errorf("%s: %w", cfg.Name, err)

@@ -36,6 +36,7 @@ func newRootCommand() *cobra.Command {
 		newEventsCommand(),
 		newAlertCommand(),
 		newWhitelistCommand(logger),
+		newSilenceCommand(),
 		newTokenCommand(),
 		newVersionCommand(),
 	)

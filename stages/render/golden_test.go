@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
@@ -39,7 +40,7 @@ func TestGolden(t *testing.T) {
 			}
 			got := &txtar.Archive{Comment: archive.Comment, Files: archive.Files[:1:1]}
 			for _, language := range []string{"zh", "en"} {
-				got.Files = append(got.Files, renderAll(t, n, language)...)
+				got.Files = append(got.Files, renderAll(t, n, language, strings.HasPrefix(filepath.Base(file), "links"))...)
 			}
 			if *update {
 				if err := os.WriteFile(file, txtar.Format(got), 0o644); err != nil {
@@ -54,9 +55,16 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func renderAll(t *testing.T, n pipeline.Notification, language string) (files []txtar.File) {
+func renderAll(t *testing.T, n pipeline.Notification, language string, linked bool) (files []txtar.File) {
 	t.Helper()
-	r, err := New(Config{Language: language, TimeZone: "Asia/Shanghai", ExternalURL: "https://tocsin.example"}, ".")
+	cfg := Config{Language: language, TimeZone: "Asia/Shanghai", ExternalURL: "https://tocsin.example"}
+	if linked {
+		cfg.Links = func(of pipeline.Fingerprint, _ time.Time) (ack, silence string) {
+			token := strings.Repeat("_0Az", 10) // as long as one is
+			return "https://tocsin.example/ack?t=" + token, "https://tocsin.example/silence?t=" + token
+		}
+	}
+	r, err := New(cfg, ".")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,9 @@ type Config struct {
 	TimeZone    string   `yaml:"time_zone"`    // IANA name; default: the machine's zone
 	ExternalURL string   `yaml:"external_url"` // where people reach tocsin; default none
 	Files       []string `yaml:"files"`        // template files, globs; relative to the configuration file
+
+	// Links are the pages to acknowledge and to silence an alert that is told at a time, without a login. nil: none.
+	Links func(of pipeline.Fingerprint, told time.Time) (ack, silence string) `yaml:"-"`
 }
 
 // Validate checks the settings without reading files.
@@ -57,6 +60,7 @@ type Renderer struct {
 	language    string
 	zone        *time.Location
 	externalURL string
+	links       func(pipeline.Fingerprint, time.Time) (ack, silence string)
 	user        *templates.Set // what ships, as changed by the user's files
 	builtin     *templates.Set // what ships, and nothing else: the last resort
 
@@ -75,7 +79,7 @@ func New(cfg Config, dir string) (*Renderer, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	r := &Renderer{language: cfg.Language, externalURL: cfg.ExternalURL, compiled: map[compiledKey]*texts{}}
+	r := &Renderer{language: cfg.Language, externalURL: cfg.ExternalURL, links: cfg.Links, compiled: map[compiledKey]*texts{}}
 	if r.language == "" {
 		r.language = "zh"
 	}
@@ -161,7 +165,7 @@ func (r *Renderer) run(set *templates.Set, spec Spec, d *templates.Data) (pipeli
 }
 
 func (r *Renderer) data(kind string, n pipeline.Notification) *templates.Data {
-	return templates.NewData(n, templates.Options{Escape: templates.Escaper(kind), ExternalURL: r.externalURL})
+	return templates.NewData(n, templates.Options{Escape: templates.Escaper(kind), ExternalURL: r.externalURL, Links: r.links})
 }
 
 // texts compiles spec, once.

@@ -1,0 +1,375 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tocsin-security/tocsin/api"
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/matcher"
+)
+
+const silencesPath = "/api/v1/silences"
+
+// newSilenceCommand holds the commands about silences of a tocsin that runs.
+func newSilenceCommand() *cobra.Command {
+	var r remote
+	cmd := &cobra.Command{
+		Use:   "silence",
+		Short: "Keep alerts quiet for a time, and see what is",
+		Args:  cobra.NoArgs, // what is no command below is an error
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	r.addFlags(cmd)
+	cmd.AddCommand(newSilenceAddCommand(&r), newSilenceListCommand(&r), newSilenceShowCommand(&r), newSilenceExpireCommand(&r), newSilenceUpdateCommand(&r))
+	return cmd
+}
+
+// silenceFlags are what silences are said to be by add and update.
+type silenceFlags struct {
+	lasts, start, end string
+	author, comment   string
+	ticket, idleEnd   string
+	force             bool
+	output            string
+}
+
+func (f *silenceFlags) add(cmd *cobra.Command, lasts string) {
+	flags := cmd.Flags()
+	flags.StringVarP(&f.lasts, "for", "d", lasts, "how long it lasts, from now or its start: 30m, 4h, 2d")
+	flags.StringVar(&f.end, "end", "", "when it ends, in place of --for: 2030-01-01T06:00:00Z")
+	flags.StringVarP(&f.author, "author", "a", author(), "whose it is (default: $USER)")
+	flags.StringVarP(&f.comment, "comment", "c", "", "why")
+	flags.StringVar(&f.ticket, "ticket", "", "where the reason is kept")
+	flags.StringVar(&f.idleEnd, "idle-end", "", "end it when nothing has matched for so long: 24h; 0: never (default: the configuration's)")
+	flags.BoolVar(&f.force, "force", false, "take it although it names neither a rule nor a workload")
+	flags.StringVarP(&f.output, "output", "o", "text", "text or json")
+}
+
+// fill writes what flags say into s.
+func (f *silenceFlags) fill(cmd *cobra.Command, s *pipeline.Silence, now time.Time) (err error) {
+	said := cmd.Flags().Changed
+	if f.start != "" {
+		if s.StartsAt, err = time.Parse(time.RFC3339, f.start); err != nil {
+			return fmt.Errorf("--start: %w", err)
+		}
+	}
+	switch {
+	case f.end != "" && said("for"):
+		return errors.New("--for and --end: say only one of them")
+	case f.end != "":
+		if s.EndsAt, err = time.Parse(time.RFC3339, f.end); err != nil {
+			return fmt.Errorf("--end: %w", err)
+		}
+	case f.lasts != "":
+		lasts, err := pipeline.ParseDuration(f.lasts)
+		if err != nil {
+			return fmt.Errorf("--for: %w", err)
+		}
+		s.EndsAt = now.Add(lasts)
+		if s.StartsAt.After(now) {
+			s.EndsAt = s.StartsAt.Add(lasts)
+		}
+	}
+	if f.idleEnd != "" {
+		d, err := pipeline.ParseDuration(f.idleEnd)
+		if err != nil {
+			return fmt.Errorf("--idle-end: %w", err)
+		}
+		s.IdleEnd = pipeline.Duration(d)
+		if s.Annotations == nil {
+			s.Annotations = map[string]string{}
+		}
+		s.Annotations["tocsin_idle_end"] = s.IdleEnd.String() // so that 0 is said, not left out
+	}
+	for flag, field := range map[string]struct {
+		text string
+		into *string
+	}{"author": {f.author, &s.CreatedBy}, "comment": {f.comment, &s.Comment}, "ticket": {f.ticket, &s.Ticket}} {
+		if said(flag) || s.ID == "" {
+			*field.into = field.text
+		}
+	}
+	s.Forced = s.Forced || f.force
+	if s.Comment == "" {
+		return errors.New("--comment: whoever wonders where an alert went will read it")
+	}
+	if s.CreatedBy == "" {
+		return errors.New("--author: neither $USER nor the flag says who you are")
+	}
+	return nil
+}
+
+func newSilenceAddCommand(r *remote) *cobra.Command {
+	var f silenceFlags
+	cmd := &cobra.Command{
+		Use:   "add MATCHER…",
+		Short: "Keep alerts quiet that match",
+		Long: "add keeps alerts quiet for which all matchers hold: name=value, name!=value, name=~expression, name!~expression.\n" +
+			"A first argument without an operator is a rule's name. A silence has to name a rule or a workload (namespace,\n" +
+			"pod, container, image, host, service, job, instance); --force takes others.",
+		Example: "  tocsin silence add 'Shadow file read' k8s_ns_name=shop --for 2h --comment 'audit until noon' --ticket OPS-17",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s := pipeline.Silence{}
+			var err error
+			if s.Matchers, err = matchersFrom(args); err != nil {
+				return err
+			}
+			if err := f.fill(cmd, &s, time.Now()); err != nil {
+				return err
+			}
+			return f.post(cmd, r, s)
+		},
+	}
+	f.add(cmd, "1h")
+	cmd.Flags().StringVar(&f.start, "start", "", "when it begins (default: now)")
+	return cmd
+}
+
+func newSilenceUpdateCommand(r *remote) *cobra.Command {
+	var f silenceFlags
+	cmd := &cobra.Command{
+		Use:   "update ID",
+		Short: "Change how long a silence lasts, or why",
+		Long:  "update changes what its flags say. One that is over is copied, under a new id.",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var was api.SilenceView
+			if err := r.call(cmd.Context(), http.MethodGet, silencesPath+"/"+url.PathEscape(args[0]), nil, nil, &was); err != nil {
+				return err
+			}
+			s := was.Silence
+			if err := f.fill(cmd, &s, time.Now()); err != nil {
+				return err
+			}
+			return f.post(cmd, r, s)
+		},
+	}
+	f.add(cmd, "")
+	return cmd
+}
+
+// post sends a silence and says under which id it is kept, and for how much it is.
+func (f *silenceFlags) post(cmd *cobra.Command, r *remote, s pipeline.Silence) error {
+	if f.output != "text" && f.output != "json" {
+		return fmt.Errorf("--output: %q is not one of text, json", f.output)
+	}
+	var kept struct {
+		ID string `json:"id"`
+	}
+	if err := r.call(cmd.Context(), http.MethodPost, silencesPath, nil, s, &kept); err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	if f.output == "json" {
+		return printJSON(out, kept)
+	}
+	if _, err := fmt.Fprintln(out, kept.ID); err != nil {
+		return err
+	}
+	return tellMatches(cmd, r, s.Matchers)
+}
+
+// tellMatches says on stderr which alerts match now, where the other side can say so.
+func tellMatches(cmd *cobra.Command, r *remote, ms []pipeline.Matcher) error {
+	query := url.Values{}
+	for _, m := range ms {
+		query.Add("filter", matcherText(m))
+	}
+	var alerts []struct {
+		Labels map[string]string `json:"labels"`
+	}
+	if err := r.call(cmd.Context(), http.MethodGet, "/api/v2/alerts", query, nil, &alerts); err != nil {
+		return nil // a courtesy: the silence is kept, and nobody waits for this
+	}
+	rules := map[string]int{}
+	for _, a := range alerts {
+		rules[a.Labels["alertname"]]++
+	}
+	_, err := fmt.Fprintf(cmd.ErrOrStderr(), "it matches %d alerts now, of %d rules\n", len(alerts), len(rules))
+	return err
+}
+
+func newSilenceListCommand(r *remote) *cobra.Command {
+	var states []string
+	var output string
+	var quiet bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List silences, with what they have kept quiet",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var views []api.SilenceView
+			if err := r.call(cmd.Context(), http.MethodGet, silencesPath, url.Values{"state": states}, nil, &views); err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			switch {
+			case quiet:
+				for _, v := range views {
+					if _, err := fmt.Fprintln(out, v.ID); err != nil {
+						return err
+					}
+				}
+				return nil
+			case output == "json":
+				return printJSON(out, views)
+			case output != "text":
+				return fmt.Errorf("--output: %q is not one of text, json", output)
+			}
+			return silenceTable(out, views)
+		},
+	}
+	cmd.Flags().StringSliceVar(&states, "state", []string{"active", "pending"}, "which: active, pending, expired")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "only their ids")
+	return cmd
+}
+
+func silenceTable(out io.Writer, views []api.SilenceView) error {
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if _, err := fmt.Fprintln(t, "ID\tSTATE\tENDS\tBY\tHITS\tMATCHERS\tCOMMENT"); err != nil {
+		return err
+	}
+	for _, v := range views {
+		comment := strings.Join(strings.Fields(v.Comment+" "+v.Ticket), " ")
+		if _, err := fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", v.ID, v.State, v.EndsAt.Local().Format("2006-01-02 15:04"), v.CreatedBy, v.Hits.Alerts, matchersOf(v.Matchers), comment); err != nil {
+			return err
+		}
+	}
+	return t.Flush()
+}
+
+func newSilenceShowCommand(r *remote) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show all of one silence",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var v api.SilenceView
+			if err := r.call(cmd.Context(), http.MethodGet, silencesPath+"/"+url.PathEscape(args[0]), nil, nil, &v); err != nil {
+				return err
+			}
+			switch output {
+			case "json":
+				return printJSON(cmd.OutOrStdout(), v)
+			case "text":
+				return silenceText(cmd.OutOrStdout(), v)
+			}
+			return fmt.Errorf("--output: %q is not one of text, json", output)
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	return cmd
+}
+
+func silenceText(out io.Writer, v api.SilenceView) error {
+	last := "never"
+	if !v.Hits.Last.IsZero() {
+		last = v.Hits.Last.Local().Format(time.DateTime)
+	}
+	idle := ""
+	if v.IdleEnd != 0 {
+		idle = shortDuration(time.Duration(v.IdleEnd)) + " without a match"
+	}
+	forced := ""
+	if v.Forced {
+		forced = "yes"
+	}
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, row := range [][2]string{
+		{"id", v.ID}, {"state", v.State}, {"matchers", matchersOf(v.Matchers)},
+		{"starts", v.StartsAt.Local().Format(time.DateTime)}, {"ends", v.EndsAt.Local().Format(time.DateTime)},
+		{"ended", v.EndedWhy}, {"ends after", idle},
+		{"by", v.CreatedBy}, {"comment", v.Comment}, {"ticket", v.Ticket}, {"forced", forced},
+		{"hits", strconv.FormatUint(v.Hits.Alerts, 10)}, {"last hit", last},
+	} {
+		if row[1] == "" {
+			continue
+		}
+		if _, err := fmt.Fprintf(t, "%s\t%s\n", row[0], row[1]); err != nil {
+			return err
+		}
+	}
+	return t.Flush()
+}
+
+func newSilenceExpireCommand(r *remote) *cobra.Command {
+	var by string
+	cmd := &cobra.Command{
+		Use:   "expire ID…",
+		Short: "End silences now: what still fires is told at once",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var errs []error
+			for _, id := range args {
+				err := r.call(cmd.Context(), http.MethodDelete, silencesPath+"/"+url.PathEscape(id), url.Values{"by": {by}}, nil, nil)
+				errs = append(errs, err)
+			}
+			return errors.Join(errs...)
+		},
+	}
+	cmd.Flags().StringVarP(&by, "author", "a", author(), "who ends them (default: $USER)")
+	return cmd
+}
+
+// matchersFrom reads the arguments of a command.
+func matchersFrom(args []string) ([]pipeline.Matcher, error) {
+	var all []pipeline.Matcher
+	for i, arg := range args {
+		if i == 0 && !strings.ContainsAny(arg, "=~") {
+			all = append(all, pipeline.Matcher{Name: "alertname", Value: arg, IsEqual: true})
+			continue
+		}
+		ms, err := matcher.Parse(quoted(arg))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, matcher.Split(ms)...)
+	}
+	return all, nil
+}
+
+// quoted puts the value of name=value into quotes, where the shell has taken them away: rule=Shadow file read.
+func quoted(arg string) string {
+	for _, op := range []string{"!=", "=~", "!~", "="} {
+		name, value, ok := strings.Cut(arg, op)
+		if !ok || strings.ContainsAny(name, "=!~\"{") {
+			continue
+		}
+		if strings.HasPrefix(value, `"`) || !strings.ContainsAny(value, " \t") {
+			return arg
+		}
+		return name + op + strconv.Quote(value)
+	}
+	return arg
+}
+
+// matcherText is a matcher as people write it.
+func matcherText(m pipeline.Matcher) string {
+	op := map[[2]bool]string{{false, true}: "=", {false, false}: "!=", {true, true}: "=~", {true, false}: "!~"}[[2]bool{m.IsRegex, m.IsEqual}]
+	name := m.Name
+	if strings.ContainsAny(name, " {}!=~,\\\"'`\t\n") {
+		name = strconv.Quote(name)
+	}
+	return name + op + strconv.Quote(m.Value)
+}
+
+func matchersOf(ms []pipeline.Matcher) string {
+	texts := make([]string, len(ms))
+	for i, m := range ms {
+		texts[i] = matcherText(m)
+	}
+	return strings.Join(texts, " ")
+}
