@@ -37,7 +37,6 @@ func newRootCommand() *cobra.Command {
 		newAlertCommand(),
 		newWhitelistCommand(logger),
 		newSilenceCommand(),
-		newAlertCommand(),
 		newTokenCommand(),
 		newVersionCommand(),
 	)
