@@ -8,7 +8,7 @@ CLANG   := clang-14
 STRIP   := llvm-strip-14
 
 .DEFAULT_GOAL := help
-.PHONY: help build run setup test unit check generate generate-check lint vuln bench bench-overhead bench-replay race fmt clean
+.PHONY: help build run setup test unit check generate generate-check lint vuln bench bench-overhead bench-replay bench-router crash race fmt clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -56,6 +56,13 @@ bench-overhead: build ## CPU time of four kinds of work without and with the sen
 
 bench-replay: build ## what an event costs under 1 to 10,000 rules and those of RULES (root, a quiet machine)
 	scripts/replay/replay.sh ./bin/tocsin $(RULES)
+
+bench-router: ## the router as it runs, beside FALCOSIDEKICK and ALERTMANAGER, programs built elsewhere (a quiet machine); docs/performance.md
+	go test -run '^$$' -bench 'Router/.*/$(or $(ONLY),.*)$$' -benchtime 1x -count $(or $(ROUNDS),3) -timeout 60m ./e2e -args \
+		-falcosidekick='$(FALCOSIDEKICK)' -alertmanager='$(ALERTMANAGER)' -bench-scale=$(or $(SCALE),1)
+
+crash: ## kill a router KILLS times (200) while alerts flow, stop it cleanly, fill its disk (root)
+	TOCSIN_CRASH_KILLS=$(or $(KILLS),200) go test -count=1 -timeout 30m -v -run 'TestCrash$$|TestCleanRestarts|TestDiskFull' ./e2e
 
 fmt: ## format the Go sources
 	gofmt -w $(GOFILES)

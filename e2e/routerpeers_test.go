@@ -76,8 +76,10 @@ func startFalcosidekick(b *testing.B, sink *rawSink) (*process, load) {
 // it is in ours that alerts go to the disk.
 func benchFalcosidekickIngest(b *testing.B) {
 	p, l := startFalcosidekick(b, newRawSink(b))
-	total := scaled(30_000)
+	total, ticks := scaled(30_000), p.cpu(b)
 	b.ReportMetric(float64(total)/l.run(b, total, 0).Seconds(), "accepted/s")
+	p.settle(b)
+	p.reportCPU(b, ticks, total)
 	p.reportRSS(b)
 }
 
@@ -113,11 +115,12 @@ func benchAlertmanagerIngest(b *testing.B, groupBy string, total int) {
 	p, l := startAlertmanager(b, newRawSink(b), groupBy, "1h")
 	total = scaled(total)
 	l.body = func(n int) string { return batchOf(alertmanagerLoad, "load", n, 100) }
-	begin := time.Now()
+	ticks, begin := p.cpu(b), time.Now()
 	l.run(b, total/100, 0)
 	b.ReportMetric(float64(total)/time.Since(begin).Seconds(), "accepted/s")
 	p.settle(b)
 	b.ReportMetric(float64(total)/time.Since(begin).Seconds(), "handled/s")
+	p.reportCPU(b, ticks, total)
 	p.reportRSS(b)
 }
 

@@ -24,6 +24,9 @@ const (
 	// maxAnswer is how much of an answer is read: robots send some 200 bytes; a proxy's error page that
 	// is longer says nothing more.
 	maxAnswer = 64 << 10
+	// maxIdle is how many connections are kept: as many as the bus hands out messages of one integration at
+	// once. With fewer, those above it are opened anew for every message.
+	maxIdle = 16
 )
 
 // Client posts to the address of one receiver. It is safe for concurrent use.
@@ -54,7 +57,7 @@ func NewClient(receiver string, u *url.URL, cfg ClientConfig) *Client {
 		ForceAttemptHTTP2:     !cfg.HTTP1,
 		Proxy:                 cfg.Proxy,
 		ProxyConnectHeader:    cfg.ProxyHeader,
-		MaxIdleConnsPerHost:   4,
+		MaxIdleConnsPerHost:   maxIdle,
 		IdleConnTimeout:       90 * time.Second,
 	}
 	if cfg.HTTP1 {
@@ -118,7 +121,9 @@ func (c *Client) Send(ctx context.Context, method string, u *url.URL, body []byt
 	}
 	// Some proxies print the request's address. It goes here, before an excerpt could cut it in two.
 	// Its query may hold more than the configured one: a signature.
-	answer.Body = []byte(NewRedactor(addressSecrets(u)...).Text(c.redact.Text(string(raw))))
+	if len(raw) > 0 {
+		answer.Body = []byte(NewRedactor(addressSecrets(u)...).Text(c.redact.Text(string(raw))))
+	}
 	if class, ok := ClassOf(resp.StatusCode); !ok {
 		e := c.Fail(class, fmt.Errorf("HTTP status %d: %s", resp.StatusCode, excerpt(answer.Body)))
 		e.Unknown = resp.StatusCode == http.StatusBadGateway || resp.StatusCode == http.StatusGatewayTimeout // a proxy's word

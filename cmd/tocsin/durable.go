@@ -94,7 +94,7 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	if err = d.openHistory(ctx, p, reg); err != nil {
 		return err
 	}
-	if d.router, err = router.New(router.Config{Observe: d.observe}, d.bus, reg, d.log); err != nil {
+	if d.router, err = router.New(router.Config{Observe: d.observe, Dir: filepath.Join(p.cfg.DataDir, "router")}, d.bus, reg, d.log); err != nil {
 		return err
 	}
 	d.openContext(ctx, p.cfg.Enrich)

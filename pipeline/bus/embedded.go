@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sys/unix"
@@ -29,34 +27,16 @@ func startEmbedded(ctx context.Context, cfg Config, log *slog.Logger) (*natsBus,
 	if err != nil {
 		return nil, err
 	}
-	srv, err := server.NewServer(&server.Options{
-		ServerName: "tocsin",
-		DontListen: true,
-		NoSigs:     true,
-		JetStream:  true,
-		StoreDir:   cfg.Dir,
-		MaxPayload: cfg.MaxPayload,
-		// Topics are bounded one by one; the server as a whole by the disk.
-		JetStreamMaxStore:  math.MaxInt64,
-		JetStreamMaxMemory: 1 << 20, // all topics are files
-		SyncInterval:       time.Second,
-	})
-	if err != nil {
+	e := &embedded{cfg: cfg, log: log, broken: make(chan struct{}, 1), closing: make(chan struct{})}
+	if err := e.start(); err != nil {
 		unlock()
-		return nil, fmt.Errorf("configure the embedded bus in %s: %w", cfg.Dir, err)
+		return nil, err
 	}
-	srv.SetLoggerV2(serverLog{log}, false, false, false)
 	stop := func() {
-		srv.Shutdown()
-		srv.WaitForShutdown()
+		e.close()
 		unlock()
 	}
-	srv.Start()
-	if !srv.ReadyForConnections(startTimeout) {
-		stop()
-		return nil, fmt.Errorf("start the embedded bus in %s: not ready after %s; the log says why", cfg.Dir, startTimeout)
-	}
-	conn, err := nats.Connect("", append(connOptions(log), nats.InProcessServer(srv))...)
+	conn, err := nats.Connect("", append(connOptions(log), nats.InProcessServer(e), nats.ReconnectWait(reconnectWait))...)
 	if err != nil {
 		stop()
 		return nil, fmt.Errorf("connect to the embedded bus: %w", err)
@@ -71,6 +51,8 @@ func startEmbedded(ctx context.Context, cfg Config, log *slog.Logger) (*natsBus,
 		stop()
 		return nil, err
 	}
+	b.failing = e.failing
+	e.mending.Go(e.mend)
 	return b, nil
 }
 
@@ -115,13 +97,3 @@ func lockDir(dir string) (unlock func(), err error) {
 	}
 	return func() { f.Close() }, nil
 }
-
-// serverLog brings the server's log lines into ours: its notices are our details.
-type serverLog struct{ log *slog.Logger }
-
-func (l serverLog) Noticef(format string, v ...any) { l.log.Debug("bus: " + fmt.Sprintf(format, v...)) }
-func (l serverLog) Warnf(format string, v ...any)   { l.log.Warn("bus: " + fmt.Sprintf(format, v...)) }
-func (l serverLog) Fatalf(format string, v ...any)  { l.log.Error("bus: " + fmt.Sprintf(format, v...)) }
-func (l serverLog) Errorf(format string, v ...any)  { l.log.Error("bus: " + fmt.Sprintf(format, v...)) }
-func (l serverLog) Debugf(format string, v ...any)  { l.log.Debug("bus: " + fmt.Sprintf(format, v...)) }
-func (l serverLog) Tracef(format string, v ...any)  { l.log.Debug("bus: " + fmt.Sprintf(format, v...)) }

@@ -17,6 +17,10 @@ import (
 // batches; larger only holds more memory, since every publisher waits for its own confirmations.
 const maxPublishing = 4096
 
+// apiTimeout bounds a question to the server that has no deadline of its own. Making a consumer writes to the disk,
+// which on a machine that is busy has taken seconds.
+const apiTimeout = 30 * time.Second
+
 // natsBus is JetStream over one connection, to our own server or a foreign one.
 type natsBus struct {
 	cfg  Config
@@ -24,6 +28,8 @@ type natsBus struct {
 	conn *nats.Conn
 	js   jetstream.JetStream
 	stop func() // stops the embedded server; nil for a foreign one
+
+	failing func() error // why the embedded server can store nothing; nil for a foreign one
 
 	attempts *attempts // of the embedded server; nil: a foreign one counts, and no kill of ours sets it back
 
@@ -58,7 +64,7 @@ func connOptions(log *slog.Logger) []nats.Option {
 }
 
 func newNATSBus(ctx context.Context, cfg Config, log *slog.Logger, conn *nats.Conn, stop func()) (*natsBus, error) {
-	js, err := jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(maxPublishing))
+	js, err := jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(maxPublishing), jetstream.WithDefaultTimeout(apiTimeout))
 	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("open JetStream: %w", err)

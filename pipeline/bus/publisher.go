@@ -27,6 +27,11 @@ func (p publisher) Publish(topic string, msgs ...*message.Message) error {
 	if len(msgs) == 0 {
 		return nil
 	}
+	if p.bus.failing != nil {
+		if err := p.bus.failing(); err != nil {
+			return publishError(topic, err)
+		}
+	}
 	ctx, cancel := context.WithTimeout(msgs[0].Context(), publishTimeout)
 	defer cancel()
 	if err := p.bus.ensure(ctx, topic); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	wmnats "github.com/ThreeDotsLabs/watermill-nats/v2/pkg/nats"
@@ -99,6 +100,7 @@ type delivery struct {
 	stream   uint64 // hash of its stream's name
 	out      chan *message.Message
 	trackers sync.WaitGroup
+	acked    atomic.Pointer[string] // where the latest acknowledgement went
 
 	mu      sync.Mutex
 	working map[uint64]bool // stream sequences being worked on here
@@ -111,6 +113,7 @@ func (d *delivery) run(ctx context.Context, incoming jetstream.MessagesContext) 
 		switch {
 		case errors.Is(err, jetstream.ErrMsgIteratorClosed):
 			d.trackers.Wait()
+			d.warn("confirm the acknowledgements of", d.confirm())
 			close(d.out)
 			return
 		case err != nil:
@@ -178,12 +181,29 @@ func (d *delivery) track(ctx context.Context, m jetstream.Msg) {
 	}
 }
 
-// ack waits for the server's confirmation, so that a clean stop leaves nothing to be handed out twice.
+// ack does not wait for the server, which would cost as much as handing the message out: confirm does, once.
 func (d *delivery) ack(m jetstream.Msg) error {
-	ctx, cancel := context.WithTimeout(context.Background(), publishTimeout)
-	defer cancel()
-	return m.DoubleAck(ctx)
+	reply := m.Reply()
+	d.acked.Store(&reply)
+	return m.Ack()
 }
+
+// confirm waits until the server has dealt with the acknowledgements, so that a clean stop leaves nothing to be handed
+// out twice. The server takes what is said about a consumer's messages in order; so its answer to anything about one
+// of them says that all before is done.
+func (d *delivery) confirm() error {
+	reply := d.acked.Load()
+	if reply == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), publishTimeout) // the subscription's own has ended
+	defer cancel()
+	_, err := d.bus.conn.RequestWithContext(ctx, *reply, ackProgress)
+	return err
+}
+
+// ackProgress is JetStream's word for "still at it" (ADR-15), which changes nothing about what is acknowledged.
+var ackProgress = []byte("+WPI")
 
 func (d *delivery) begin(seq uint64) bool {
 	d.mu.Lock()

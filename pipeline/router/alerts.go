@@ -32,7 +32,7 @@ func (r *Router) alertsHandler(handle AlertsFunc) message.NoPublishHandlerFunc {
 			for _, a := range all[1:] {
 				alerts = append(alerts, a.alerts...)
 			}
-			return r.handleAlerts(all[0].ctx, alerts, handle)
+			return r.handleFresh(all[0].ctx, alerts, handle)
 		},
 	}
 	return func(msg *message.Message) error {
@@ -43,6 +43,25 @@ func (r *Router) alertsHandler(handle AlertsFunc) message.NoPublishHandlerFunc {
 		// Not given up when the router stops: what is handled by then must be acknowledged.
 		return together.add(context.WithoutCancel(msg.Context()), arrived{msg.Context(), alerts})
 	}
+}
+
+// handleFresh leaves out what was handled before: a kill brings it again.
+func (r *Router) handleFresh(ctx context.Context, alerts []pipeline.Alert, handle AlertsFunc) error {
+	fresh := r.handled.fresh(alerts)
+	if again := len(alerts) - len(fresh); again > 0 {
+		r.metrics.alertsAgain.Add(float64(again))
+		r.metrics.alertsHandled.Add(float64(again))
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	if err := r.handleAlerts(ctx, fresh, handle); err != nil {
+		return err
+	}
+	if err := r.handled.add(fresh); err != nil {
+		r.log.Warn("alerts are handled but not noted as such; after a kill they would be told again", "alerts", len(fresh), "err", err)
+	}
+	return nil
 }
 
 // handleAlerts tries until it succeeds or the router stops; the error is for Watermill, which then

@@ -74,7 +74,7 @@ func open(o options) (*durable, error) {
 		return nil, errors.Join(err, b.Close())
 	}
 	reg := prometheus.NewRegistry()
-	r, err := router.New(router.Config{Retry: o.retry}, b, reg, log)
+	r, err := router.New(router.Config{Retry: o.retry, Dir: o.dir}, b, reg, log)
 	if err != nil {
 		return nil, err
 	}

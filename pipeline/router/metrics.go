@@ -20,6 +20,7 @@ type metrics struct {
 	alertsReceived prometheus.Counter
 	alertsHandled  prometheus.Counter
 	alertsDead     prometheus.Counter
+	alertsAgain    prometheus.Counter
 	eventsReceived prometheus.Counter
 	eventsHandled  prometheus.Counter
 	published      *prometheus.CounterVec // receiver, integration
@@ -39,6 +40,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		alertsReceived: counter("alerts_received_total", "Alerts made durable on the bus."),
 		alertsHandled:  counter("alerts_handled_total", "Alerts taken from the bus and deduplicated, routed and stored."),
+		alertsAgain:    counter("alerts_again_total", "Alerts that came again after they were handled, and were left out."),
 		alertsDead:     counter("alerts_dead_total", "Alerts parked in the dead-letter topic."),
 		eventsReceived: counter("events_received_total", "Structured events made durable on the bus."),
 		eventsHandled:  counter("events_handled_total", "Structured events taken from the bus and handled."),
@@ -58,7 +60,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.alertsReceived, m.alertsHandled, m.alertsDead, m.eventsReceived, m.eventsHandled, m.published, m.notifications, m.dead, m.retries, m.handler,
+		m.alertsReceived, m.alertsHandled, m.alertsDead, m.alertsAgain, m.eventsReceived, m.eventsHandled, m.published, m.notifications, m.dead, m.retries, m.handler,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register the router's metrics: %w", err)

@@ -42,6 +42,9 @@ type Config struct {
 	// AttemptTimeout bounds one run of a handler; default 30 s. It also bounds how long a stop waits for
 	// an attempt that is under way: cutting it off would send the message twice.
 	AttemptTimeout time.Duration
+	// Dir is where it keeps which alerts were handled, so that those that come again after a kill are not told
+	// again; "": in memory alone.
+	Dir string
 	// Observe, if set, is told of every attempt to deliver a notification: the how many-th it was (of this process, from
 	// 1; 0: it could not even wait), its outcome (sent, retry, dead), what the channel said, and when it is tried again.
 	// It does not block.
@@ -65,7 +68,8 @@ type Router struct {
 
 	alertsSub message.Subscriber
 
-	joined *gather[batch] // small batches of alerts on their way to the bus
+	handled *handled
+	joined  *gather[batch] // small batches of alerts on their way to the bus
 
 	mu       sync.Mutex // guards what follows, and the order of changes to it
 	runCtx   context.Context
@@ -99,6 +103,9 @@ func New(cfg Config, b *bus.Bus, reg prometheus.Registerer, log *slog.Logger) (*
 	r := &Router{
 		cfg: cfg, bus: b, pub: b.Publisher(), alertsSub: sub, wm: wm, metrics: m, log: log,
 		notifies: map[string]*notifyHandler{},
+	}
+	if r.handled, err = openHandled(cfg.Dir); err != nil {
+		return nil, err
 	}
 	r.joined = &gather[batch]{do: r.publishJoined, size: func(b batch) int { return len(b.body) }, most: r.maxBatch()}
 	return r, nil
@@ -134,7 +141,7 @@ func (r *Router) Run(ctx context.Context) error {
 	if err := r.wm.Run(ctx); err != nil {
 		return fmt.Errorf("run the router: %w", err)
 	}
-	return nil
+	return r.handled.close()
 }
 
 // Running is closed once all handlers are subscribed.

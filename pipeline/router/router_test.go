@@ -97,7 +97,7 @@ func TestHundredRepeatsAreOneMessage(t *testing.T) {
 	out := make(sink, 100)
 	d := start(t, options{
 		dir: t.TempDir(), quiet: time.Hour, deliver: map[string]router.DeliverFunc{"webhook-1": out.deliver},
-		route: route.Config{GroupWait: duration(300 * time.Millisecond), GroupInterval: duration(time.Hour)},
+		route: route.Config{GroupWait: duration(3 * time.Second), GroupInterval: duration(time.Hour)}, // longer than a busy machine takes for the hundred
 	})
 	for range 100 {
 		publish(t, d, newAlert("/etc/shadow"))
@@ -316,6 +316,9 @@ func TestCountsAddUp(t *testing.T) {
 	d := start(t, options{dir: t.TempDir(), route: atOnce, retry: quick, quiet: time.Hour, deliver: map[string]router.DeliverFunc{"w": deliver}})
 	publish(t, d, alertsOf(60)...)
 	settled(t, d, router.TopicAlerts)
+	for deadline := time.Now().Add(20 * time.Second); d.metric(t, "tocsin_notifications_published_total") < 60 && time.Now().Before(deadline); {
+		time.Sleep(5 * time.Millisecond) // groups are told of after their alerts are acknowledged
+	}
 	settled(t, d, "notify.w")
 	received, handled, dead := d.metric(t, "tocsin_alerts_received_total"), d.metric(t, "tocsin_alerts_handled_total"), d.metric(t, "tocsin_alerts_dead_total")
 	if received != 60 || handled+dead != received {

@@ -173,7 +173,7 @@ func (g *Grouper) read(s *Setup, c *pipeline.Claimed, now time.Time) input {
 			events = append(events, c.Alerts[i])
 		}
 	}
-	in.events = merge(complete(events))
+	in.events = merge(complete(in.memory.Recent.fresh(events)))
 	in.watch = watch{
 		muted:    s.muted(in.route, now),
 		silenced: func(labels map[string]string) []pipeline.Suppressed { return g.deps.Silences.Silenced(labels, now) },

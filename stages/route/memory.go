@@ -16,6 +16,7 @@ type memory struct {
 	Number uint64    `json:"number,omitempty"`
 	Ready  time.Time `json:"ready,omitzero"` // group_interval after the latest notification
 	Held   []account `json:"held,omitempty"`
+	Recent recent    `json:"recent,omitempty"` // events that it has dealt with
 }
 
 func readMemory(stored []byte) (m memory, err error) {

@@ -5,6 +5,10 @@ import "time"
 // lookAgain is when a group is looked at that keeps something back without it being known for how long.
 const lookAgain = 24 * time.Hour
 
+// keepRecent is how long a group stays after its last message, group_interval at least, for the events that it has
+// dealt with: a bus hands out again within some seconds what a killed process had under way. Longer keeps more groups.
+const keepRecent = 15 * time.Second
+
 // planned is when a group is due again by itself.
 type planned struct {
 	at    time.Time // zero: never
@@ -56,12 +60,17 @@ func (d *decision) plan() {
 		d.due.at = d.now.Add(lookAgain)
 	case ready.After(d.now):
 		d.due.at = ready // until then what comes joins this group and keeps its pace
+	case len(d.memory.Recent) > 0 && d.stay(ready).After(d.now):
+		d.due.at = d.stay(ready)
 	case len(d.firing) > 0:
 		d.due.at = d.now.Add(lookAgain) // acknowledged without an end
 	default:
 		d.due.gone = true
 	}
 }
+
+// stay is until when a group that has nothing else to keep stays for its recent events.
+func (d *decision) stay(ready time.Time) time.Time { return ready.Add(keepRecent - d.route.GroupInterval) }
 
 // upToMicro rounds up to what stores keep of a time: looked at a little too early, nothing would have changed.
 func upToMicro(t time.Time) time.Time {
