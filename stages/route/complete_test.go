@@ -100,6 +100,7 @@ func TestACompletionSurvivesABrokenBus(t *testing.T) {
 		b.add(alert("a", "rule=x"))
 		b.breakBus(errors.New("down"))
 		time.Sleep(30 * time.Second)
+		synctest.Wait()
 		b.add(completion("a", "rule=x", "rule=x image=nginx"))
 		b.breakBus(nil)
 		time.Sleep(11 * time.Second)
