@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"store/documents":          {"pipeline", "store/shared"},
 	"store/groups":             {"pipeline", "pipeline/alertjson", "store/shared"},
 	"store/groupstest":         {"pipeline"},
-	"store/history":            {"pipeline", "pipeline/matcher", "store/shared"},
+	"store/history":            {"pipeline", "pipeline/alertjson", "pipeline/matcher", "store/shared"},
 	"store/documentstest":      {"pipeline"},
 	"templates":                {"pipeline"},
 	"stages/decode":            {"pipeline", "bpf"},

@@ -93,7 +93,7 @@ func Defaults() Config {
 		Store:     "embedded",
 		History:   history.DefaultConfig(),
 		HTTP:      api.DefaultConfig(),
-		Silences:  silence.DefaultConfig(),
 		Summaries: route.DefaultSummaries(),
+		Silences:  silence.DefaultConfig(),
 	}
 }

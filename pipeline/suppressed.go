@@ -16,19 +16,21 @@ type Suppressed struct {
 	Why   string    `json:"why"`            // one of the above
 	By    string    `json:"by"`             // id of the silence, fingerprint of the inhibiting alert, name of the interval, who acknowledged
 	Rule  string    `json:"rule,omitempty"` // of an inhibition: the rule's name, or its number
+	Note  string    `json:"note,omitempty"` // for people: who silenced it, and why
 	Until time.Time `json:"until,omitzero"` // as far as is known; zero: not known
 }
 
 // Held sums up what a group kept back while something suppressed it.
 type Held struct {
-	Why    string     `json:"why"`           // mute_time_interval, active_time_interval, silence, inhibition
-	By     []string   `json:"by"`            // as of Suppressed, in the order they came; bounded
-	From   time.Time  `json:"from"`          // the first that was kept back
-	To     time.Time  `json:"to"`            // when it was over
-	Alerts uint64     `json:"alerts"`        // how many; repeats count
-	Worst  Priority   `json:"worst"`         // of them
-	Rules  []HeldRule `json:"rules"`         // the gravest first; bounded
-	More   int        `json:"more,omitzero"` // rules that are not in Rules
+	Why    string     `json:"why"`             // mute_time_interval, active_time_interval, silence, inhibition
+	By     []string   `json:"by"`              // as of Suppressed, in the order they came; bounded
+	Notes  []string   `json:"notes,omitempty"` // likewise
+	From   time.Time  `json:"from"`            // the first that was kept back
+	To     time.Time  `json:"to"`              // when it was over
+	Alerts uint64     `json:"alerts"`          // how many; repeats count
+	Worst  Priority   `json:"worst"`           // of them
+	Rules  []HeldRule `json:"rules"`           // the gravest first; bounded
+	More   int        `json:"more,omitzero"`   // rules that are not in Rules
 }
 
 // HeldRule is what Held knows of one rule.

@@ -64,6 +64,7 @@ func NewData(n pipeline.Notification, o Options) *Data {
 	}
 	for _, a := range Sorted(n.Alerts) {
 		one := alertData(a, o.Escape)
+		o.addLinks(one.Annotations, &a, n.CreatedAt)
 		if one.Status == "firing" {
 			d.Status = "firing"
 		}
@@ -75,11 +76,12 @@ func NewData(n pipeline.Notification, o Options) *Data {
 	return d
 }
 
-// addLinks adds the pages on which something can be done about an alert that still fires. They are ours: there is
-// nothing in them to escape. Those of the same names that came with the alert go: readers would take them for ours.
+// addLinks adds the pages on which something can be done about an alert that still fires; a summary of what was kept
+// back is none. They are ours: there is nothing in them to escape. Those of the same names that came with the alert
+// go: readers would take them for ours.
 func (o Options) addLinks(annotations template.KV, a *pipeline.Alert, told time.Time) {
 	var ack, silence string
-	if o.Links != nil && !resolved(*a) {
+	if o.Links != nil && a.Annotations["held"] == "" && (a.Stateful == nil || !a.Stateful.Resolved(told)) {
 		ack, silence = o.Links(a.Fingerprint, told)
 	}
 	for name, url := range map[string]string{"ack_url": ack, "silence_url": silence} {

@@ -25,6 +25,7 @@ const (
 //
 //	held                        why: mute_time_interval, active_time_interval, silence, inhibition
 //	held_by                     names of the intervals, ids of the silences, fingerprints of the inhibiting alerts
+//	held_notes                  who silenced, and why
 //	held_summary, …_zh          "while muted 22:00–06:00 (night): 3 rules, 41 alerts, worst CRITICAL"
 //	held_rule_01, held_zh_rule_01 …   the gravest rules first: "Shell in a container ×40, worst Critical, 22:01–05:58: sample"
 //	held_more                   how many rules there were beyond those
@@ -46,6 +47,9 @@ func heldAlert(n *pipeline.Notification, i int, h *pipeline.Held, language strin
 		ID: n.ID + "/held/" + strconv.Itoa(i+1), Time: h.To, Rule: heldRule, Priority: h.Worst, Source: "internal", Tags: []string{},
 		Closing: true, Count: h.Alerts, FirstSeen: h.From, LastSeen: h.To,
 		Labels: maps.Clone(n.GroupLabels), Annotations: map[string]string{"held": h.Why, "held_by": strings.Join(h.By, ", ")},
+	}
+	if len(h.Notes) > 0 {
+		a.Annotations["held_notes"] = strings.Join(h.Notes, "; ")
 	}
 	if a.Labels == nil {
 		a.Labels = map[string]string{}
@@ -105,7 +109,11 @@ var (
 )
 
 func heldText(h *pipeline.Held, w *heldWords, zone *time.Location) string {
-	by := TruncateBytes(strings.Join(h.By, ", "), 80, "…")
+	names := h.By
+	if len(h.Notes) > 0 { // an id says nothing to people
+		names = h.Notes
+	}
+	by := TruncateBytes(Clean(strings.Join(names, "; ")), 120, "…")
 	text := fmt.Sprintf(w.summary, w.while[h.Why], span(h.From, h.To, zone), by, len(h.Rules)+h.More, h.Alerts, w.priority(h.Worst))
 	if w == &heldEnglish {
 		text = singular(text, len(h.Rules)+h.More, "rules", "rule")

@@ -20,7 +20,11 @@ func TestHeldText(t *testing.T) {
 		},
 		"a day and more": {
 			pipeline.Held{Why: pipeline.BySilence, By: []string{"a", "b"}, From: at, To: at.Add(30 * time.Hour), Alerts: 1, Worst: pipeline.Notice, Rules: make([]pipeline.HeldRule, 1)},
-			"while silenced 01-01 22:00–01-03 04:00 (a, b): 1 rule, 1 alert, worst NOTICE", "静默期间 01-01 22:00–01-03 04:00（a, b）：1 条规则，1 条告警，最高级别 注意",
+			"while silenced 01-01 22:00–01-03 04:00 (a; b): 1 rule, 1 alert, worst NOTICE", "静默期间 01-01 22:00–01-03 04:00（a; b）：1 条规则，1 条告警，最高级别 注意",
+		},
+		"who silenced, and why": {
+			pipeline.Held{Why: pipeline.BySilence, By: []string{"id"}, Notes: []string{"li.na: audit"}, From: at, To: at, Alerts: 2, Worst: pipeline.Notice, Rules: make([]pipeline.HeldRule, 1)},
+			"while silenced 22:00 (li.na: audit): 1 rule, 2 alerts, worst NOTICE", "静默期间 22:00（li.na: audit）：1 条规则，2 条告警，最高级别 注意",
 		},
 		"more rules than are kept": {
 			pipeline.Held{Why: pipeline.ByActiveInterval, By: []string{"office"}, From: at, To: at, Alerts: 11, Worst: pipeline.Error, Rules: make([]pipeline.HeldRule, 2), More: 9},

@@ -29,6 +29,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/window"
 	"github.com/tocsin-security/tocsin/store"
 	"github.com/tocsin-security/tocsin/store/documents"
+	"github.com/tocsin-security/tocsin/store/groups"
 	"github.com/tocsin-security/tocsin/store/history"
 	"github.com/tocsin-security/tocsin/store/shared"
 )
@@ -46,6 +47,7 @@ type durable struct {
 	history *history.History
 	store   *store.Store
 	grouper *route.Grouper
+	standby *route.Grouper                // for while the shared store is away; nil: there is none
 	dedupe  atomic.Pointer[dedupe.Dedupe] // exchanged by a reload
 	payload atomic.Pointer[match.Payload] // rules for structured events; likewise
 	owners  atomic.Pointer[owner.Owners]  // likewise
@@ -123,7 +125,7 @@ func (d *durable) openShared(ctx context.Context, url string, windows window.Con
 		d.counts = window.NewMemory(windows)
 		d.windows = window.NewStage(d.counts)
 	} else {
-		scripts := slices.Concat(repeats.Scripts(), window.Scripts(), documents.Scripts(), history.Scripts())
+		scripts := slices.Concat(repeats.Scripts(), window.Scripts(), documents.Scripts(), groups.Scripts(), history.Scripts())
 		if d.shared, err = shared.Open(ctx, url, scripts, d.log); err != nil {
 			return err
 		}
@@ -192,22 +194,22 @@ func (d *durable) replace(ctx context.Context, p *plan) error {
 	if err := d.router.SetNotificationHandlers(ctx, p.deliver); err != nil {
 		return fmt.Errorf("start the new receivers: %w", err)
 	}
-	d.grouper.Use(p.routing)
+	d.useRouting(ctx, p)
 	d.payload.Store(p.payload)
 	d.owners.Store(p.owners)
 	d.silences.SetConfig(p.cfg.Silences)
 	d.dedupe.Store(dedupe.New(p.cfg.Dedupe, d.repeats))
 	d.history.SetResolveTimeout(resolveTimeout(p.cfg))
-	return d.grouper.Wake(ctx) // what kept something back may no longer
+	return nil
 }
 
 // parts are the long-lived pieces, producers first.
 func (d *durable) parts() []part {
 	parts := []part{
 		{name: "summaries", run: d.closer.Run},
-		{name: "groups", run: d.grouper.Run},
 		{name: "deployments", run: d.deployments.Run},
 	}
+	parts = append(parts, d.groupParts()...)
 	parts = append(parts, d.silenceParts()...) // after the groups, whose last hits they keep
 	return append(parts,
 		part{name: "router", run: d.router.Run, grace: routerGrace},

@@ -92,7 +92,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		mine, nobodys := d.owners.Load().Stats()
 		count(owned, mine, "owned")
 		count(owned, nobodys, "unowned")
-		collectGroups(ch, d.grouper.Stats())
+		collectGroups(ch, d.groupers())
 	}
 	for _, r := range c.app.ruleStats() {
 		count(ruleFired, r.Fired, r.Rule)

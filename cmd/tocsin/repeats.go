@@ -34,7 +34,7 @@ func (d *durable) openRepeats(ctx context.Context, url string, reg prometheus.Re
 func (d *durable) pass(ctx context.Context, alerts, repeats []pipeline.Alert) error {
 	d.describe(ctx, alerts)
 	d.remember(ctx, alerts, repeats)
-	if err := d.grouper.Add(ctx, alerts); err != nil {
+	if err := d.group(ctx, alerts); err != nil {
 		return fmt.Errorf("route: %w", err)
 	}
 	alerts = slices.DeleteFunc(slices.Clone(alerts), func(a pipeline.Alert) bool { return a.Completes != nil }) // shown already

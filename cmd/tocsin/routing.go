@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/stages/route/inhibit"
 	"github.com/tocsin-security/tocsin/stages/route/interval"
+	"github.com/tocsin-security/tocsin/store/groups"
 )
 
 // buildRouting makes what routing needs of a configuration.
@@ -27,17 +30,74 @@ func (p *plan) buildRouting(receivers []route.Receiver, log *slog.Logger) (err e
 	return err
 }
 
+// lookForOthers is how often a router looks for due groups of the others: so late after one has died, and its claims
+// have run out, somebody takes them over.
+const lookForOthers = time.Second
+
 // openGrouper makes what gathers alerts into groups.
 func (d *durable) openGrouper(p *plan) {
-	d.grouper = route.NewGrouper(p.routing, route.Deps{
-		Groups: d.store.GroupEngine(), Repeats: d.repeats, Publish: d.router.PublishNotifications,
-		Silences: d.silences, Log: d.log,
-	})
+	deps := route.Deps{
+		Groups: d.store.GroupEngine(), Repeats: d.repeats, Publish: d.router.PublishNotifications, Silences: d.silences,
+		Steps: d.history, Log: d.log,
+	}
+	if d.shared != nil {
+		local := deps
+		local.Standby = true
+		d.standby = route.NewGrouper(p.routing, local)
+		deps.Groups, deps.Look = groups.New(d.shared), lookForOthers
+	}
+	d.grouper = route.NewGrouper(p.routing, deps)
+}
+
+// groupers are the one, and with a shared store the one that stands in.
+func (d *durable) groupers() []*route.Grouper {
+	if d.standby == nil {
+		return []*route.Grouper{d.grouper}
+	}
+	return []*route.Grouper{d.grouper, d.standby}
+}
+
+// group brings alerts to their groups. While the shared store is away they gather in this process's own file: people
+// may hear twice of what is known there, and not too late of anything.
+func (d *durable) group(ctx context.Context, alerts []pipeline.Alert) error {
+	err := d.grouper.Add(ctx, alerts)
+	if err == nil || d.standby == nil || ctx.Err() != nil {
+		return err
+	}
+	d.log.Debug("the groups of this process take alerts, since the shared ones do not", "alerts", len(alerts), "err", err)
+	return d.standby.Add(ctx, alerts)
+}
+
+// wake makes groups that keep something back look whether they still have to.
+func (d *durable) wake(ctx context.Context) (failed error) {
+	for _, g := range d.groupers() {
+		failed = errors.Join(failed, g.Wake(ctx))
+	}
+	return failed
+}
+
+// useRouting exchanges what routing needs, on a reload.
+func (d *durable) useRouting(ctx context.Context, p *plan) {
+	for _, g := range d.groupers() {
+		g.Use(p.routing)
+	}
+	if err := d.wake(ctx); err != nil {
+		d.log.Warn("what the configuration before kept back may be told late", "err", err)
+	}
+}
+
+// groupParts are the flushers.
+func (d *durable) groupParts() []part {
+	parts := []part{{name: "groups", run: d.grouper.Run}}
+	if d.standby != nil {
+		parts = append(parts, part{name: "own groups", run: d.standby.Run})
+	}
+	return parts
 }
 
 // still tells the groups of repeats: what these inhibit stays inhibited. No alert waits for it.
-func (d *durable) still(ctx context.Context, fired, passed []pipeline.Alert) {
-	if err := d.grouper.Still(ctx, fired, passed); err != nil {
+func (d *durable) still(ctx context.Context, repeats []pipeline.Alert) {
+	if err := d.grouper.Still(ctx, repeats); err != nil {
 		d.log.Warn("what repeats inhibit may be told too early", "err", err)
 	}
 }
@@ -51,7 +111,11 @@ var (
 )
 
 // collectGroups counts what groups did.
-func collectGroups(ch chan<- prometheus.Metric, s route.Stats) {
+func collectGroups(ch chan<- prometheus.Metric, groupers []*route.Grouper) {
+	s := groupers[0].Stats()
+	for _, g := range groupers[1:] {
+		s.Add(g.Stats())
+	}
 	for reason, n := range s.Suppressed {
 		ch <- prometheus.MustNewConstMetric(suppressed, prometheus.CounterValue, float64(n), reason)
 	}

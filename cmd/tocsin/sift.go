@@ -23,8 +23,9 @@ func (d *durable) sift(ctx context.Context, events []pipeline.Alert) (pass, repe
 		return nil, nil, fmt.Errorf("look for repeats: %w", err)
 	}
 	d.log.Debug("alerts handled", "passed", len(pass), "repeats", quiet, "unfired", len(events)-len(fired))
-	d.still(ctx, fired, pass)
-	return pass, repeatsOf(fired, pass), nil
+	repeats = repeatsOf(fired, pass)
+	d.still(ctx, repeats)
+	return pass, repeats, nil
 }
 
 // split tells stateful alerts from events. A stateful alert that comes again says that it still fires, which

@@ -37,7 +37,7 @@ func (d *durable) openSilences(ctx context.Context, p *plan) error {
 		Acks:     d.documents(kindAcks, silence.AckDocuments),
 		Hits:     d.documents(kindSilenceHits, silence.HitDocuments),
 		Process:  process,
-		Wake:     func(ctx context.Context) error { return d.grouper.Wake(ctx) }, // there before anything runs
+		Wake:     d.wake, // nothing ends before all is open
 		Ending:   d.tellEnding,
 		Log:      d.log,
 	})

@@ -100,7 +100,9 @@ func (r *Robot) post(ctx context.Context, body []byte, now time.Time) (notifiers
 	}
 	code, err := notifiers.RobotCode(answer.Body)
 	if err != nil {
-		return code, time.Time{}, r.client.Fail(pipeline.Retry, err)
+		e := r.client.Fail(pipeline.Retry, err)
+		e.Unknown = true
+		return code, time.Time{}, e
 	}
 	date, err := http.ParseTime(answer.Header.Get("Date"))
 	if err != nil {

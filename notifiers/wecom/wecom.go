@@ -111,7 +111,9 @@ func (r *Robot) post(ctx context.Context, body []byte) error {
 	}
 	code, err := notifiers.RobotCode(answer.Body)
 	if err != nil {
-		return r.client.Fail(pipeline.Retry, err)
+		e := r.client.Fail(pipeline.Retry, err)
+		e.Unknown = true
+		return e
 	}
 	if code.Code == 0 {
 		r.log.Debug("wecom message sent")

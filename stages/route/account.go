@@ -52,6 +52,9 @@ func (m *memory) hold(e *merged, by pipeline.Suppressed) {
 func (a *account) add(e *merged, by pipeline.Suppressed) {
 	if !slices.Contains(a.By, by.By) && len(a.By) < maxHeldBy {
 		a.By = append(a.By, by.By)
+		if by.Note != "" {
+			a.Notes = append(a.Notes, sample(by.Note))
+		}
 	}
 	a.Labels, a.Of = e.Labels, e.Fingerprint
 	if by.Until.After(a.Until) || by.Until.IsZero() {

@@ -21,6 +21,7 @@ const (
 func (g *Grouper) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	failing := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -32,8 +33,14 @@ func (g *Grouper) Run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
+		case err == nil && failing:
+			g.deps.Log.Info("due groups are published again")
+			failing = false
 		case err != nil:
-			g.deps.Log.Warn("publishing due groups failed; they wait in the store", "retry_in", flushRetry, "err", err)
+			if !failing { // said once: it may last
+				g.deps.Log.Warn("publishing due groups failed; they wait in the store", "retry_every", flushRetry, "err", err)
+				failing = true
+			}
 			next = time.Now().Add(flushRetry)
 			g.asked.Store(next.UnixNano())
 		}
@@ -142,7 +149,9 @@ func (g *Grouper) settle(ctx context.Context, now time.Time, done []output, told
 
 // read makes the input to the decision about a claimed group, but for what inhibits it.
 func (g *Grouper) read(s *Setup, c *pipeline.Claimed, now time.Time) input {
-	in := input{now: now, group: c, summaries: s.Summaries, mine: func(labels map[string]string) bool { return s.takes(c.Key, labels) }}
+	in := input{now: now, group: c, summaries: s.Summaries, mine: func(labels map[string]string) bool {
+		return !g.deps.Standby && s.takes(c.Key, labels)
+	}}
 	g.stats.late(now.Sub(c.Due))
 	var found bool
 	if in.receiver, found = s.Tree.receiver(c.Receiver); !found {

@@ -31,7 +31,10 @@ type Deps struct {
 	// Look is how often the flusher looks for due groups at least, where other processes share them: those of one
 	// that died are found so late. 0: only when a group is due.
 	Look time.Duration
-	Log  *slog.Logger
+	// Standby says that these groups take what the shared ones could not. Of an alert that they no longer hear of they do
+	// not tell the end: it goes to the shared ones again.
+	Standby bool
+	Log     *slog.Logger
 }
 
 // Grouper gathers alerts into groups and publishes groups that are due. It is safe for concurrent use.
@@ -83,26 +86,17 @@ func (g *Grouper) Add(ctx context.Context, alerts []pipeline.Alert) error {
 	g.keepEarly(in, absent)
 	g.noteRouted(in, now)
 	g.wakeFor(next)
-	return g.wakeTargets(ctx, sources, now)
-}
-
-// Still notes that alerts went on which dedupe kept quiet as repeats, those of fired that are not in passed: what they
-// inhibit stays inhibited.
-func (g *Grouper) Still(ctx context.Context, fired, passed []pipeline.Alert) error {
-	s := g.setup.Load()
-	if s.Inhibit.None() || len(passed) == len(fired) {
-		return nil
-	}
-	known := make(map[string]bool, len(passed))
-	for i := range passed {
-		known[passed[i].ID] = true
-	}
-	var sources []pipeline.Source
-	for i := range fired {
-		if !known[fired[i].ID] {
-			sources = append(sources, s.Inhibit.Sources(&fired[i])...)
+	if g.anyEnded(sources, now) {
+		if err := g.Wake(ctx); err != nil { // the alerts are stored: they must not come again
+			g.deps.Log.Warn("what is no longer inhibited may be told late", "err", err)
 		}
 	}
+	return nil
+}
+
+// Still notes that alerts went on which dedupe kept quiet as repeats: what they inhibit stays inhibited.
+func (g *Grouper) Still(ctx context.Context, repeats []pipeline.Alert) error {
+	sources := sourcesOf(g.setup.Load(), repeats)
 	if len(sources) == 0 {
 		return nil
 	}
@@ -123,9 +117,9 @@ func (g *Grouper) Wake(ctx context.Context) error {
 	return nil
 }
 
-// wakeTargets wakes groups when a source has ended by its producer's word. It needs g.mu.
-func (g *Grouper) wakeTargets(ctx context.Context, sources []pipeline.Source, now time.Time) error {
-	woken := true
+// anyEnded reports whether a source has ended by its producer's word, of which the groups do not know yet. It needs
+// g.mu.
+func (g *Grouper) anyEnded(sources []pipeline.Source, now time.Time) (news bool) {
 	for _, s := range sources {
 		if s.Ends.After(now) {
 			delete(g.ended, s.Fingerprint)
@@ -133,16 +127,13 @@ func (g *Grouper) wakeTargets(ctx context.Context, sources []pipeline.Source, no
 		}
 		// Producers say it again and again for some time; once is enough.
 		if !g.ended[s.Fingerprint].Equal(s.Ends) {
-			g.ended[s.Fingerprint], woken = s.Ends, false
+			g.ended[s.Fingerprint], news = s.Ends, true
 		}
-	}
-	if woken {
-		return nil
 	}
 	if len(g.ended) > maxEnded {
 		clear(g.ended)
 	}
-	return g.Wake(ctx)
+	return news
 }
 
 // maxEnded bounds the ends that are remembered. Forgotten, they cost a look at groups that need none.

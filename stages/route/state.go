@@ -50,7 +50,7 @@ type Silences interface {
 	Silenced(labels map[string]string, now time.Time) []pipeline.Suppressed
 	// Acked returns who takes care of an alert at now, if somebody does.
 	Acked(of pipeline.Fingerprint, now time.Time) (pipeline.Suppressed, bool)
-	// Hit counts that a silence kept alerts back.
+	// Hit counts that a silence kept alerts back. 0: what it kept back before, it still does.
 	Hit(silence string, alerts int)
 	// Refresh brings the memory up to what the store has, where others may have changed it.
 	Refresh(ctx context.Context) error

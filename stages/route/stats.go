@@ -16,6 +16,15 @@ type Stats struct {
 	LatestLate time.Duration     // and the latest of them
 }
 
+// Add adds up the counts of two.
+func (s *Stats) Add(t Stats) {
+	for reason, n := range t.Suppressed {
+		s.Suppressed[reason] += n
+	}
+	s.Summaries, s.Flushed, s.Late = s.Summaries+t.Summaries, s.Flushed+t.Flushed, s.Late+t.Late
+	s.LatestLate = max(s.LatestLate, t.LatestLate)
+}
+
 // reasons are what Stats.Suppressed is counted by.
 var reasons = [...]string{
 	pipeline.BySilence, pipeline.ByInhibition, pipeline.ByMuteInterval, pipeline.ByActiveInterval, pipeline.ByAck,

@@ -49,7 +49,7 @@ func silenceOf(key string) string {
 }
 
 func (c *counter) hit(silence string, alerts int, now time.Time) {
-	if alerts <= 0 {
+	if alerts < 0 { // 0: what it kept back it still does
 		return
 	}
 	c.mu.Lock()

@@ -106,7 +106,7 @@ func (x *index) find(set map[string]string, now time.Time) (found []pipeline.Sup
 			if now.Before(s.StartsAt) || !now.Before(s.EndsAt) || !matcher.Match(e.matchers, set) {
 				continue
 			}
-			found = append(found, pipeline.Suppressed{Why: pipeline.BySilence, By: s.ID, Until: s.EndsAt})
+			found = append(found, pipeline.Suppressed{Why: pipeline.BySilence, By: s.ID, Note: s.CreatedBy + ": " + s.Comment, Until: s.EndsAt})
 		}
 	}
 	for i := range x.byLabel {

@@ -79,9 +79,6 @@ func (r *rule) key(set map[string]string) string {
 	return b.String()
 }
 
-// None reports whether there are no rules.
-func (r *Rules) None() bool { return r == nil || len(r.all) == 0 }
-
 // Sources are what an alert inhibits others with, one for each rule whose source side it matches. That of a
 // resolved alert has ended, and says so to the store.
 func (r *Rules) Sources(a *pipeline.Alert) (all []pipeline.Source) {
