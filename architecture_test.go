@@ -73,6 +73,7 @@ var mayImport = map[string][]string{
 	"api/tetragon":             {},
 	"api/cloudevents":          {},
 	"configs":                  {"pipeline", "pipeline/matcher", "pipeline/bus", "pipeline/router", "api", "sensor", "rules", "filter/...", "stages/...", "store/history", "store/shared", "notifiers/..."},
+	"configs/falcosidekick":    {"pipeline"},
 	"cmd/tocsin":               {"..."},
 
 	// The engines of container runtimes know what they have in common, and nothing of each other.

@@ -88,15 +88,17 @@ func (s *Server) postFalco(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	alerts, key := make([]pipeline.Alert, 0, len(bodies)), orElse(idempotencyKey(r), uuid.NewString())
+	alerts, key := make([]pipeline.Alert, 0, len(bodies)), idempotencyKey(r)
 	for i, body := range bodies {
 		alert, err := falcoAlert(body, s.deps.Hostname)
 		if err != nil {
 			p.malformed(fmt.Sprintf("alert %d: %v", i+1, err))
 			return
 		}
-		if alert.ID == "" {
+		if alert.ID == "" && key != "" {
 			alert.ID = p.messageID(key, i+1, body)
+		} else if alert.ID == "" {
+			alert.ID = newAlertID()
 		}
 		alerts = append(alerts, alert)
 	}
@@ -197,6 +199,9 @@ func (p *posted) messageID(key string, n int, body []byte) string {
 	return uuid.NewHash(sha256.New(), idSpace, append(name, body...), 8).String()
 }
 
+// newAlertID sorts by time.
+func newAlertID() string { return uuid.Must(uuid.NewV7()).String() } // it panics when there is no randomness, as Go itself does
+
 // callerName is "" for a caller that is only known by its address: behind a balancer that changes.
 func callerName(by, name string) string {
 	if by == "" || by == "anonymous" {
@@ -210,10 +215,10 @@ func checkObject(event []byte) error {
 	if len(event) == 0 || event[0] != '{' {
 		return errors.New("not a JSON object")
 	}
-	if err := json.Unmarshal(event, new(json.RawMessage)); err != nil {
-		return notJSON("it", err)
+	if json.Valid(event) {
+		return nil
 	}
-	return nil
+	return notJSON("it", json.Unmarshal(event, new(json.RawMessage)))
 }
 
 // notJSON says where JSON goes wrong.
