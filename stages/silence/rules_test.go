@@ -185,6 +185,9 @@ func TestUpdates(t *testing.T) {
 			if now.State(w.clock.now) == Active && now.StartsAt.After(w.clock.now) || !now.UpdatedAt.Equal(w.clock.now) {
 				t.Errorf("kept %+v at %s", now, w.clock.now)
 			}
+			if c.same && old.State(w.clock.now) == Active && !now.StartsAt.Equal(old.StartsAt) {
+				t.Errorf("it starts at %s, want %s as before", now.StartsAt, old.StartsAt)
+			}
 			if c.same {
 				return
 			}

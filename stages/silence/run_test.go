@@ -50,7 +50,9 @@ func TestTheEndOfASilenceIsToldOnce(t *testing.T) {
 	long.EndsAt, short.EndsAt = t0.Add(2*time.Hour), t0.Add(59*time.Minute)
 	id := w.put(t, long)
 	w.put(t, short)
-	c.pass(89 * time.Minute)
+	c.pass(58 * time.Minute)
+	w.tick(t)
+	c.pass(31 * time.Minute)
 	w.Hit(id, 41)
 	w.tick(t)
 	if len(w.told) != 0 {

@@ -232,3 +232,37 @@ func TestAStoreThatIsAwayKeepsWhatIsKnown(t *testing.T) {
 		t.Error("want what was kept to apply, and nothing that was not")
 	}
 }
+
+// A router whose clock is behind has the last word all the same.
+func TestAClockThatIsBehindChangesWhatIsThere(t *testing.T) {
+	url, ahead := redistest.Start(t).URL(), &clock{t0.Add(time.Minute)}
+	a := open(t, redis(t, url), "a", ahead, DefaultConfig())
+	b := open(t, redis(t, url), "b", &clock{t0}, DefaultConfig())
+	s := silenceOfRule("A")
+	s.StartsAt = t0
+	id := a.put(t, s)
+	if err := b.Expire(t.Context(), id, "li.na"); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Refresh(t.Context()); err != nil || quiet(a, "alertname", "A") {
+		t.Errorf("after Refresh: %v, quiet %v, want it over", err, quiet(a, "alertname", "A"))
+	}
+}
+
+// What another router writes between a look and a write of ours is not missed.
+func TestAMirrorMissesNothing(t *testing.T) {
+	url, log := redistest.Start(t).URL(), slog.New(slog.DiscardHandler)
+	a := newMirror[int](redis(t, url)("x", 10), "x", log)
+	b := newMirror[int](redis(t, url)("x", 10), "x", log)
+	if _, err := a.refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i, m := range []*mirror[int]{b, a} {
+		if err := m.put(t.Context(), pipeline.Document{Key: fmt.Sprint(i), At: t0, Body: []byte("1")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(a.all) != 2 {
+		t.Errorf("after its own write it has %v, want what b wrote, too", a.all)
+	}
+}
