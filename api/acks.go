@@ -43,7 +43,7 @@ func (s *Server) postAck(w http.ResponseWriter, r *http.Request) {
 	if !readBody(w, r, &posted) {
 		return
 	}
-	a := pipeline.Ack{Fingerprint: of, By: posted.By, Comment: posted.Comment, Via: "api"}
+	a := pipeline.Ack{Fingerprint: of, By: orCaller(posted.By, r), Comment: posted.Comment, Via: "api"}
 	if posted.For != 0 {
 		a.Until = time.Now().Add(time.Duration(posted.For))
 	}

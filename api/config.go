@@ -5,10 +5,8 @@
 package api
 
 import (
-	"bytes"
 	"fmt"
 	"net"
-	"os"
 	"path"
 	"strings"
 	"time"
@@ -39,17 +37,6 @@ type Config struct {
 	Links               LinkConfig    `yaml:"links"`
 }
 
-// LinkConfig is about the links in messages to acknowledge and to silence an alert. There are some where
-// render.external_url says how people reach us.
-type LinkConfig struct {
-	// Secret signs them; default: one that is made once and kept in the store, for all routers. At least 16 bytes.
-	Secret     pipeline.Secret `yaml:"secret"`
-	SecretFile string          `yaml:"secret_file"` // holds it, in place of secret
-	// Lifetime is how long after its message a link can be used; default 24h: an alert that still matters then has been
-	// told again, with another. 0: there are no links.
-	Lifetime pipeline.Duration `yaml:"lifetime"`
-}
-
 // RateLimit is how much one client may send: one that is known by its name, whatever its address, else an address.
 type RateLimit struct {
 	Requests float64 `yaml:"requests"` // a second; default 0: no limit
@@ -62,24 +49,6 @@ func DefaultConfig() Config {
 		Listen: "127.0.0.1:8686", MaxBody: 4 << 20, MaxReport: 64 << 20, MaxRequests: 256, FalcosidekickEvents: true,
 		Links: LinkConfig{Lifetime: pipeline.Duration(24 * time.Hour)},
 	}
-}
-
-// leastLinkSecret is what package link demands.
-const leastLinkSecret = 16
-
-// Key is the configured secret of links; nil: none is.
-func (c LinkConfig) Key() ([]byte, error) {
-	if c.SecretFile == "" {
-		return []byte(c.Secret), nil
-	}
-	text, err := os.ReadFile(c.SecretFile)
-	if err != nil {
-		return nil, fmt.Errorf("http.links.secret_file: %w", err)
-	}
-	if text = bytes.TrimSpace(text); len(text) < leastLinkSecret {
-		return nil, fmt.Errorf("http.links.secret_file: %s holds %d bytes, which could be guessed: use at least %d, as from openssl rand -hex 32", c.SecretFile, len(text), leastLinkSecret)
-	}
-	return text, nil
 }
 
 // Validate names the field that is wrong.
@@ -100,11 +69,8 @@ func (c Config) Validate() error {
 	if c.MaxRequests < 1 {
 		return fmt.Errorf("http.max_requests: must be at least 1")
 	}
-	if c.Links.Secret != "" && c.Links.SecretFile != "" {
-		return fmt.Errorf("http.links.secret_file: set secret or secret_file, not both")
-	}
-	if n := len(c.Links.Secret); n > 0 && n < leastLinkSecret {
-		return fmt.Errorf("http.links.secret: %d bytes could be guessed: use at least %d, as from openssl rand -hex 32", n, leastLinkSecret)
+	if err := c.Links.validate(); err != nil {
+		return err
 	}
 	if c.RateLimit.Requests < 0 || c.RateLimit.Burst < 0 {
 		return fmt.Errorf("http.rate_limit: requests and burst must not be negative; 0 is no limit")

@@ -53,6 +53,9 @@ func TestCloudEventsIntake(t *testing.T) {
 		intake.ids[0] == intake.ids[1] || intake.ids[0] == first {
 		t.Errorf("a batch for another source is answered with %d %+v, ids %s", status, a, intake.ids)
 	}
+	if post("", "application/cloudevents-batch+json", "["+other+","+changed+"]"); intake.ids[1] != first {
+		t.Error("in a batch the same event has another id")
+	}
 	if status, a := post("", "application/cloudevents-batch+json", "[]"); status != 202 || a.Accepted != 0 || len(intake.events) != 0 {
 		t.Errorf("an empty batch is answered with %d %+v", status, a)
 	}

@@ -59,13 +59,13 @@ func (s *Server) allow(needs scope) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			caller, err := s.admit(r, needs)
+			rec := recorderOf(w)
+			rec.caller = caller
 			if err != nil {
-				s.turnAway(w, err)
+				s.turnAway(rec, err)
 				return
 			}
 			r = r.WithContext(context.WithValue(r.Context(), callerKey{}, caller))
-			rec := recorderOf(w)
-			rec.caller = caller
 			signed := caller.Message.ID != ""
 			if signed && s.guard.Taken.Has(caller, time.Now()) {
 				answer(w, http.StatusOK, map[string]any{"accepted": 0, "duplicate": true})

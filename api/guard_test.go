@@ -102,7 +102,7 @@ func TestScopes(t *testing.T) {
 			}
 		})
 	}
-	for _, part := range []string{"who=token-2", "by=token", "path=/-/reload", "status=200", "request_id="} {
+	for _, part := range []string{"who=token-2 by=token method=POST path=/-/reload status=200 request_id=", "client=127.0.0.1 who=token-1 "} {
 		if !strings.Contains(log.String(), part) {
 			t.Errorf("the log of who reloaded lacks %s:\n%s", part, log.String())
 		}

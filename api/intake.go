@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/alertjson"
 )
 
 // posted is a request that brings something of a source, and its answer.
@@ -87,15 +88,17 @@ func (s *Server) postFalco(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	alerts, key := make([]pipeline.Alert, 0, len(bodies)), orElse(idempotencyKey(r), uuid.NewString())
+	alerts, key := make([]pipeline.Alert, 0, len(bodies)), idempotencyKey(r)
 	for i, body := range bodies {
 		alert, err := falcoAlert(body, s.deps.Hostname)
 		if err != nil {
 			p.malformed(fmt.Sprintf("alert %d: %v", i+1, err))
 			return
 		}
-		if alert.ID == "" {
+		if alert.ID == "" && key != "" {
 			alert.ID = p.messageID(key, i+1, body)
+		} else if alert.ID == "" {
+			alert.ID = newAlertID()
 		}
 		alerts = append(alerts, alert)
 	}
@@ -125,7 +128,8 @@ func (s *Server) postAlerts(w http.ResponseWriter, r *http.Request) {
 
 // readAlert reads an alert as tocsin makes it. One that a window has to be asked about has arrived now.
 func readAlert(body []byte, a *pipeline.Alert) error {
-	if err := json.Unmarshal(body, a); err != nil {
+	var err error
+	if *a, err = alertjson.Read(body); err != nil {
 		return err
 	}
 	if a.ID == "" || a.Rule == "" || a.Time.IsZero() {
@@ -195,6 +199,9 @@ func (p *posted) messageID(key string, n int, body []byte) string {
 	return uuid.NewHash(sha256.New(), idSpace, append(name, body...), 8).String()
 }
 
+// newAlertID sorts by time.
+func newAlertID() string { return uuid.Must(uuid.NewV7()).String() } // it panics when there is no randomness, as Go itself does
+
 // callerName is "" for a caller that is only known by its address: behind a balancer that changes.
 func callerName(by, name string) string {
 	if by == "" || by == "anonymous" {
@@ -208,10 +215,10 @@ func checkObject(event []byte) error {
 	if len(event) == 0 || event[0] != '{' {
 		return errors.New("not a JSON object")
 	}
-	if err := json.Unmarshal(event, new(json.RawMessage)); err != nil {
-		return notJSON("it", err)
+	if json.Valid(event) {
+		return nil
 	}
-	return nil
+	return notJSON("it", json.Unmarshal(event, new(json.RawMessage)))
 }
 
 // notJSON says where JSON goes wrong.
@@ -230,7 +237,10 @@ func splitJSON(body []byte) ([]json.RawMessage, error) {
 	if len(body) == 0 {
 		return nil, errors.New("the body is empty: post a JSON object or an array of them")
 	}
-	var values []json.RawMessage
+	values, ok := alertjson.Split(body)
+	if ok && len(values) > 0 && json.Valid(body) {
+		return values, nil
+	}
 	var err error
 	if body[0] == '[' {
 		err = json.Unmarshal(body, &values)

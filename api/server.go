@@ -224,9 +224,7 @@ func refuse(w http.ResponseWriter, status int, reason string) { refuseWith(w, st
 
 // refuseWith is refuse with more members in the answer.
 func refuseWith(w http.ResponseWriter, status int, reason string, more map[string]any) {
-	if rec, ok := w.(*recorder); ok {
-		rec.reason = reason
-	}
+	recorderOf(w).reason = reason
 	body := map[string]any{"error": reason}
 	if id := requestID(w); id != "" {
 		body["request_id"] = id

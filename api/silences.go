@@ -8,18 +8,14 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/tocsin-security/tocsin/api/access"
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// People is what people want to be quiet: silences with what they did, and acknowledgements. Its errors may carry the
-// status of the answer (HTTPStatus() int).
+// People is what people want to be quiet: silences with what they did, and acknowledgements. Errors may say what they
+// mean over HTTP, as those of Silences.
 type People interface {
-	// List returns all silences: active ones by their end, pending ones by their start, then those that are over.
-	List(now time.Time) []pipeline.Silence
-	Get(id string) (pipeline.Silence, error)
-	// Put takes a new one, or one with an id in place of the one that has it, and returns the id that it has then.
-	Put(ctx context.Context, s pipeline.Silence) (id string, err error)
-	Expire(ctx context.Context, id, by string) error
+	Silences
 	Hits(ctx context.Context) (map[string]pipeline.Hits, error)
 	// Ack keeps an acknowledgement; without Until it lasts as long as configured.
 	Ack(ctx context.Context, a pipeline.Ack) (pipeline.Ack, error)
@@ -126,6 +122,7 @@ func (s *Server) postSilence(w http.ResponseWriter, r *http.Request) {
 		}
 		one.EndsAt = begin.Add(time.Duration(posted.Duration))
 	}
+	one.CreatedBy = orCaller(one.CreatedBy, r)
 	delete(one.Annotations, "tocsin_ticket")
 	delete(one.Annotations, "tocsin_force")
 	id, err := s.deps.People.Put(r.Context(), one)
@@ -137,9 +134,17 @@ func (s *Server) postSilence(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) deleteSilence(w http.ResponseWriter, r *http.Request) {
-	if err := s.deps.People.Expire(r.Context(), chi.URLParam(r, "id"), r.URL.Query().Get("by")); err != nil {
+	if err := s.deps.People.Expire(r.Context(), chi.URLParam(r, "id"), orCaller(r.URL.Query().Get("by"), r)); err != nil {
 		s.refuseError(w, err)
 		return
 	}
 	answer(w, http.StatusOK, map[string]any{"status": "expired"})
+}
+
+// orCaller is name, or where none was given that of who asks, if that is known.
+func orCaller(name string, r *http.Request) string {
+	if caller := callerOf(r.Context()); name == "" && caller.By != access.ByNothing {
+		return caller.Name
+	}
+	return name
 }

@@ -309,21 +309,23 @@ func (st *stream) end(status int, reason string, err error) {
 	}
 	st.prepare(true)
 	refuseWith(st.w, status, text, st.counts())
+	// What the client still sends is read for a moment, so that it gets the answer and not a broken connection.
+	control := http.NewResponseController(st.w)
+	if err := errors.Join(control.Flush(), control.SetReadDeadline(time.Now().Add(time.Second))); err != nil {
+		st.deps.Log.Debug("the rest of a stream has no time of its own", "err", err)
+	}
 }
 
-// prepare gives the answer its time. One that comes before the body's end must not wait for that.
+// prepare gives the answer its time. One that comes before the body's end ends the connection: else the server would
+// read on before it answers, for as long as the client may be silent.
 func (st *stream) prepare(early bool) {
-	if st.control == nil && !early {
-		return
-	}
-	control := http.NewResponseController(st.w)
-	now := time.Now()
-	err := control.SetWriteDeadline(now.Add(writeTimeout))
 	if early {
-		err = errors.Join(err, control.EnableFullDuplex(), control.SetReadDeadline(now.Add(time.Second)))
 		st.w.Header().Set("Connection", "close")
 	}
-	if err != nil {
+	if st.control == nil {
+		return
+	}
+	if err := st.control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		st.deps.Log.Debug("an answer to a stream has no time of its own", "err", err)
 	}
 }

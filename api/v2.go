@@ -58,9 +58,7 @@ func noStore(next http.Handler) http.Handler {
 
 // refuseV2 answers with a reason as Alertmanager does: a bare JSON string.
 func refuseV2(w http.ResponseWriter, status int, reason string) {
-	if rec, ok := w.(*recorder); ok {
-		rec.reason = reason
-	}
+	recorderOf(w).reason = reason
 	answer(w, status, reason)
 }
 

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"os/exec"
@@ -108,11 +109,43 @@ func TestTheLinkOfAMessageAcknowledges(t *testing.T) {
 	if said := p.must(t, "alert", "ack", alert.Fingerprint, "-a", "wang.fang", "-d", "30m"); !strings.Contains(said, "wang.fang takes care of it until") {
 		t.Errorf("alert ack says %q", said)
 	}
+	silence, err := url.Parse(alert.Annotations["silence_url"])
+	must(t, err)
+	if _, page, err = get(p.base + silence.RequestURI()); err != nil || !strings.Contains(page, "Posted") || !strings.Contains(page, "hostname=") {
+		t.Errorf("the page to silence does not say what: %v %s", err, page)
+	}
+	resp, err = http.PostForm(p.base+"/silence", url.Values{"t": {silence.Query().Get("t")}, "by": {"li.na"}, "comment": {"known"}, "for": {"1h"}, "scope": {"wide"}})
+	must(t, err)
+	must(t, resp.Body.Close())
+	if list := p.must(t, "silence", "list"); resp.StatusCode != http.StatusOK || !strings.Contains(list, `alertname="Posted" hostname=`) {
+		t.Errorf("POST to silence = %d, silences\n%s", resp.StatusCode, list)
+	}
 	form.Set("t", form.Get("t")[:30]+"AAAAAAAAAA")
 	resp, err = http.PostForm(p.base+"/ack", form)
 	must(t, err)
 	must(t, resp.Body.Close())
 	if resp.StatusCode != http.StatusForbidden {
 		t.Errorf("a forged token = %d, want 403", resp.StatusCode)
+	}
+}
+
+// What a silence keeps quiet is told when it ends, at once; what somebody takes care of is not told again.
+func TestASilenceEndsAtOnce(t *testing.T) {
+	l, sink := newLayout(t, shadowRules), newWebhookSink(t)
+	p := start(t, l.dir, "router", l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}"))
+	id := p.must(t, "silence", "add", "Posted", "-a", "li.na", "-c", "x")
+	post(t, p, falcoAlert("/a"))
+	eventually(t, "the silence was hit", func() error {
+		if text := p.must(t, "silence", "list", "-o", "json"); !strings.Contains(text, `"alerts": 1`) {
+			return errors.New(text)
+		}
+		return nil
+	})
+	if n := len(sink.received()); n != 0 {
+		t.Fatalf("%d messages were sent all the same", n)
+	}
+	p.must(t, "silence", "expire", id)
+	if got := sink.waitFor(t, 1)[0]; got.Receiver != "sink" {
+		t.Errorf("message = %+v", got)
 	}
 }

@@ -20,7 +20,7 @@ func TestLinks(t *testing.T) {
 		want  string
 	}{
 		"an event":                       {links, nil, "https://t.example/ack?t=0000000000000007-10:00"},
-		"an alert that fires":            {links, &pipeline.Stateful{EndsAt: told.Add(1)}, "https://t.example/ack?t=0000000000000007-10:00"},
+		"an alert that fires":            {links, &pipeline.Stateful{}, "https://t.example/ack?t=0000000000000007-10:00"},
 		"one that is resolved":           {links, &pipeline.Stateful{EndsAt: told}, ""},
 		"nobody knows where to reach us": {nil, nil, ""},
 	} {

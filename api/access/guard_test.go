@@ -114,7 +114,7 @@ func TestWithoutCredentialsEverybodyMayDoEverything(t *testing.T) {
 }
 
 func TestPasswords(t *testing.T) {
-	g := guard(t, Config{UsersFile: file(t, userLine(t, "anna", "right: horse", "read,write"))}, false)
+	g := guard(t, Config{UsersFile: file(t, userLine(t, "anna", "right: horse", "read,write"), userLine(t, "ann", "x", "admin"))}, false)
 	with := func(name, password string, now time.Time) (Caller, error) {
 		r := post("")
 		r.SetBasicAuth(name, password)

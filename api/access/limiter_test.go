@@ -34,8 +34,11 @@ func TestLimiter(t *testing.T) {
 	if wait := l.Wait("a", now); wait == 0 {
 		t.Error("an hour of nothing gives more than a burst")
 	}
-	if wait := l.Take("a", now.Add(-time.Hour)); wait == 0 {
-		t.Error("a clock that goes back fills the bucket")
+	if wait := l.Take("a", now.Add(-time.Hour)); wait != 500*time.Millisecond {
+		t.Errorf("with a clock that goes back it waits %v, want half a second", wait)
+	}
+	if wait := l.Take("a", now); wait == 0 {
+		t.Error("a clock that goes back and forth fills the bucket")
 	}
 }
 

@@ -213,7 +213,8 @@ func (d *durable) parts() []part {
 	parts = append(parts, d.silenceParts()...) // after the groups, whose last hits they keep
 	return append(parts,
 		part{name: "router", run: d.router.Run, grace: routerGrace},
-		part{name: "history", run: d.history.Run}) // after all that notes steps
+		part{name: "history", run: d.history.Run}, // after all that notes steps
+	)
 }
 
 // close releases what was opened, in the opposite order.

@@ -36,8 +36,9 @@ func newRootCommand() *cobra.Command {
 		newEventsCommand(),
 		newAlertCommand(),
 		newWhitelistCommand(logger),
+		newRouteCommand(),
+		newConvertCommand(),
 		newSilenceCommand(),
-		newAlertCommand(),
 		newTokenCommand(),
 		newVersionCommand(),
 	)

@@ -129,12 +129,25 @@ func (p *plan) linksOf(cfg *configs.Loaded) func(pipeline.Fingerprint, time.Time
 // linkPage is what the page of links works on.
 func (a *app) linkPage() *api.Links {
 	return &api.Links{
-		Read: a.durable.links.Read,
+		Read:  a.durable.links.Read,
+		Alert: a.durable.alertOf,
 		Settings: func() (string, string) {
 			cfg := a.active.Load().cfg
 			return cfg.Render.Language, cfg.Render.ExternalURL
 		},
 	}
+}
+
+// alertOf is what the history knows of an alert.
+func (d *durable) alertOf(ctx context.Context, of pipeline.Fingerprint) (pipeline.Alert, bool) {
+	known, err := d.history.Get(ctx, of)
+	if err != nil {
+		d.log.Warn("the page of a link goes without what its alert is about", "err", err)
+	}
+	if err != nil || known == nil {
+		return pipeline.Alert{}, false
+	}
+	return known.Alert, true
 }
 
 // author is who gives a command, as far as the environment says.
