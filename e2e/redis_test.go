@@ -14,7 +14,7 @@ func TestRedisHoldsTheWindows(t *testing.T) {
 	redis := redistest.Start(t)
 	sink := newWebhookSink(t)
 	config := func(l layout) string {
-		return l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}", "store: "+redis.URL())
+		return l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}", "store: "+redis.URL()+"?timeout=20s")
 	}
 	// Two routers that share a Redis know each other's alerts.
 	first, second := newLayout(t, shadowRules), newLayout(t, shadowRules)
@@ -38,7 +38,7 @@ func TestRedisHoldsTheWindows(t *testing.T) {
 func TestRedisGoneDeliversAnyway(t *testing.T) {
 	redis := redistest.Start(t)
 	l, sink := newLayout(t, shadowRules), newWebhookSink(t)
-	p := start(t, l.dir, "router", l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}", "store: "+redis.URL()))
+	p := start(t, l.dir, "router", l.config("0s", webhookReceiver(sink), "sensor: {enabled: false}", "store: "+redis.URL()+"?timeout=20s"))
 	post(t, p, falcoAlert("/before"))
 	sink.waitFor(t, 1)
 	if v := p.metric(t, "tocsin_store_degraded"); v != 0 {

@@ -122,14 +122,17 @@ func (g *Groups) readMembers(ctx context.Context, tx *sql.Tx, ids string, groups
 	return rows.Err()
 }
 
+// readInboxes looks how long rows are before it reads any.
 func (g *Groups) readInboxes(ctx context.Context, tx *sql.Tx, ids string, groups map[int64]*claiming) error {
-	rows, err := tx.StmtContext(ctx, g.stmt.inbox).QueryContext(ctx, ids, maxInboxRows+1)
+	list, err := g.chooseRows(ctx, tx, ids, groups)
+	if err != nil {
+		return err
+	}
+	rows, err := tx.StmtContext(ctx, g.stmt.read).QueryContext(ctx, list)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	bytes := 0
-	read := map[int64]int{} // how many rows of each
 	for rows.Next() {
 		var id, mark int64
 		var blob sql.RawBytes
@@ -137,7 +140,7 @@ func (g *Groups) readInboxes(ctx context.Context, tx *sql.Tx, ids string, groups
 			return err
 		}
 		c := groups[id]
-		if n := read[id]; c.More || n == maxInboxRows || n > 0 && (len(c.Alerts) >= maxInboxAlerts || bytes >= maxInboxBytes) {
+		if len(c.Alerts) >= maxInboxAlerts {
 			c.More = true
 			continue
 		}
@@ -145,9 +148,39 @@ func (g *Groups) readInboxes(ctx context.Context, tx *sql.Tx, ids string, groups
 		if err != nil {
 			return fmt.Errorf("alerts of group %s in row %d: %w", c.Key, mark, err)
 		}
-		read[id]++
-		bytes += len(blob)
 		c.Alerts, c.Upto = append(c.Alerts, alerts...), mark
 	}
 	return rows.Err()
+}
+
+// chooseRows returns the ids of the rows to read, as JSON.
+func (g *Groups) chooseRows(ctx context.Context, tx *sql.Tx, ids string, groups map[int64]*claiming) (string, error) {
+	rows, err := tx.StmtContext(ctx, g.stmt.list).QueryContext(ctx, ids, maxInboxRows+1)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	room := maxInboxBytes
+	chosen := []int64{}
+	count := map[int64]int{} // of each group
+	for rows.Next() {
+		var id, row int64
+		var length int
+		if err := rows.Scan(&id, &row, &length); err != nil {
+			return "", err
+		}
+		c := groups[id]
+		if n := count[id]; c.More || n == maxInboxRows || n > 0 && room <= 0 {
+			c.More = true
+			continue
+		}
+		count[id]++
+		room -= length
+		chosen = append(chosen, row)
+	}
+	if err := rows.Err(); err != nil {
+		return "", err
+	}
+	list, err := json.Marshal(chosen)
+	return string(list), err
 }

@@ -35,7 +35,7 @@ type engineStatements struct {
 	find, change, waking, next          *sql.Stmt // groups
 	look, claim, noteMore               *sql.Stmt
 	settle, remove                      *sql.Stmt
-	inbox, trim, left                   *sql.Stmt
+	list, read, trim, left              *sql.Stmt
 	members, setMember, dropMember      *sql.Stmt
 	dropMembers                         *sql.Stmt
 	setSource, expireSources, sourcesOf *sql.Stmt
@@ -47,7 +47,7 @@ func (st *engineStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&st.find: `SELECT g.id, g.key, route, receiver, labels, at, due, ready, wish, token, more
 			FROM json_each(?) JOIN route_groups g ON hash = value`,
 		&st.change: `UPDATE route_groups SET route = ?, receiver = ?, labels = ?, at = ?, due = ?, wish = ? WHERE id = ?`,
-		&st.waking: `UPDATE route_groups SET at = ?1, due = ?1 WHERE holds AND token = 0 AND at > ?1`,
+		&st.waking: `UPDATE route_groups INDEXED BY route_groups_holds SET at = ?1, due = ?1 WHERE holds AND token = 0 AND at > ?1`,
 		&st.next:   `SELECT min(at) FROM route_groups`,
 		&st.look: `SELECT id, key, route, receiver, labels, due, state, token <> 0 FROM route_groups
 			WHERE at <= ? ORDER BY at LIMIT ?`,
@@ -57,12 +57,13 @@ func (st *engineStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&st.settle: `UPDATE route_groups SET at = ?1, due = ?1, ready = ?2, wish = 0, token = 0, more = 0, holds = ?3, state = ?4
 			WHERE id = ?5`,
 		&st.remove: `DELETE FROM route_groups WHERE id IN (SELECT value FROM json_each(?))`,
-		&st.inbox: `SELECT i.grp, i.id, i.alerts FROM json_each(?1) JOIN inbox i ON i.id IN
+		&st.list: `SELECT i.grp, i.id, length(i.alerts) FROM json_each(?1) JOIN inbox i ON i.id IN
 			(SELECT id FROM inbox WHERE grp = value ORDER BY id LIMIT ?2) ORDER BY i.grp, i.id`,
+		&st.read: `SELECT grp, id, alerts FROM inbox WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id`,
 		&st.trim: `DELETE FROM inbox WHERE id IN (SELECT i.id FROM json_each(?) JOIN inbox i
 			ON i.grp = value ->> 0 AND i.id <= value ->> 1)`,
 		&st.left:          `SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM inbox WHERE grp = value)`,
-		&st.members:       `SELECT grp, fingerprint, body FROM json_each(?) JOIN members ON grp = value ORDER BY grp, fingerprint`,
+		&st.members:       `SELECT grp, fingerprint, body FROM json_each(?) JOIN members ON grp = value`,
 		&st.setMember:     `INSERT INTO members (grp, fingerprint, body) VALUES (?, ?, ?) ON CONFLICT (grp, fingerprint) DO UPDATE SET body = excluded.body`,
 		&st.dropMember:    `DELETE FROM members WHERE grp = ? AND fingerprint = ?`,
 		&st.dropMembers:   `DELETE FROM members WHERE grp IN (SELECT value FROM json_each(?))`,

@@ -91,8 +91,8 @@ var migrations = []string{
 		WHERE key IN (SELECT group_key FROM pending) ORDER BY due;
 	INSERT INTO inbox (id, grp, alerts)
 		SELECT p.id, g.id, p.alerts FROM pending p JOIN route_groups g ON g.key = p.group_key ORDER BY p.id;
-	DELETE FROM pending;
-	DELETE FROM groups;`,
+	DROP TABLE pending;
+	DROP TABLE groups;`,
 }
 
 // migrate brings the file to this build's schema.

@@ -53,6 +53,7 @@ func TestEveryAttemptIsObserved(t *testing.T) {
 			t.Errorf("stopping: %v", err)
 		}
 	}()
+	<-r.Running()
 	for _, c := range []struct {
 		id   string
 		want []string

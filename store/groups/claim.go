@@ -15,7 +15,7 @@ import (
 // takeAtOnce is how many groups are taken with one request, each with so much of what it holds; the rest takes
 // further requests.
 const (
-	takeAtOnce  = 16
+	takeAtOnce  = 32
 	withRows    = maxBytes / takeAtOnce
 	withMembers = 64
 )

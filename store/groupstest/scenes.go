@@ -109,7 +109,10 @@ func lostLease(s *scene) {
 	s.settle(Lease, done, "a")
 	done.Token = ""
 	s.settle(Lease, done, "a")
-	s.settle(Lease, settled(second, 20*sec))
+	twice := []pipeline.Settled{settled(second, 20*sec), settled(second, 12*sec)}
+	if lost, err := s.g.Settle(s.Context(), at(Lease), twice); err != nil || !slices.Equal(lost, []string{"a"}) {
+		s.Fatalf("Settle of the same claim twice = %q, %v, want it lost the second time", lost, err)
+	}
 	s.settle(Lease, settled(second, 15*sec), "a") // it is not leased any more
 	done.Key = "never"
 	s.settle(Lease, done, "never")

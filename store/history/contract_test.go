@@ -377,7 +377,7 @@ func steps(t *testing.T, open opener) {
 	h.Attempt(n, 1, "retry", "503 try later", 2*time.Second)
 	h.Attempt(n, 2, "sent", "", 0)
 	n.ID, n.Integration = "n2", "oncall.email-1"
-	h.Attempt(n, 1, "dead", "no such user", 0)
+	h.Attempt(n, 0, "dead", "too much waits", 0)
 	stop() // what waits is written all the same
 	if err := <-done; err != nil {
 		t.Fatal(err)
@@ -386,8 +386,8 @@ func steps(t *testing.T, open opener) {
 		of   pipeline.Alert
 		want string
 	}{
-		{a, "dedupe passed, route routed, flush notified, deliver retry 1 503 try later; again in 2s, deliver sent 2, deliver dead 1 no such user"},
-		{b, "dedupe passed, deliver retry 1 503 try later; again in 2s, deliver sent 2, deliver dead 1 no such user"},
+		{a, "dedupe passed, route routed, flush notified, deliver retry 1 503 try later; again in 2s, deliver sent 2, deliver dead too much waits"},
+		{b, "dedupe passed, deliver retry 1 503 try later; again in 2s, deliver sent 2, deliver dead too much waits"},
 		{event("", "unknown", t0), ""},
 	} {
 		found, err := h.Steps(t.Context(), c.of.Fingerprint)

@@ -40,7 +40,7 @@ func (h *History) Note(steps ...pipeline.Step) {
 }
 
 // Attempt takes what came of an attempt to deliver a notification: the verdict is sent, retry or dead. Of the first
-// attempt each of its alerts is told. It does not block.
+// attempt (or where there was none, because the channel had too much waiting) each of its alerts is told. It does not block.
 func (h *History) Attempt(n pipeline.Notification, attempt int, verdict, answer string, retryIn time.Duration) {
 	if h.engine == nil {
 		return
@@ -50,7 +50,7 @@ func (h *History) Attempt(n pipeline.Notification, attempt int, verdict, answer 
 		Integration: n.Integration, GroupKey: n.GroupKey, Notification: n.ID, Attempt: attempt,
 	}
 	lines := []line{{notificationSubject(n.ID), step}}
-	if attempt == 1 {
+	if attempt <= 1 {
 		began := step
 		began.Verdict, began.Detail, began.Attempt = verdictMessage, n.Reason, 0
 		for i := range n.Alerts {

@@ -113,7 +113,7 @@ func (s *Store) prepareNode(ctx context.Context, node *redis.Client, mode string
 	}
 	pipe := node.Pipeline()
 	for _, script := range append([]*Script{probeScript}, s.scripts...) {
-		script.script.Load(ctx, pipe)
+		pipe.ScriptLoad(ctx, script.text) // the script's own Load takes what a pipeline does not know yet for its hash
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return fmt.Errorf("load scripts into redis at %s: %w", at, err)

@@ -14,10 +14,13 @@ import (
 const maxBatch = 256
 
 // Script is a Lua script.
-type Script struct{ script *redis.Script }
+type Script struct {
+	text   string
+	script *redis.Script
+}
 
 // NewScript makes a Script of its text.
-func NewScript(text string) *Script { return &Script{redis.NewScript(text)} }
+func NewScript(text string) *Script { return &Script{text, redis.NewScript(text)} }
 
 // Call is one run of a script. Its keys share a hash tag, so that they live on one node of a cluster.
 type Call struct {

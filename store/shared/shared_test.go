@@ -207,3 +207,26 @@ func TestACL(t *testing.T) {
 		})
 	}
 }
+
+// What was loaded when the store was opened is there when it is asked for first: no second round trip.
+func TestScriptsAreThereAtOnce(t *testing.T) {
+	server := redistest.Start(t)
+	s, _ := open(t, server.URL())
+	once := shared.NewScript(`return 'only here'`)
+	other, err := shared.Open(t.Context(), server.URL()+"?timeout=20s", []*shared.Script{once}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	for _, ask := range []func() ([]any, error){
+		func() ([]any, error) { return s.Run(t.Context(), counter, count("a")) },
+		func() ([]any, error) { return other.Run(t.Context(), once, make([]shared.Call, 3)) },
+	} {
+		if _, err := ask(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if stats, _ := server.Do("INFO", "errorstats").(string); strings.Contains(stats, "NOSCRIPT") {
+		t.Errorf("scripts had to be loaded again: %s", stats)
+	}
+}

@@ -1,0 +1,255 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/tocsin-security/tocsin/store/shared/redistest"
+)
+
+// ledger is a receiver of webhooks that counts how often it is told of each alert.
+type ledger struct {
+	*httptest.Server
+	mu     sync.Mutex // guards what follows
+	told   map[string]int
+	marked map[string]int // of these, in messages that say that they may have been sent before
+	posts  int
+}
+
+func newLedger(t *testing.T) *ledger {
+	t.Helper()
+	l := &ledger{told: map[string]int{}, marked: map[string]int{}}
+	l.Server = httptest.NewServer(http.HandlerFunc(l.take))
+	t.Cleanup(l.Close)
+	return l
+}
+
+func (l *ledger) take(w http.ResponseWriter, r *http.Request) {
+	var post struct {
+		Again  bool `json:"again"`
+		Alerts []struct {
+			Status string            `json:"status"`
+			Labels map[string]string `json:"labels"`
+		} `json:"alerts"`
+	}
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		err = json.Unmarshal(body, &post)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.posts++
+	for _, a := range post.Alerts {
+		id := a.Labels["container_id"] + " " + a.Labels["rule"]
+		if a.Status == "resolved" {
+			id += " resolved"
+		}
+		l.told[id]++
+		if post.Again {
+			l.marked[id]++
+		}
+	}
+}
+
+// has requires that all of want have been told, once each, but for what is marked.
+func (l *ledger) has(want []string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var missing []string
+	for _, id := range want {
+		if l.told[id] == 0 {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("of %d alerts %d are missing, such as %s", len(want), len(missing), missing[0])
+	}
+	return nil
+}
+
+// twice is what was told more than once in messages that do not say so.
+func (l *ledger) twice() (ids []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, n := range l.told {
+		if n-l.marked[id] > 1 {
+			ids = append(ids, fmt.Sprintf("%s ×%d, %d marked", id, n, l.marked[id]))
+		}
+	}
+	return ids
+}
+
+// runNATS is a bus that routers share.
+func runNATS(t *testing.T) (url string) {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
+	})
+	must(t, err)
+	s.Start()
+	t.Cleanup(func() {
+		s.Shutdown()
+		s.WaitForShutdown()
+	})
+	if !s.ReadyForConnections(patience) {
+		t.Fatal("the NATS server is not ready")
+	}
+	return s.ClientURL()
+}
+
+// perGroup is how many events each group gets; one router is sent the first, the other the second.
+const perGroup = 2
+
+// postGroups posts to both routers events of n groups, and an alert that fires for each. It returns what is to be told.
+func postGroups(t *testing.T, a, b *process, wave string, n int) (ids []string) {
+	t.Helper()
+	routers := []*process{a, b}
+	for i, p := range routers[:perGroup] {
+		var events []string
+		var alerts []map[string]any
+		for g := range n {
+			container := fmt.Sprintf("%s-%03d", wave, g)
+			rule := fmt.Sprintf("Posted %d", i)
+			events = append(events, fmt.Sprintf(`{"rule":%q,"priority":"Warning","time":%q,"source":"syscall","output":"posted",
+				"output_fields":{"container.id":%q,"proc.name":"cat","fd.name":"/x"}}`, rule, time.Now().UTC().Format(time.RFC3339Nano), container))
+			ids = append(ids, container+" "+rule)
+			if g%routersOf == i {
+				alerts = append(alerts, map[string]any{"labels": map[string]string{"alertname": "Fires", "rule": "Fires", "container_id": container}})
+				ids = append(ids, container+" Fires")
+			}
+		}
+		post(t, p, events...)
+		postFiring(t, p, alerts)
+	}
+	return ids
+}
+
+// postFiring posts alerts as Prometheus does.
+func postFiring(t *testing.T, p *process, alerts []map[string]any) {
+	t.Helper()
+	body, err := json.Marshal(alerts)
+	must(t, err)
+	resp, err := http.Post(p.base+"/api/v2/alerts", "application/json", strings.NewReader(string(body)))
+	must(t, err)
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("post of alerts that fire = %d", resp.StatusCode)
+	}
+}
+
+const routersOf = 2
+
+// Routers that share a store and a bus share the work: each notification goes out once, whoever took its alerts; and
+// what a router had that is killed goes out by the other.
+func TestReplicasShareTheirGroups(t *testing.T) {
+	redis, bus, sink := redistest.Start(t), runNATS(t), newLedger(t)
+	run := func() *process {
+		l := newLayout(t, shadowRules)
+		config := l.config("3s", fmt.Sprintf("webhook_configs: [{url: %q}]", sink.URL), "sensor: {enabled: false}",
+			"store: "+redis.URL()+"?timeout=20s", "bus: "+bus)
+		return start(t, l.dir, "router", strings.Replace(config, "group_by: [rule, container_id]", "group_by: [container_id]", 1))
+	}
+	a, b := run(), run()
+	ids := postGroups(t, a, b, "first", 60)
+	eventually(t, "all is told", func() error { return sink.has(ids) })
+	// The first of them was posted to one router; that it has ended is posted to the other.
+	postFiring(t, b, []map[string]any{{
+		"labels": map[string]string{"alertname": "Fires", "rule": "Fires", "container_id": "first-000"}, "endsAt": time.Now().UTC().Format(time.RFC3339Nano),
+	}})
+	eventually(t, "the end is told", func() error { return sink.has([]string{"first-000 Fires resolved"}) })
+	time.Sleep(2 * time.Second) // what would be told twice would be by now
+	if twice := sink.twice(); len(twice) > 0 {
+		t.Errorf("told twice with no fault: %q", twice)
+	}
+	for name, p := range map[string]*process{"one": a, "the other": b} {
+		if p.metric(t, "tocsin_group_flushes_total") == 0 {
+			t.Errorf("%s router has flushed nothing of %d groups", name, 60)
+		}
+	}
+
+	more := postGroups(t, a, b, "second", 60)
+	waiting(t, redis, "second", 60)
+	a.kill(t)
+	killed := time.Now()
+	eventually(t, "all is told by the router that is left", func() error { return sink.has(more) })
+	t.Logf("all was told %v after the kill, with 3 s of group_wait", time.Since(killed).Round(time.Millisecond))
+	time.Sleep(2 * time.Second)
+	if twice := sink.twice(); len(twice) > 0 {
+		t.Errorf("told twice, and not marked: %q", twice)
+	}
+}
+
+// waiting waits until the store has these many groups of a wave with all that was posted.
+func waiting(t *testing.T, redis *redistest.Server, wave string, n int) {
+	t.Helper()
+	client := redis.Client()
+	eventually(t, "the groups wait in the store", func() error {
+		have := 0
+		keys, err := client.Keys(t.Context(), "tocsin:{groups*}:group:*").Result()
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			name, err := client.HGet(t.Context(), key, "labels").Result()
+			if err == nil && strings.Contains(name, wave) {
+				have++
+			}
+		}
+		if have < n {
+			return fmt.Errorf("%d of %d are there", have, n)
+		}
+		return nil
+	})
+}
+
+// A router that is killed in the middle of its work loses nothing: the other has its groups after their lease, and what
+// it had taken off the bus. What may have been told before says so.
+func TestAReplicaKilledAtWork(t *testing.T) {
+	redis, bus, sink := redistest.Start(t), runNATS(t), newLedger(t)
+	run := func() *process {
+		l := newLayout(t, shadowRules)
+		config := l.config("0s", fmt.Sprintf("webhook_configs: [{url: %q}]", sink.URL), "sensor: {enabled: false}",
+			"store: "+redis.URL()+"?timeout=20s", "bus: "+bus)
+		return start(t, l.dir, "router", strings.Replace(config, "group_by: [rule, container_id]", "group_by: [container_id]", 1))
+	}
+	a, b := run(), run()
+	var ids []string
+	for wave := range 20 {
+		if wave < 12 {
+			ids = append(ids, postGroups(t, a, b, fmt.Sprint("wave", wave), 25)...)
+		} else {
+			ids = append(ids, postGroups(t, b, b, fmt.Sprint("wave", wave), 25)...)
+		}
+		if wave == 11 {
+			a.kill(t)
+		}
+	}
+	killed := time.Now()
+	for deadline := killed.Add(3 * patience); ; time.Sleep(50 * time.Millisecond) {
+		err := sink.has(ids)
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("all was told %v after the kill", time.Since(killed).Round(time.Millisecond))
+	time.Sleep(2 * time.Second)
+	if twice := sink.twice(); len(twice) > 0 {
+		t.Errorf("told twice, and not marked: %q", twice)
+	}
+}
