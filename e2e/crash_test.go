@@ -149,7 +149,6 @@ func crashAlert(i int) string {
 type crashRun struct {
 	dir, config, addr string
 	sink              *countingSink
-	logs              *os.File // of all its processes
 }
 
 func newCrashRun(t *testing.T, data string) *crashRun {

@@ -70,7 +70,9 @@ func (d *decision) plan() {
 }
 
 // stay is until when a group that has nothing else to keep stays for its recent events.
-func (d *decision) stay(ready time.Time) time.Time { return ready.Add(keepRecent - d.route.GroupInterval) }
+func (d *decision) stay(ready time.Time) time.Time {
+	return ready.Add(keepRecent - d.route.GroupInterval)
+}
 
 // upToMicro rounds up to what stores keep of a time: looked at a little too early, nothing would have changed.
 func upToMicro(t time.Time) time.Time {
