@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"store/documents":          {"pipeline", "store/shared"},
 	"store/groups":             {"pipeline", "pipeline/alertjson", "store/shared"},
 	"store/groupstest":         {"pipeline"},
-	"store/history":            {"pipeline", "pipeline/matcher", "store/shared"},
+	"store/history":            {"pipeline", "pipeline/alertjson", "pipeline/matcher", "store/shared"},
 	"store/documentstest":      {"pipeline"},
 	"templates":                {"pipeline"},
 	"stages/decode":            {"pipeline", "bpf"},
@@ -73,6 +73,7 @@ var mayImport = map[string][]string{
 	"api/tetragon":             {},
 	"api/cloudevents":          {},
 	"configs":                  {"pipeline", "pipeline/matcher", "pipeline/bus", "pipeline/router", "api", "sensor", "rules", "filter/...", "stages/...", "store/history", "store/shared", "notifiers/..."},
+	"configs/falcosidekick":    {"pipeline"},
 	"cmd/tocsin":               {"..."},
 
 	// The engines of container runtimes know what they have in common, and nothing of each other.

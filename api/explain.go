@@ -58,16 +58,30 @@ func (s *Server) explainAlert(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := time.Now().UTC()
-	e := explain(k, to, steps, now)
+	e := explanation{
+		Alert: newKnownView(k, to, now), Steps: withRepeats(k, steps), Deliveries: deliveriesOf(steps), At: now,
+	}
+	e.Why = why(k, s.named(to), e.Deliveries, now)
 	e.Exceptions = s.exceptions(r.Context(), k.Rule)
 	answer(w, http.StatusOK, e)
 }
 
-// explain puts together what is known.
-func explain(k *pipeline.Known, to pipeline.Routed, steps []pipeline.Step, now time.Time) explanation {
-	e := explanation{Alert: newKnownView(k, to, now), Steps: withRepeats(k, steps), Deliveries: deliveriesOf(steps), At: now}
-	e.Why = why(k, to, e.Deliveries, now)
-	return e
+// named adds to the ids of silences, for people, whose they are and what for.
+func (s *Server) named(to pipeline.Routed) pipeline.Routed {
+	if s.deps.V2.Silences == nil {
+		return to
+	}
+	to.Suppressed = slices.Clone(to.Suppressed)
+	for i := range to.Suppressed {
+		by := &to.Suppressed[i]
+		if by.Why != pipeline.BySilence {
+			continue
+		}
+		if silence, err := s.deps.V2.Silences.Get(by.By); err == nil { // else it is gone, and its id has to do
+			by.By += " of " + silence.CreatedBy + " (" + silence.Comment + ")"
+		}
+	}
+	return to
 }
 
 // withRepeats adds what is an account rather than steps: repeats that were kept quiet.
@@ -78,7 +92,7 @@ func withRepeats(k *pipeline.Known, steps []pipeline.Step) []pipeline.Step {
 	}
 	if k.Repeats > 0 {
 		all = append(all, pipeline.Step{
-			At: k.Last, Fingerprint: k.Fingerprint, Stage: "dedupe", Verdict: "repeat",
+			At: k.UpdatedAt, Fingerprint: k.Fingerprint, Stage: "dedupe", Verdict: "repeat",
 			Detail: times(k.Repeats) + " since it was last let through; the next message tells",
 		})
 		slices.SortStableFunc(all, func(a, b pipeline.Step) int { return a.At.Compare(b.At) })

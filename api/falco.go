@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -30,7 +29,7 @@ type falcoEvent struct {
 // output_fields, which Falco sends for its own messages.
 func falcoAlert(body []byte, hostname string) (pipeline.Alert, error) {
 	var e falcoEvent
-	if err := json.Unmarshal(body, &e); err != nil {
+	if err := e.read(body); err != nil {
 		return pipeline.Alert{}, err
 	}
 	if e.Rule == "" || e.Priority == "" || e.Time.IsZero() {
@@ -69,8 +68,8 @@ func falcoMessage(output string) string {
 func describeFalco(a *pipeline.Alert) {
 	field := func(names ...string) string {
 		for _, name := range names {
-			if v, ok := a.OutputFields[name]; ok && v != nil && fmt.Sprint(v) != "<NA>" {
-				return fmt.Sprint(v)
+			if text := falcoText(a.OutputFields[name]); text != "" {
+				return text
 			}
 		}
 		return ""
@@ -91,17 +90,39 @@ func describeFalco(a *pipeline.Alert) {
 		"proc_exepath": field("proc.exepath", "proc.exe", "proc.name"),
 		"object":       object,
 	})
-	for name, value := range map[string]string{
-		"container_name": field("container.name"), "container_image": image,
-		"k8s_ns_name": field("k8s.ns.name"), "k8s_pod_name": field("k8s.pod.name"),
-	} {
-		a.SetLabel(name, value)
+	a.SetLabel("container_name", field("container.name"))
+	a.SetLabel("container_image", image)
+	a.SetLabel("k8s_ns_name", field("k8s.ns.name"))
+	a.SetLabel("k8s_pod_name", field("k8s.pod.name"))
+
+	a.Annotations = make(map[string]string, len(a.OutputFields)+2)
+	a.Annotations["summary"], a.Annotations["output"] = a.Rule, a.Output
+	names := make([]string, 0, 32)
+	for name := range a.OutputFields {
+		names = append(names, name)
 	}
-	a.Annotations = map[string]string{"summary": a.Rule, "output": a.Output}
-	for _, name := range slices.Sorted(maps.Keys(a.OutputFields)) {
-		if value := field(name); value != "" {
+	slices.Sort(names) // of two that become one annotation it is always the same one
+	for _, name := range names {
+		if value := falcoText(a.OutputFields[name]); value != "" {
 			a.Annotations[pipeline.LabelName(name)] = value
 		}
+	}
+}
+
+// falcoText is a field's value; "" where Falco has none.
+func falcoText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		if v == "<NA>" {
+			return ""
+		}
+		return v
+	case json.Number:
+		return string(v)
+	default:
+		return fmt.Sprint(v)
 	}
 }
 

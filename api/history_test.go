@@ -85,10 +85,34 @@ func startHistory(t *testing.T) (*fakeHistory, string) {
 			}
 			return all, nil
 		}
+		d.V2.Silences = namedSilences{}
 		d.Whitelist = func(context.Context) (pipeline.WhitelistUsage, error) {
 			return pipeline.WhitelistUsage{Entries: []pipeline.EntryUsage{{ID: "e1", Rules: []pipeline.RuleUsage{{Rule: "R2", Hits: 7}}}}}, nil
 		}
 	})
+}
+
+// namedSilences has one, of alice.
+type namedSilences struct{ Silences }
+
+func (namedSilences) Get(id string) (pipeline.Silence, error) {
+	if id != "s1" {
+		return pipeline.Silence{}, errors.New("no such silence")
+	}
+	return pipeline.Silence{ID: id, CreatedBy: "alice", Comment: "node moves"}, nil
+}
+
+// Whose silence it is is for people; programs get its id.
+func TestExplainNamesWhoSilenced(t *testing.T) {
+	_, base := startHistory(t)
+	_, body, _ := request(t, http.MethodGet, base+"/api/v1/alerts/0000000000000003/explain", "")
+	var e explanation
+	if err := json.Unmarshal([]byte(body), &e); err != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+	if want := "kept back by silence s1 of alice (node moves); "; !strings.HasPrefix(e.Why, want) || e.Alert.Suppressed[0].By != "s1" {
+		t.Errorf("why: %s (by %q), want it to begin with %s", e.Why, e.Alert.Suppressed[0].By, want)
+	}
 }
 
 func TestLiveAlertsAreListed(t *testing.T) {

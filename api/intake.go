@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/alertjson"
 )
 
 // posted is a request that brings something of a source, and its answer.
@@ -127,7 +128,8 @@ func (s *Server) postAlerts(w http.ResponseWriter, r *http.Request) {
 
 // readAlert reads an alert as tocsin makes it. One that a window has to be asked about has arrived now.
 func readAlert(body []byte, a *pipeline.Alert) error {
-	if err := json.Unmarshal(body, a); err != nil {
+	var err error
+	if *a, err = alertjson.Read(body); err != nil {
 		return err
 	}
 	if a.ID == "" || a.Rule == "" || a.Time.IsZero() {
@@ -235,7 +237,10 @@ func splitJSON(body []byte) ([]json.RawMessage, error) {
 	if len(body) == 0 {
 		return nil, errors.New("the body is empty: post a JSON object or an array of them")
 	}
-	var values []json.RawMessage
+	values, ok := alertjson.Split(body)
+	if ok && len(values) > 0 && json.Valid(body) {
+		return values, nil
+	}
 	var err error
 	if body[0] == '[' {
 		err = json.Unmarshal(body, &values)

@@ -11,12 +11,10 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// V2 is what Alertmanager's API works on. The models are written out here rather than taken from Alertmanager's
+// V2 is what Alertmanager's API works on, beside History. The models are written out here rather than taken from Alertmanager's
 // module: those bring 23 modules with them to say what these few structs say. A test holds the answers against
 // them, through Alertmanager's own client.
 type V2 struct {
-	// Live returns the alerts of both kinds that count as firing, in a slice of the caller's own.
-	Live func(ctx context.Context, now time.Time) ([]pipeline.Live, error)
 	// Inspect says where alerts go and what keeps them back, in their order.
 	Inspect        func(ctx context.Context, now time.Time, alerts []pipeline.Live) ([]pipeline.Routed, error)
 	Silences       Silences

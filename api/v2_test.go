@@ -21,7 +21,7 @@ import (
 type router struct {
 	live   []pipeline.Live
 	routed map[pipeline.Fingerprint]pipeline.Routed
-	fails  error // of Live
+	fails  error // of EachLive, at its end
 
 	mu       sync.Mutex // guards silences
 	silences map[string]pipeline.Silence
@@ -32,8 +32,20 @@ func newRouter() *router {
 	return &router{routed: map[pipeline.Fingerprint]pipeline.Routed{}, silences: map[string]pipeline.Silence{}}
 }
 
-func (r *router) Live(context.Context, time.Time) ([]pipeline.Live, error) {
-	return slices.Clone(r.live), r.fails
+// liveAlerts is the history of a router, as far as it is asked here.
+type liveAlerts struct {
+	History
+	of *router
+}
+
+func (l liveAlerts) EachLive(_ context.Context, _ time.Time, f func(pipeline.Live) error) error {
+	byFingerprint := func(a, b pipeline.Live) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) }
+	for _, a := range slices.SortedFunc(slices.Values(l.of.live), byFingerprint) {
+		if err := f(a); err != nil {
+			return err
+		}
+	}
+	return l.of.fails
 }
 
 func (r *router) Inspect(_ context.Context, _ time.Time, live []pipeline.Live) ([]pipeline.Routed, error) {
@@ -105,8 +117,9 @@ func startV2(t *testing.T, r *router) (base string, posted *fakeIntake) {
 	posted = &fakeIntake{}
 	return start(t, func(c *Config, d *Deps) {
 		d.Intake = posted
+		d.History = liveAlerts{of: r}
 		d.V2 = V2{
-			Live: r.Live, Inspect: r.Inspect, Silences: r,
+			Inspect: r.Inspect, Silences: r,
 			Receivers: func() []Receiver {
 				return []Receiver{{Name: "oncall", Labels: map[string]string{"team": "sec"}}, {Name: "quiet"}}
 			},

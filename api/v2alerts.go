@@ -1,13 +1,11 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -33,19 +31,14 @@ func (s *Server) v2Alerts(w http.ResponseWriter, r *http.Request) {
 }
 
 // eachAlert calls yield for the live alerts that pass the query's filter, by fingerprint, with where each goes.
-// It calls chunk before every streamChunk of them.
+// It calls chunk before every streamChunk of them. yield may keep neither.
 func (s *Server) eachAlert(ctx context.Context, q *alertQuery, chunk func(), yield func(*pipeline.Live, *pipeline.Routed) error) error {
 	now := time.Now()
-	live, err := s.deps.V2.Live(ctx, now)
-	if err != nil {
-		return fmt.Errorf("look for live alerts: %w", err)
-	}
-	live = slices.DeleteFunc(live, func(a pipeline.Live) bool { return !matcher.Match(q.filter, a.Labels) })
-	byFingerprint := func(a, b pipeline.Live) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) }
-	if !slices.IsSortedFunc(live, byFingerprint) {
-		slices.SortFunc(live, byFingerprint)
-	}
-	for part := range slices.Chunk(live, streamChunk) {
+	part := make([]pipeline.Live, 0, streamChunk)
+	flush := func() error {
+		if len(part) == 0 {
+			return nil
+		}
 		chunk()
 		routed, err := s.deps.V2.Inspect(ctx, now, part)
 		if err != nil {
@@ -56,8 +49,23 @@ func (s *Server) eachAlert(ctx context.Context, q *alertQuery, chunk func(), yie
 				return err
 			}
 		}
+		clear(part)
+		part = part[:0]
+		return nil
 	}
-	return nil
+	err := s.deps.History.EachLive(ctx, now, func(a pipeline.Live) error {
+		if !matcher.Match(q.filter, a.Labels) {
+			return nil
+		}
+		if part = append(part, a); len(part) == streamChunk {
+			return flush()
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("list live alerts: %w", err)
+	}
+	return flush()
 }
 
 // sourceV2 is the source of what Prometheus posts, as metrics call it.

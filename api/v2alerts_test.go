@@ -267,9 +267,8 @@ func TestLongListsAreStreamed(t *testing.T) {
 			most = max(most, inUse()-min(before, inUse()))
 		}
 	}
-	// The copy of the list that Live hands out is about 12 MB.
-	if n != alerts || most > 30<<20 {
-		t.Errorf("%d alerts with %d MB in use, want %d with less than 30 MB", n, most>>20, alerts)
+	if n != alerts || most > 20<<20 {
+		t.Errorf("%d alerts with %d MB in use, want %d with less than 20 MB", n, most>>20, alerts)
 	}
 	t.Logf("%d MB beside the alerts", most>>20)
 }

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"bufio"
 	"cmp"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -9,14 +11,6 @@ import (
 
 	"github.com/tocsin-security/tocsin/pipeline"
 )
-
-// gettableGroup is a group of alerts in Alertmanager's API.
-type gettableGroup struct {
-	Alerts      []*gettableAlert  `json:"alerts"`
-	Labels      map[string]string `json:"labels"`
-	Receiver    receiverName      `json:"receiver"`
-	RouteLabels map[string]string `json:"routeLabels"`
-}
 
 // v2Groups lists live alerts by the groups that they are in, an alert in each that takes it.
 func (s *Server) v2Groups(w http.ResponseWriter, r *http.Request) {
@@ -27,9 +21,8 @@ func (s *Server) v2Groups(w http.ResponseWriter, r *http.Request) {
 	}
 	out := newArrayStream(w)
 	byKey := map[string]*memberList{}
-	err = s.eachAlert(r.Context(), q, func() {}, func(a *pipeline.Live, to *pipeline.Routed) error {
-		gather(byKey, q, a, to)
-		return nil
+	err = s.eachAlert(r.Context(), q, out.more, func(a *pipeline.Live, to *pipeline.Routed) error {
+		return gather(byKey, q, a, to)
 	})
 	if err != nil {
 		out.end(err)
@@ -40,7 +33,7 @@ func (s *Server) v2Groups(w http.ResponseWriter, r *http.Request) {
 		if i%streamChunk == 0 {
 			out.more()
 		}
-		if err := out.add(group.gettable()); err != nil {
+		if err := out.addBy(group.write); err != nil {
 			out.end(err)
 			return
 		}
@@ -48,69 +41,87 @@ func (s *Server) v2Groups(w http.ResponseWriter, r *http.Request) {
 	out.end(nil)
 }
 
-// memberList is a group and who is in it, as small as may be: there may be a hundred thousand.
+// memberList is a group and who is in it, as small as may be: there may be a hundred thousand in all.
 type memberList struct {
 	in      pipeline.InGroup
 	order   string // labels, for sorting
 	members []member
 }
 
+// member is an alert in the API's JSON, and what it is sorted by.
 type member struct {
-	alert     *pipeline.Live
-	state     alertState
-	receivers []receiverName
+	job, instance, name string
+	fingerprint         pipeline.Fingerprint
+	body                []byte
 }
 
 // gather puts an alert into its groups, those that were asked for.
-func gather(byKey map[string]*memberList, q *alertQuery, a *pipeline.Live, to *pipeline.Routed) {
+func gather(byKey map[string]*memberList, q *alertQuery, a *pipeline.Live, to *pipeline.Routed) error {
 	everywhere := suppression(to)
 	if !q.wants(&everywhere) {
-		return
+		return nil
 	}
-	var receivers []receiverName
+	m := member{a.Labels["job"], a.Labels["instance"], a.Labels["alertname"], a.Fingerprint, nil}
+	var told []byte // the alert where no time interval mutes it, which is the same in all groups
 	for i := range to.Groups {
 		in := &to.Groups[i]
-		if !q.wantsReceiver(in.Receiver) || !q.muted && len(in.Muted) > 0 {
+		muted := len(in.Muted) > 0
+		if !q.wantsReceiver(in.Receiver) || !q.muted && muted {
 			continue
 		}
-		if receivers == nil {
-			receivers = receiversOf(to)
+		m.body = told
+		if muted || told == nil {
+			state := everywhere
+			state.mute(in)
+			var err error
+			if m.body, err = json.Marshal(newGettableAlert(a, state, receiversOf(to))); err != nil {
+				return err
+			}
 		}
-		state := everywhere
-		state.mute(in)
+		if !muted {
+			told = m.body
+		}
 		list, known := byKey[in.Key]
 		if !known {
 			list = &memberList{in: *in, order: labelOrder(in.Labels)}
 			byKey[in.Key] = list
 		}
-		list.members = append(list.members, member{a, state, receivers})
+		list.members = append(list.members, m)
 	}
+	return nil
 }
 
-func (l *memberList) gettable() *gettableGroup {
-	slices.SortFunc(l.members, func(a, b member) int { return compareAlerts(a.alert, b.alert) })
-	g := &gettableGroup{
-		Labels: orEmpty(l.in.Labels), RouteLabels: orEmpty(l.in.RouteLabels), Receiver: receiverName{l.in.Receiver},
-		Alerts: make([]*gettableAlert, 0, len(l.members)),
+// write writes the group, an alert at a time.
+func (l *memberList) write(w *bufio.Writer) error {
+	slices.SortFunc(l.members, compareMembers)
+	rest, err := json.Marshal(struct {
+		Labels      map[string]string `json:"labels"`
+		Receiver    receiverName      `json:"receiver"`
+		RouteLabels map[string]string `json:"routeLabels"`
+	}{orEmpty(l.in.Labels), receiverName{l.in.Receiver}, orEmpty(l.in.RouteLabels)})
+	if err != nil {
+		return err
 	}
+	separator := `{"alerts":[`
 	for _, m := range l.members {
-		g.Alerts = append(g.Alerts, newGettableAlert(m.alert, m.state, m.receivers))
+		if _, err := w.WriteString(separator); err != nil {
+			return err
+		}
+		if _, err := w.Write(m.body); err != nil {
+			return err
+		}
+		separator = ","
 	}
-	return g
+	_, err = w.WriteString("]," + string(rest[1:])) // an object goes on without its brace
+	return err
 }
 
 func compareGroups(a, b *memberList) int {
 	return cmp.Or(strings.Compare(a.order, b.order), strings.Compare(a.in.Receiver, b.in.Receiver), strings.Compare(a.in.Key, b.in.Key))
 }
 
-// compareAlerts puts alerts in an order for people, that costs little with a hundred thousand in one group.
-func compareAlerts(a, b *pipeline.Live) int {
-	for _, label := range []string{"job", "instance", "alertname"} {
-		if c := strings.Compare(a.Labels[label], b.Labels[label]); c != 0 {
-			return c
-		}
-	}
-	return cmp.Compare(a.Fingerprint, b.Fingerprint)
+func compareMembers(a, b member) int {
+	return cmp.Or(strings.Compare(a.job, b.job), strings.Compare(a.instance, b.instance), strings.Compare(a.name, b.name), cmp.Compare(a.fingerprint, b.fingerprint))
 }
 
 // labelOrder is labels as one text to sort by.

@@ -27,6 +27,11 @@ func newArrayStream(w http.ResponseWriter) *arrayStream {
 
 // add writes an element. An error means that the client is gone.
 func (s *arrayStream) add(v any) error {
+	return s.addBy(func(*bufio.Writer) error { return s.enc.Encode(v) })
+}
+
+// addBy lets write write an element in pieces.
+func (s *arrayStream) addBy(write func(*bufio.Writer) error) error {
 	separator := byte(',')
 	if !s.started {
 		s.started, separator = true, '['
@@ -35,7 +40,7 @@ func (s *arrayStream) add(v any) error {
 	if err := s.buf.WriteByte(separator); err != nil {
 		return err
 	}
-	return s.enc.Encode(v)
+	return write(s.buf)
 }
 
 // more gives the client time for another chunk, however many there are: it is only gone when it takes none.

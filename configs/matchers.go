@@ -16,6 +16,18 @@ import (
 // matcherKeys are the keys whose lists hold matchers, wherever they are in a configuration.
 var matcherKeys = []string{"matchers", "source_matchers", "target_matchers"}
 
+// olderKeys are the keys of their older spelling, a mapping of labels to values.
+var olderKeys = []string{"match", "match_re", "source_match", "source_match_re", "target_match", "target_match_re"}
+
+// checkValues reports labels without a value: it is more likely forgotten than meant for alerts without the label.
+func (f *file) checkValues(node ast.Node) {
+	for _, entry := range entries(node) {
+		if _, isNull := entry.Value.(*ast.NullNode); isNull {
+			f.problem(entry.Key, "the value of "+quote(entry.Key.GetToken().Value)+" is missing", `for alerts without this label write ""`)
+		}
+	}
+}
+
 // rewriteMatchers reads every matcher as matchers_mode says and writes it in the way that all modes read alike, so
 // that nobody after it has to know of modes. It reports what is doubtful. What is no matcher is left as it is: who
 // uses it says so, with its place, except for what only another mode would read.
@@ -31,7 +43,13 @@ func (f *file) rewriteMatchers(body ast.Node) {
 	}
 	ast.Walk(visitor(func(node ast.Node) {
 		entry, ok := node.(*ast.MappingValueNode)
-		if !ok || !slices.Contains(matcherKeys, entry.Key.GetToken().Value) {
+		if !ok {
+			return
+		}
+		if slices.Contains(olderKeys, entry.Key.GetToken().Value) {
+			f.checkValues(entry.Value)
+		}
+		if !slices.Contains(matcherKeys, entry.Key.GetToken().Value) {
 			return
 		}
 		list, ok := unwrap(entry.Value).(*ast.SequenceNode)
@@ -88,19 +106,35 @@ func unlikely(m *labels.Matcher) string {
 		return ""
 	}
 	isRegexp := m.Type == labels.MatchRegexp || m.Type == labels.MatchNotRegexp
-	pattern := m.Value
-	if !isRegexp {
-		pattern = "^" + regexp.QuoteMeta(m.Value) + "$"
+	if m.Value == "" || m.Name == "severity" && !isRegexp {
+		return "" // whoever writes out a severity has alerts with it
 	}
-	exact, err1 := regexp.Compile("^(?:" + pattern + ")$")
-	loose, err2 := regexp.Compile("(?i)(?:" + pattern + ")")
-	if err1 != nil || err2 != nil || m.Value == "" || slices.ContainsFunc(known, exact.MatchString) {
-		return ""
+	for _, part := range parts(m.Value, isRegexp) {
+		exact, err1 := regexp.Compile("^(?:" + part + ")$")
+		loose, err2 := regexp.Compile("(?i)" + part)
+		if err1 != nil || err2 != nil || part == "" || slices.ContainsFunc(known, exact.MatchString) {
+			continue
+		}
+		if near := slices.IndexFunc(known, loose.MatchString); near >= 0 {
+			what := m.String()
+			if part != m.Value && isRegexp {
+				what = quote(part) + " in " + what
+			}
+			return what + " is no usual " + m.Name + " (" + strings.Join(known, ", ") +
+				"): the whole value counts, in upper and lower case; did you mean " + known[near] + "?"
+		}
 	}
-	near := slices.IndexFunc(known, loose.MatchString)
-	if near < 0 || m.Name == "severity" && !isRegexp {
-		return ""
+	return ""
+}
+
+// parts are the alternatives of a plain regular expression, a|b; what has groups is one, and a text is itself.
+func parts(value string, isRegexp bool) []string {
+	switch {
+	case !isRegexp:
+		return []string{"^" + regexp.QuoteMeta(value) + "$"}
+	case strings.ContainsAny(value, `()[]\`):
+		return []string{value}
+	default:
+		return strings.Split(value, "|")
 	}
-	why := m.String() + " compares with the whole value, in upper and lower case as it is written: no usual " + m.Name + " is like that"
-	return why + " (" + strings.Join(known, ", ") + "); did you mean " + known[near] + "?"
 }

@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -27,7 +28,8 @@ func alertmanagerKeys() keySet {
 	route := keysOf("receiver", "matchers", "match", "match_re", "continue", "group_by", "group_wait", "group_interval", "repeat_interval",
 		"mute_time_intervals", "active_time_intervals", "labels")
 	route["routes"] = route
-	top := keysOf("inhibit_rules", "time_intervals", "mute_time_intervals", "templates")
+	top := keysOf("templates")
+	top["inhibit_rules"] = keysOf("name", "source_matchers", "target_matchers", "source_match", "source_match_re", "target_match", "target_match_re", "equal")
 	top["global"] = keysOf("resolve_timeout", "smtp_smarthost", "smtp_from", "smtp_hello", "smtp_auth_username", "smtp_auth_password",
 		"smtp_auth_password_file", "smtp_auth_identity", "smtp_require_tls", "smtp_force_implicit_tls")
 	top["route"] = route
@@ -44,7 +46,11 @@ func (l *Loaded) Original() (string, error) {
 	if err := yaml.NodeToValue(l.body, &all, yaml.UseOrderedMap()); err != nil {
 		return "", fmt.Errorf("read the configuration again: %w", err)
 	}
-	text, err := yaml.MarshalWithOptions(outline(all, reflect.TypeFor[Config](), alertmanagerKeys()), yaml.IndentSequence(true))
+	kept := outlineMap(all, reflect.TypeFor[Config](), alertmanagerKeys())
+	if intervals := slices.Concat(l.TimeIntervals, l.MuteTimeIntervals); len(intervals) > 0 {
+		kept = append(kept, yaml.MapItem{Key: "time_intervals", Value: alertmanagerIntervals(intervals)})
+	}
+	text, err := yaml.MarshalWithOptions(kept, yaml.IndentSequence(true))
 	return string(text), err
 }
 

@@ -23,10 +23,17 @@ route:
   group_by: [alertname]
   group_wait: 1.5s
   routes:
-    - &quick {name: quick, receiver: robot, matchers: ['team = "安全"'], continue: true, group_interval: 1d}
+    - &quick {name: quick, receiver: robot, matchers: ['team = "安全"'], mute_time_intervals: [nights], continue: true, group_interval: 1d}
     - {receiver: both, match: {severity: critical}}
+inhibit_rules: [{source_matchers: [severity = critical], target_matchers: [severity = warning], equal: [instance]}]
+time_intervals:
+  - name: nights
+    time_intervals:
+      - {times: [{start_time: "22:00", end_time: "06:00"}, {start_time: "12:00", end_time: "13:00"}], weekdays: ["friday:monday", wednesday], location: Asia/Shanghai}
+mute_time_intervals: [{name: winter, time_intervals: [{months: ["november:february", "3"], times: [{start_time: "20:00", end_time: "00:00"}]}]}]
 receivers:
   - name: both
+    labels: {team: sec}
     email_configs: [{to: b@example.org, auth_password: planted-secret, headers: {X-Key: planted-secret}}]
     webhook_configs:
       - url: https://hooks.example.org/${HOOK_TOKEN}
@@ -59,18 +66,61 @@ route:
     - receiver: robot
       matchers:
         - team="安全"
+      mute_time_intervals:
+        - nights
       continue: true
       group_interval: 24h
     - receiver: both
       match:
         severity: critical
+inhibit_rules:
+  - source_matchers:
+      - severity="critical"
+    target_matchers:
+      - severity="warning"
+    equal:
+      - instance
 receivers:
   - name: both
+    labels:
+      team: sec
     email_configs:
       - to: b@example.org
     webhook_configs:
       - url: <secret>
   - name: robot
+time_intervals:
+  - name: nights
+    time_intervals:
+      - times:
+          - start_time: "22:00"
+            end_time: 24:00
+          - start_time: "12:00"
+            end_time: "13:00"
+        weekdays:
+          - friday:saturday
+          - sunday:monday
+          - wednesday
+        location: Asia/Shanghai
+      - times:
+          - start_time: "00:00"
+            end_time: "06:00"
+        weekdays:
+          - saturday
+          - sunday
+          - monday
+          - tuesday
+          - thursday
+        location: Asia/Shanghai
+  - name: winter
+    time_intervals:
+      - times:
+          - start_time: "20:00"
+            end_time: 24:00
+        months:
+          - november:december
+          - january:february
+          - "3"
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Original() (-want +got):\n%s", diff)

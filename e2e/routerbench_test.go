@@ -48,8 +48,8 @@ const (
 
 func scaled(n int) int { return max(n / *benchScale, 100) }
 
-// startRouter runs tocsin as a router whose one receiver is sink.
-func startRouter(b *testing.B, sink *rawSink, groupBy, wait string) *process {
+// startBenchRouter runs tocsin as a router whose one receiver is sink.
+func startBenchRouter(b *testing.B, sink *rawSink, groupBy, wait string) *process {
 	b.Helper()
 	dir := b.TempDir()
 	for name, text := range map[string]string{"rules.yaml": "[]\n", "whitelist.yaml": "[]\n"} {
@@ -81,7 +81,7 @@ func (p *process) addr() string { return strings.TrimPrefix(p.base, "http://") }
 
 // benchIngest posts distinct alerts into groups that wait for longer than it takes.
 func benchIngest(b *testing.B, groupBy string, total, per int) {
-	p := startRouter(b, newRawSink(b), groupBy, "1h")
+	p := startBenchRouter(b, newRawSink(b), groupBy, "1h")
 	total = scaled(total)
 	conns := 64
 	if per > 1 {
@@ -113,7 +113,7 @@ func (p *process) handled(tb testing.TB, least int) int {
 // benchDrain fills the way to a webhook that hangs, then lets it answer: a message per alert.
 func benchDrain(b *testing.B) {
 	sink := newRawSink(b)
-	p := startRouter(b, sink, groupPerAlert, "0s")
+	p := startBenchRouter(b, sink, groupPerAlert, "0s")
 	total := scaled(50_000)
 	sink.hold(true)
 	falcoTo(p, "load", 8, 100).run(b, total/100, 0)
@@ -128,7 +128,7 @@ func benchDrain(b *testing.B) {
 // benchThrough posts alerts one by one and counts the messages that come out, one each.
 func benchThrough(b *testing.B) {
 	sink := newRawSink(b)
-	p := startRouter(b, sink, groupPerAlert, "0s")
+	p := startBenchRouter(b, sink, groupPerAlert, "0s")
 	through(b, sink, falcoTo(p, "load", 64, 1), p)
 }
 
@@ -163,7 +163,7 @@ func (s *rawSink) wait(tb testing.TB, total int) time.Time {
 // benchLatency is the way of single alerts to the webhook, at 1,000/s.
 func benchLatency(b *testing.B) {
 	sink := newRawSink(b)
-	p := startRouter(b, sink, groupPerAlert, "0s")
+	p := startBenchRouter(b, sink, groupPerAlert, "0s")
 	l := falcoTo(p, "", 16, 1)
 	l.body = func(int) string { return falcoLoad(stamped()) }
 	latency(b, sink, l)
@@ -195,7 +195,7 @@ func (s *rawSink) report(b *testing.B) {
 // benchDue posts alerts that make groups that wait for 2 s, and reports how late their messages come.
 func benchDue(b *testing.B) {
 	sink := newRawSink(b)
-	p := startRouter(b, sink, groupPerAlert, "2s")
+	p := startBenchRouter(b, sink, groupPerAlert, "2s")
 	l := falcoTo(p, "", 4, 1)
 	l.body = func(int) string { return falcoLoad(stamped()) }
 	total := scaled(1000)
@@ -211,7 +211,7 @@ func benchDue(b *testing.B) {
 
 // benchLive is what a router takes that keeps many alerts in groups that wait.
 func benchLive(b *testing.B, groupBy string) {
-	p := startRouter(b, newRawSink(b), groupBy, "1h")
+	p := startBenchRouter(b, newRawSink(b), groupBy, "1h")
 	falcoTo(p, "live", 4, 100).run(b, scaled(100_000)/100, 0)
 	p.handled(b, scaled(100_000))
 	p.reportRSS(b)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -40,6 +41,12 @@ func ClassOfBroken(err error) pipeline.DeliveryClass {
 		return pipeline.ChannelDown
 	}
 	return pipeline.Retry
+}
+
+// NeverConnected reports that a failure without an answer came before anything could be sent.
+func NeverConnected(err error) bool {
+	var dial *net.OpError
+	return errors.As(err, &dial) && dial.Op == "dial" || ClassOfBroken(err) == pipeline.ChannelDown
 }
 
 // maxRetryAfter bounds what the other side may ask for: an alarm that waits longer is worth one more try.

@@ -104,19 +104,24 @@ func (c *Client) Send(ctx context.Context, method string, u *url.URL, body []byt
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return Answer{}, c.Fail(ClassOfBroken(err), fmt.Errorf("%s: %w", strings.ToLower(method), withoutURL(err)))
+		e := c.Fail(ClassOfBroken(err), fmt.Errorf("%s: %w", strings.ToLower(method), withoutURL(err)))
+		e.Unknown = !NeverConnected(err)
+		return Answer{}, e
 	}
 	defer resp.Body.Close()
 	answer := Answer{Status: resp.StatusCode, Header: resp.Header}
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return answer, c.Fail(pipeline.Retry, fmt.Errorf("read the answer: %w", err))
+		e := c.Fail(pipeline.Retry, fmt.Errorf("read the answer: %w", err))
+		e.Unknown = true
+		return answer, e
 	}
 	// Some proxies print the request's address. It goes here, before an excerpt could cut it in two.
 	// Its query may hold more than the configured one: a signature.
 	answer.Body = []byte(NewRedactor(addressSecrets(u)...).Text(c.redact.Text(string(raw))))
 	if class, ok := ClassOf(resp.StatusCode); !ok {
 		e := c.Fail(class, fmt.Errorf("HTTP status %d: %s", resp.StatusCode, excerpt(answer.Body)))
+		e.Unknown = resp.StatusCode == http.StatusBadGateway || resp.StatusCode == http.StatusGatewayTimeout // a proxy's word
 		if class == pipeline.Retry {
 			e.RetryAfter = RetryAfter(resp.Header, time.Now())
 		}

@@ -33,6 +33,11 @@ func (c HTTPConfig) Over(g HTTPConfig) HTTPConfig {
 	if reflect.ValueOf(c).IsZero() {
 		return g
 	}
+	return c.Through(g)
+}
+
+// Through is c with g's proxy where it has none. The rest of g is for others: a robot must not see their logins.
+func (c HTTPConfig) Through(g HTTPConfig) HTTPConfig {
 	if !c.Proxy.isSet() {
 		c.Proxy = g.Proxy
 	}

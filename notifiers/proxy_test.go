@@ -147,3 +147,10 @@ func TestHTTPConfigMistakes(t *testing.T) {
 		})
 	}
 }
+
+func TestARobotHasTheGlobalProxyAlone(t *testing.T) {
+	global := HTTPConfig{Authorization: &Authorization{Credentials: "g"}, Proxy: Proxy{URL: "http://global:1"}}
+	if got := (HTTPConfig{}).Through(global); got.Authorization != nil || got.Proxy.URL != "http://global:1" {
+		t.Errorf("an empty one: %+v, want the proxy alone", got)
+	}
+}

@@ -15,7 +15,8 @@ type Notification struct {
 	RouteLabels map[string]string `json:"route_labels,omitempty"`
 	Reason      string            `json:"reason"`          // "first notification", "new alerts added", "summary" of quiet times that are over
 	Held        []Held            `json:"held,omitempty"`  // what was kept back, and no longer is
-	Again       bool              `json:"again,omitempty"` // a process died over it, so it may have been sent before
+	Again       bool              `json:"again,omitempty"` // it may have been sent before: nobody learned what came of that
+	Attempt     int               `json:"-"`               // of delivering it, from 1; 0: not under way
 	Alerts      []Alert           `json:"alerts"`
 	CreatedAt   time.Time         `json:"created_at"`
 }
@@ -29,6 +30,8 @@ type Message struct {
 	Body     string // text in the channel's markup; mail: the plain part
 	HTML     string // mail only
 	Payload  []byte // webhook only: the JSON body
+	Again    bool   // it may have been sent before; Title, Body and HTML say so already
+	Attempt  int    // at delivering it, from 1
 	Alerts   []Alert
 	Worst    Priority // most severe of Alerts; of summaries only when there is nothing else
 }

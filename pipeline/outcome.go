@@ -34,6 +34,7 @@ type DeliveryError struct {
 	Class      DeliveryClass
 	Receiver   string
 	RetryAfter time.Duration // 0: the caller's backoff decides
+	Unknown    bool          // no answer came, or none that says so: the message may have been taken all the same
 	Err        error         // the cause, without secrets
 }
 

@@ -77,9 +77,8 @@ func NewData(n pipeline.Notification, o Options) *Data {
 }
 
 // addLinks adds the pages on which something can be done about an alert that still fires; a summary of what was kept
-// back is none. They are ours: there is
-// nothing in them to escape.
-// Links of the same names that came with the alert go: readers take them for ours.
+// back is none. They are ours: there is nothing in them to escape. Those of the same names that came with the alert
+// go: readers would take them for ours.
 func (o Options) addLinks(annotations template.KV, a *pipeline.Alert, told time.Time) {
 	var ack, silence string
 	if o.Links != nil && a.Annotations["held"] == "" && (a.Stateful == nil || !a.Stateful.Resolved(told)) {

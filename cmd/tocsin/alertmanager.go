@@ -31,7 +31,7 @@ func (a *app) alertmanager(host string) api.V2 {
 func receiverNames(cfg *configs.Loaded) []api.Receiver {
 	all := make([]api.Receiver, len(cfg.Receivers))
 	for i, r := range cfg.Receivers {
-		all[i] = api.Receiver{Name: r.Name}
+		all[i] = api.Receiver{Name: r.Name, Labels: r.Labels}
 	}
 	return all
 }

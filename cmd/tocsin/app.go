@@ -147,7 +147,7 @@ func (a *app) openServer(p *plan) (*api.Server, error) {
 		deps.Intake = a.durable.router
 		deps.Sources = func() []string { return a.active.Load().cfg.SourceNames() }
 		deps.V2 = a.alertmanager(p.host)
-		deps.V2.Live, deps.History = a.durable.history.Live, a.durable.history
+		deps.History = a.durable.history
 		deps.Deployments, deps.Reports = a.durable.deployments, a.durable.findings
 		deps.People, deps.Links = a.durable.silences, a.linkPage()
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-var flagName = regexp.MustCompile(`(?m)--[a-z-]+`)
+var flagName = regexp.MustCompile(`--[a-z]+(?:[.-][a-z]+)*`)
 
 // docs/commands.md has a row for every command, with every flag.
 func TestCommandsAreDocumented(t *testing.T) {

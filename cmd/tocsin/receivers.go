@@ -42,10 +42,12 @@ func integrationsOf(r configs.Receiver, global configs.Global, output string, ou
 		all = append(all, integration{spec: render.Spec(spec), notifier: n, sendResolved: sendResolved})
 	}
 	for _, c := range r.WeCom {
+		c.HTTPConfig = c.HTTPConfig.Through(global.HTTPConfig)
 		n, err := wecom.New(c, r.Name, log)
 		add(c.Spec(), c.SendResolved, n, err)
 	}
 	for _, c := range r.DingTalk {
+		c.HTTPConfig = c.HTTPConfig.Through(global.HTTPConfig)
 		n, err := dingtalk.New(c, r.Name, log)
 		add(c.Spec(), c.SendResolved, n, err)
 	}

@@ -36,6 +36,8 @@ func newRootCommand() *cobra.Command {
 		newEventsCommand(),
 		newAlertCommand(),
 		newWhitelistCommand(logger),
+		newRouteCommand(),
+		newConvertCommand(),
 		newSilenceCommand(),
 		newTokenCommand(),
 		newVersionCommand(),

@@ -18,6 +18,8 @@ type Config struct {
 	Keywords     []string        `yaml:"keywords"`      // the robot's keywords: one is put into every message
 	At           At              `yaml:"at"`
 
+	HTTPConfig notifiers.HTTPConfig `yaml:"http_config"` // mostly for a proxy
+
 	Title   string `yaml:"title"`   // template of the push preview; default built in
 	Message string `yaml:"message"` // template of the message; default built in
 }
@@ -58,7 +60,7 @@ func (c Config) Validate() error {
 	if slices.Contains(c.At.Mobiles, "") || slices.Contains(c.At.UserIDs, "") || slices.Contains(c.Keywords, "") {
 		return errors.New("at.mobiles, at.user_ids and keywords: an entry is empty")
 	}
-	return nil
+	return c.HTTPConfig.Validate()
 }
 
 // Spec is what the entry wants its messages made of.

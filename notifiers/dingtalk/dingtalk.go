@@ -18,6 +18,7 @@ type Robot struct {
 	cfg    Config
 	id     string
 	url    *url.URL
+	header http.Header
 	secret string
 	client *notifiers.Client
 	log    *slog.Logger
@@ -46,6 +47,11 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Robot, error) {
 	if err != nil {
 		return fail(err)
 	}
+	client, header, err := cfg.HTTPConfig.Client()
+	if err != nil {
+		return fail(err)
+	}
+	client.Secrets = append(client.Secrets, string(secret))
 	identity := u.Query().Get("access_token") // the robot, whatever proxy leads to it
 	if identity == "" {
 		identity = u.String()
@@ -54,8 +60,9 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Robot, error) {
 		cfg:    cfg,
 		id:     notifiers.ID("dingtalk", identity),
 		url:    u,
+		header: header,
 		secret: string(secret),
-		client: notifiers.NewClient(receiver, u, notifiers.ClientConfig{Secrets: []string{string(secret)}}),
+		client: notifiers.NewClient(receiver, u, client),
 		log:    log.With("receiver", receiver),
 		now:    time.Now,
 	}, nil
@@ -94,13 +101,15 @@ func (r *Robot) Notify(ctx context.Context, m pipeline.Message) error {
 
 // post sends body, signed at now, and returns the robot's code and the server's time.
 func (r *Robot) post(ctx context.Context, body []byte, now time.Time) (notifiers.Code, time.Time, error) {
-	answer, err := r.client.Post(ctx, signed(r.url, r.secret, now), body, nil)
+	answer, err := r.client.Post(ctx, signed(r.url, r.secret, now), body, r.header)
 	if err != nil {
 		return notifiers.Code{}, time.Time{}, err
 	}
 	code, err := notifiers.RobotCode(answer.Body)
 	if err != nil {
-		return code, time.Time{}, r.client.Fail(pipeline.Retry, err)
+		e := r.client.Fail(pipeline.Retry, err)
+		e.Unknown = true
+		return code, time.Time{}, e
 	}
 	date, err := http.ParseTime(answer.Header.Get("Date"))
 	if err != nil {

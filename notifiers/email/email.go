@@ -133,7 +133,7 @@ func (m *Mailer) refusal(refused map[string]error) error {
 	return m.fail(class, fmt.Errorf("recipients refused: %s", strings.Join(names, "; ")))
 }
 
-func (m *Mailer) fail(class pipeline.DeliveryClass, err error) error {
+func (m *Mailer) fail(class pipeline.DeliveryClass, err error) *pipeline.DeliveryError {
 	return &pipeline.DeliveryError{Class: class, Receiver: m.receiver, Err: m.redact.Error(err)}
 }
 

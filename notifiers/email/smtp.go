@@ -63,7 +63,10 @@ func (m *Mailer) deliver(ctx context.Context, to []string, raw []byte) (refused 
 		return refused, nil
 	}
 	if err := send(c, raw); err != nil {
-		return nil, m.failAt("DATA", err)
+		e := m.failAt("DATA", err)
+		var answer *textproto.Error
+		e.Unknown = !errors.As(err, &answer) // it may have taken the mail, and its answer was lost
+		return nil, e
 	}
 	// The mail is the server's now: an error here must not make it come twice.
 	_ = c.Quit()
@@ -174,7 +177,7 @@ func (m *Mailer) loggedIn(err error) error {
 }
 
 // failAt wraps an error of the dialogue, naming the step.
-func (m *Mailer) failAt(step string, err error) error {
+func (m *Mailer) failAt(step string, err error) *pipeline.DeliveryError {
 	return m.fail(classOf(err), fmt.Errorf("%s: %w", step, err))
 }
 

@@ -151,7 +151,11 @@ func (h HTTP) outcome(t *testing.T, c outcome) {
 		}
 		return
 	}
-	if e := h.failure(t, err); e.Class != c.class || e.RetryAfter != c.after {
+	e := h.failure(t, err)
+	if unsaid := c.status == 200 || c.status == 502 || c.status == 504; e.Unknown != unsaid {
+		t.Errorf("Notify with answer %d %q: Unknown = %v, want %v", c.status, c.body, e.Unknown, unsaid)
+	}
+	if e.Class != c.class || e.RetryAfter != c.after {
 		t.Errorf("Notify with answer %d %q = %v after %v, want %v after %v",
 			c.status, c.body, e.Class, e.RetryAfter, c.class, c.after)
 	}
@@ -209,8 +213,8 @@ func (h HTTP) deadline(t *testing.T) {
 	go func() { done <- n.Notify(ctx, Message()) }()
 	<-arrived // the request is there, the answer is what is missing
 	cancel()
-	if e := h.failure(t, <-done); e.Class != pipeline.Retry || !errors.Is(e, context.Canceled) {
-		t.Errorf("Notify cut off while waiting = %v %v, want retry because of the context", e.Class, e)
+	if e := h.failure(t, <-done); e.Class != pipeline.Retry || !e.Unknown || !errors.Is(e, context.Canceled) {
+		t.Errorf("Notify cut off while waiting = %v %v, want retry because of the context, and that it is unknown what came of it", e.Class, e)
 	}
 }
 
@@ -218,12 +222,12 @@ func (h HTTP) unreachable(t *testing.T) {
 	s := httptest.NewServer(http.NotFoundHandler())
 	address := s.URL
 	s.Close()
-	if e := h.failure(t, h.New(t, address).Notify(t.Context(), Message())); e.Class != pipeline.Retry {
-		t.Errorf("Notify with nobody listening = %v, want retry", e.Class)
+	if e := h.failure(t, h.New(t, address).Notify(t.Context(), Message())); e.Class != pipeline.Retry || e.Unknown {
+		t.Errorf("Notify with nobody listening = %v, unknown %v, want retry of what cannot have arrived", e.Class, e.Unknown)
 	}
 	hangUp := newServer(t, func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) })
-	if e := h.failure(t, h.New(t, hangUp.URL).Notify(t.Context(), Message())); e.Class != pipeline.Retry {
-		t.Errorf("Notify with a server that hangs up = %v, want retry", e.Class)
+	if e := h.failure(t, h.New(t, hangUp.URL).Notify(t.Context(), Message())); e.Class != pipeline.Retry || !e.Unknown {
+		t.Errorf("Notify with a server that hangs up = %v, unknown %v, want retry of what may have arrived", e.Class, e.Unknown)
 	}
 }
 

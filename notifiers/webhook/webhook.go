@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/tocsin-security/tocsin/notifiers"
@@ -114,7 +115,7 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Webhook, error) {
 func (w *Webhook) ID() string { return w.id }
 
 // Notify posts the payload. Webhook-Id is the same on every attempt, so that the other side can drop
-// what it has already.
+// what it has already; Tocsin-Again says that it may have it.
 func (w *Webhook) Notify(ctx context.Context, m pipeline.Message) error {
 	body, err := truncated(m.Payload, w.maxAlerts)
 	if err != nil {
@@ -122,6 +123,13 @@ func (w *Webhook) Notify(ctx context.Context, m pipeline.Message) error {
 	}
 	header := w.header.Clone()
 	header.Set("Webhook-Id", m.ID)
+	header.Set("Webhook-Timestamp", strconv.FormatInt(time.Now().Unix(), 10))
+	if m.Attempt > 0 {
+		header.Set("Tocsin-Delivery-Attempt", strconv.Itoa(m.Attempt))
+	}
+	if m.Again {
+		header.Set("Tocsin-Again", "true")
+	}
 	if _, err := w.client.Send(ctx, w.method, w.url, body, header); err != nil {
 		return err
 	}

@@ -6,8 +6,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -68,6 +70,34 @@ func TestNotifyHeaders(t *testing.T) {
 				t.Errorf("Authorization %q, Webhook-Id %q, want %q, %q", h.Get("Authorization"), h.Get("Webhook-Id"), c.want, m.ID)
 			}
 		})
+	}
+}
+
+// A post says which attempt it is, and whether the other side may have it already.
+func TestNotifySaysThatItMayBeARepeat(t *testing.T) {
+	got := make(chan http.Header, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got <- r.Header }))
+	defer s.Close()
+	w := newWebhook(t, s.URL, nil)
+	for _, c := range []struct {
+		attempt        int
+		again          bool
+		number, header string
+	}{{1, false, "1", ""}, {2, false, "2", ""}, {3, true, "3", "true"}, {0, false, "", ""}} {
+		m := notifiertest.Message()
+		m.Attempt, m.Again = c.attempt, c.again
+		before := time.Now().Unix()
+		if err := w.Notify(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		h := <-got
+		at, err := strconv.ParseInt(h.Get("Webhook-Timestamp"), 10, 64)
+		if err != nil || at < before || at > time.Now().Unix() {
+			t.Errorf("Webhook-Timestamp %q: %v, want now", h.Get("Webhook-Timestamp"), err)
+		}
+		if h.Get("Tocsin-Delivery-Attempt") != c.number || h.Get("Tocsin-Again") != c.header {
+			t.Errorf("attempt %d, again %v: Tocsin-Delivery-Attempt %q, Tocsin-Again %q", c.attempt, c.again, h.Get("Tocsin-Delivery-Attempt"), h.Get("Tocsin-Again"))
+		}
 	}
 }
 

@@ -27,6 +27,8 @@ type Config struct {
 	MentionedList       []string `yaml:"mentioned_list"`
 	MentionedMobileList []string `yaml:"mentioned_mobile_list"`
 
+	HTTPConfig notifiers.HTTPConfig `yaml:"http_config"` // mostly for a proxy
+
 	Title   string `yaml:"title"`   // template of the companion text message; default built in
 	Message string `yaml:"message"` // template of the message; default built in
 }
@@ -60,7 +62,7 @@ func (c Config) Validate() error {
 	if slices.Contains(c.MentionedList, "") || slices.Contains(c.MentionedMobileList, "") {
 		return errors.New("mentioned_list and mentioned_mobile_list: an entry is empty")
 	}
-	return nil
+	return c.HTTPConfig.Validate()
 }
 
 // Spec is what the entry wants its messages made of.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"slices"
 	"time"
@@ -20,6 +21,7 @@ type Robot struct {
 	cfg    Config
 	id     string
 	url    *url.URL
+	header http.Header
 	client *notifiers.Client
 	parts  notifiers.Parts
 	log    *slog.Logger
@@ -43,6 +45,10 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Robot, error) {
 	if err != nil {
 		return fail(err)
 	}
+	client, header, err := cfg.HTTPConfig.Client()
+	if err != nil {
+		return fail(err)
+	}
 	identity := u.Query().Get("key") // the robot, whatever proxy leads to it
 	if identity == "" {
 		identity = u.String()
@@ -51,7 +57,8 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Robot, error) {
 		cfg:    cfg,
 		id:     notifiers.ID("wecom", identity),
 		url:    u,
-		client: notifiers.NewClient(receiver, u, notifiers.ClientConfig{}),
+		header: header,
+		client: notifiers.NewClient(receiver, u, client),
 		log:    log.With("receiver", receiver),
 	}, nil
 }
@@ -105,13 +112,15 @@ func (r *Robot) companion() (everyone, mobiles []string) {
 }
 
 func (r *Robot) post(ctx context.Context, body []byte) error {
-	answer, err := r.client.Post(ctx, r.url, body, nil)
+	answer, err := r.client.Post(ctx, r.url, body, r.header)
 	if err != nil {
 		return err
 	}
 	code, err := notifiers.RobotCode(answer.Body)
 	if err != nil {
-		return r.client.Fail(pipeline.Retry, err)
+		e := r.client.Fail(pipeline.Retry, err)
+		e.Unknown = true
+		return e
 	}
 	if code.Code == 0 {
 		r.log.Debug("wecom message sent")

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 )
@@ -22,6 +21,16 @@ func ReadAll(body []byte) ([]pipeline.Alert, error) {
 		return nil, fmt.Errorf("decode a batch of alerts: %w", err)
 	}
 	return alerts, nil
+}
+
+// Read reads an alert. The error is encoding/json's.
+func Read(body []byte) (pipeline.Alert, error) {
+	a, err := read(string(body))
+	if err == nil {
+		return a, nil
+	}
+	a = pipeline.Alert{}
+	return a, json.Unmarshal(body, &a)
 }
 
 // ReadNotification reads a notification.
@@ -49,14 +58,14 @@ func readNotification(body string) (n pipeline.Notification, err error) {
 			return err
 		}
 		if alerts != nil {
-			return errOdd
+			return ErrOdd
 		}
 		before, after = body[:begin], body[p.i:]
 		alerts, err = readAll(raw)
 		return err
 	})
 	if err != nil || !p.End() || alerts == nil {
-		return n, errOdd
+		return n, ErrOdd
 	}
 	if err := json.Unmarshal([]byte(before+"null"+after), &n); err != nil {
 		return n, err
@@ -78,7 +87,7 @@ func readAll(body string) ([]pipeline.Alert, error) {
 		return err
 	})
 	if err == nil && !p.End() {
-		err = errOdd
+		err = ErrOdd
 	}
 	return alerts, err
 }
@@ -91,7 +100,7 @@ func read(text string) (a pipeline.Alert, err error) {
 		return a, err
 	}
 	if !r.End() {
-		return a, errOdd
+		return a, ErrOdd
 	}
 	return a, nil
 }
@@ -106,15 +115,16 @@ type reader struct {
 
 func (r *reader) member(key string) (err error) {
 	if slices.Contains(r.seen, key) {
-		return errOdd
+		return ErrOdd
 	}
 	r.seen = append(r.seen, key)
 	a := r.a
 	switch key {
 	case "uuid":
 		a.ID, err = r.String()
+		a.ID = strings.Clone(a.ID) // it is remembered for long, and would keep the whole text
 	case "time":
-		a.Time, err = r.time()
+		a.Time, err = r.Time()
 	case "rule":
 		a.Rule, err = r.String()
 	case "priority":
@@ -144,9 +154,9 @@ func (r *reader) member(key string) (err error) {
 	case "count":
 		a.Count, err = r.uint()
 	case "first_seen":
-		a.FirstSeen, err = r.time()
+		a.FirstSeen, err = r.Time()
 	case "last_seen":
-		a.LastSeen, err = r.time()
+		a.LastSeen, err = r.Time()
 	case "episode":
 		a.Episode, err = r.String()
 	case "enrichment":
@@ -169,21 +179,13 @@ func (r *reader) rare(key string) error {
 		"degraded": &a.Degraded, "escalated": &a.Escalated, "closing": &a.Closing,
 	}[key]
 	if !known {
-		return errOdd
+		return ErrOdd
 	}
 	text, err := r.Raw()
 	if err != nil {
 		return err
 	}
 	return json.Unmarshal([]byte(text), into)
-}
-
-func (r *reader) time() (t time.Time, err error) {
-	s, err := r.String()
-	if err != nil {
-		return t, err
-	}
-	return t, t.UnmarshalText([]byte(s))
 }
 
 func (r *reader) uint() (uint64, error) {

@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
-// errOdd says that a text is not plain enough for this package, or wrong; encoding/json finds out.
-var errOdd = errors.New("not plain JSON")
+// ErrOdd says that a text is not plain enough for this package, or wrong; encoding/json finds out.
+var ErrOdd = errors.New("not plain JSON")
 
-// Scanner reads plain JSON from the start of a text. Its methods return errOdd where encoding/json has to look; what
+// Scanner reads plain JSON from the start of a text. Its methods return ErrOdd where encoding/json has to look; what
 // they accept is valid. Strings share the text's memory.
 type Scanner struct {
 	s string
@@ -44,7 +45,7 @@ func (p *Scanner) Object(member func(key string) error) error {
 			return err
 		}
 		if p.blank() != ':' {
-			return errOdd
+			return ErrOdd
 		}
 		p.i++
 		return member(key)
@@ -56,7 +57,7 @@ func (p *Scanner) Array(element func() error) error { return p.sequence('[', ']'
 
 func (p *Scanner) sequence(begin, end byte, one func() error) error {
 	if p.blank() != begin {
-		return errOdd
+		return ErrOdd
 	}
 	p.i++
 	if p.blank() == end {
@@ -74,7 +75,7 @@ func (p *Scanner) sequence(begin, end byte, one func() error) error {
 			p.i++
 			return nil
 		default:
-			return errOdd
+			return ErrOdd
 		}
 	}
 }
@@ -82,7 +83,7 @@ func (p *Scanner) sequence(begin, end byte, one func() error) error {
 // String reads a string.
 func (p *Scanner) String() (string, error) {
 	if p.blank() != '"' {
-		return "", errOdd
+		return "", ErrOdd
 	}
 	p.i++
 	begin, ascii := p.i, true
@@ -93,19 +94,19 @@ func (p *Scanner) String() (string, error) {
 			text := p.s[begin:p.i]
 			p.i++
 			if !ascii && !utf8.ValidString(text) {
-				return "", errOdd
+				return "", ErrOdd
 			}
 			return text, nil
 		case c == '\\':
 			return p.escaped(begin - 1)
 		case c < ' ':
-			return "", errOdd
+			return "", ErrOdd
 		case c >= utf8.RuneSelf:
 			ascii = false
 		}
 		p.i++
 	}
-	return "", errOdd
+	return "", ErrOdd
 }
 
 // escaped reads a string with escapes, which begins at begin with its quote.
@@ -117,12 +118,12 @@ func (p *Scanner) escaped(begin int) (text string, err error) {
 		case '"':
 			p.i++
 			if json.Unmarshal([]byte(p.s[begin:p.i]), &text) != nil {
-				return "", errOdd
+				return "", ErrOdd
 			}
 			return text, nil
 		}
 	}
-	return "", errOdd
+	return "", ErrOdd
 }
 
 // Raw returns the text of the value that follows, which is valid where a scalar; of an object or array only that its
@@ -140,7 +141,7 @@ func (p *Scanner) Raw() (string, error) {
 			switch p.s[p.i] {
 			case '"':
 				if !p.skipString() {
-					return "", errOdd
+					return "", ErrOdd
 				}
 				continue
 			case '{', '[':
@@ -153,7 +154,7 @@ func (p *Scanner) Raw() (string, error) {
 			}
 			p.i++
 		}
-		return "", errOdd
+		return "", ErrOdd
 	}
 	for p.i < len(p.s) && p.s[p.i] != ',' && p.s[p.i] != '}' && p.s[p.i] != ']' && p.s[p.i] > ' ' {
 		p.i++
@@ -162,7 +163,7 @@ func (p *Scanner) Raw() (string, error) {
 	if text == "true" || text == "false" || text == "null" || isInteger(text) || json.Valid([]byte(text)) {
 		return text, nil
 	}
-	return "", errOdd
+	return "", ErrOdd
 }
 
 // skipString goes behind the string that begins here.
@@ -190,7 +191,7 @@ func (p *Scanner) Value() (any, error) {
 	case '"':
 		return p.boxed()
 	case '{', '[':
-		return nil, errOdd
+		return nil, ErrOdd
 	}
 	text, err := p.Raw()
 	if err != nil {
@@ -214,6 +215,15 @@ func (p *Scanner) boxed() (any, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// Time reads a time as RFC 3339 writes it.
+func (p *Scanner) Time() (t time.Time, err error) {
+	text, err := p.String()
+	if err != nil {
+		return t, err
+	}
+	return t, t.UnmarshalText([]byte(text))
 }
 
 // Texts reads an array of strings.
@@ -247,4 +257,24 @@ func (p *Scanner) Fields() (map[string]any, error) {
 		return err
 	})
 	return fields, err
+}
+
+// Split cuts an array into its elements; anything else is one. It looks only for where they end: whether body is
+// valid, json.Valid says. The elements share body's memory.
+func Split(body []byte) (elements []json.RawMessage, ok bool) {
+	if len(body) == 0 {
+		return nil, false
+	}
+	if body[0] != '[' {
+		return []json.RawMessage{body}, true
+	}
+	p := NewScanner(string(body))
+	err := p.Array(func() error {
+		p.blank()
+		begin := p.i
+		_, err := p.Raw()
+		elements = append(elements, body[begin:p.i:p.i])
+		return err
+	})
+	return elements, err == nil && p.End()
 }

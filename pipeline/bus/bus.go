@@ -118,6 +118,14 @@ func (b *Bus) Subscriber(group string) (message.Subscriber, error) {
 	return newSubscriber(b.nats, group), nil
 }
 
+// PastOf is what is known of earlier attempts to handle a message that a Subscriber handed out.
+func (b *Bus) PastOf(m *message.Message) Past { return pastOf(m) }
+
+// Note says what will be known of attempts to handle m when it is handed out again, after whatever may happen. A
+// handler whose work cannot be undone notes before it begins that it is unsure what came of it, and when it has
+// learned that nothing did, notes that.
+func (b *Bus) Note(m *message.Message, past Past) error { return b.nats.note(m, past) }
+
 // Backlog is how many messages of a topic are not acknowledged yet; 0 for a topic that does not exist.
 func (b *Bus) Backlog(ctx context.Context, topic string) (int, error) {
 	return b.nats.backlog(ctx, topic)

@@ -8,10 +8,12 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sys/unix"
 )
 
@@ -64,7 +66,37 @@ func startEmbedded(ctx context.Context, cfg Config, log *slog.Logger) (*natsBus,
 		stop()
 		return nil, err
 	}
+	if b.attempts, err = b.openAttempts(ctx); err != nil {
+		conn.Close()
+		stop()
+		return nil, err
+	}
 	return b, nil
+}
+
+// openAttempts reads what an earlier process had under way of the messages that are still there.
+func (b *natsBus) openAttempts(ctx context.Context) (*attempts, error) {
+	type extent struct {
+		first, last uint64
+		deleted     []uint64 // in order
+	}
+	extents := map[uint64]extent{}
+	for name := range b.js.StreamNames(ctx).Name() {
+		s, err := b.js.Stream(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("look at topic %s: %w", name, err)
+		}
+		info, err := s.Info(ctx, jetstream.WithDeletedDetails(true))
+		if err != nil {
+			return nil, fmt.Errorf("look at topic %s: %w", name, err)
+		}
+		extents[hashOf(name)] = extent{info.State.FirstSeq, info.State.LastSeq, info.State.Deleted}
+	}
+	return openAttempts(b.cfg.Dir, func(stream, seq uint64) bool {
+		e, known := extents[stream]
+		_, deleted := slices.BinarySearch(e.deleted, seq)
+		return known && seq >= e.first && seq <= e.last && !deleted
+	})
 }
 
 // lockDir makes the folder, and keeps a second process out of it: JetStream does not, and two servers

@@ -25,6 +25,8 @@ type natsBus struct {
 	js   jetstream.JetStream
 	stop func() // stops the embedded server; nil for a foreign one
 
+	attempts *attempts // of the embedded server; nil: a foreign one counts, and no kill of ours sets it back
+
 	mu      sync.Mutex
 	streams map[string]bool // topics whose stream is known to exist
 }
@@ -117,6 +119,9 @@ func (b *natsBus) close() error {
 	b.conn.Close()
 	if b.stop != nil {
 		b.stop()
+	}
+	if b.attempts != nil {
+		err = errors.Join(err, b.attempts.close())
 	}
 	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 		return fmt.Errorf("flush the bus connection: %w", err)

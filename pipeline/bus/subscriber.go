@@ -67,7 +67,7 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 		return nil, fmt.Errorf("subscribe to bus topic %q: %w", topic, err)
 	}
 	ctx, stop := context.WithCancel(ctx)
-	d := &delivery{bus: s.bus, topic: topic, out: make(chan *message.Message), working: map[uint64]bool{}}
+	d := &delivery{bus: s.bus, topic: topic, stream: hashOf(streamName(topic)), out: make(chan *message.Message), working: map[uint64]bool{}}
 	s.running.Add(1)
 	go func() {
 		select {
@@ -96,6 +96,7 @@ func (s *subscriber) Close() error {
 type delivery struct {
 	bus      *natsBus
 	topic    string
+	stream   uint64 // hash of its stream's name
 	out      chan *message.Message
 	trackers sync.WaitGroup
 
@@ -145,7 +146,8 @@ func (d *delivery) track(ctx context.Context, m jetstream.Msg) {
 		d.warn("drop", m.TermWithReason(err.Error())) // not written by us; no consumer can read it
 		return
 	}
-	wm.SetContext(ctx)
+	key := attemptKey{d.stream, meta.Sequence.Stream}
+	wm.SetContext(d.bus.withPast(ctx, key, meta.NumDelivered))
 	beat := time.NewTicker(d.bus.cfg.AckWait / 3)
 	defer beat.Stop()
 	out := d.out
@@ -161,6 +163,9 @@ func (d *delivery) track(ctx context.Context, m jetstream.Msg) {
 			d.warn("extend", m.InProgress())
 		case <-wm.Acked():
 			d.warn("acknowledge", d.ack(m))
+			if d.bus.attempts != nil {
+				d.bus.attempts.forget(key)
+			}
 			return
 		case <-wm.Nacked():
 			if ctx.Err() != nil {

@@ -7,8 +7,8 @@ import (
 )
 
 // Index finds, among many entries with matchers, those that can hold for a set of labels, by one label of theirs that
-// has to have a certain value or beginning: a thousand entries cost what a few do. It does not change and is safe for
-// concurrent use.
+// has to have a certain value or beginning, or to match a regular expression: a thousand entries cost what a few do.
+// It does not change, but for what it remembers, and is safe for concurrent use.
 type Index struct {
 	always []int32 // entries without such a label
 	labels map[string]*values
@@ -20,6 +20,7 @@ type values struct {
 	whole    map[string][]int32
 	prefixes map[string][]int32
 	lengths  []int // of prefixes
+	others   memo
 }
 
 // want is what a label has to be for a matcher to hold: any of some values, or something with a prefix.
@@ -60,26 +61,35 @@ func NewIndex(entries []labels.Matchers) *Index {
 				best = j
 			}
 		}
+		for j, m := range ms {
+			if best < 0 && m.Type == labels.MatchRegexp && !m.Matches("") {
+				best = j
+			}
+		}
 		if best < 0 {
 			x.always = append(x.always, int32(i))
 			continue
 		}
-		x.file(int32(i), ms[best].Name, wants[i][best])
+		x.file(int32(i), ms[best], wants[i][best])
 	}
 	return x
 }
 
-func (x *Index) file(entry int32, name string, w want) {
-	v := x.labels[name]
+func (x *Index) file(entry int32, by *labels.Matcher, w want) {
+	v := x.labels[by.Name]
 	if v == nil {
 		v = &values{whole: map[string][]int32{}, prefixes: map[string][]int32{}}
-		x.labels[name] = v
-		x.names = append(x.names, name)
+		x.labels[by.Name] = v
+		x.names = append(x.names, by.Name)
 	}
 	for _, value := range w.values {
 		v.whole[value] = append(v.whole[value], entry)
 	}
-	if len(w.values) == 0 {
+	switch {
+	case len(w.values) > 0:
+	case w.prefix == "":
+		v.others.file(entry, by)
+	default:
 		v.prefixes[w.prefix] = append(v.prefixes[w.prefix], entry)
 		if !slices.Contains(v.lengths, len(w.prefix)) {
 			v.lengths = append(v.lengths, len(w.prefix))
@@ -120,6 +130,11 @@ func (v *values) find(value string, room Found) Found {
 			continue
 		}
 		if more := v.prefixes[value[:n]]; len(more) > 0 {
+			room = append(room, more)
+		}
+	}
+	if len(v.others.entries) > 0 {
+		if more := v.others.find(value); len(more) > 0 {
 			room = append(room, more)
 		}
 	}

@@ -42,17 +42,19 @@ func TestIndexLeavesOutWhatCannotHold(t *testing.T) {
 		`a=~"^(foo|far)$"`:             {"fur", false},
 		`a=~"web-.*"`:                  {"db-1", false},
 		`a=~"web-(x|y).*"`:             {"web", false},
-		`a=~"(?i)web"`:                 {"db", true}, // it is asked
-		`a=~".*web"`:                   {"db", true},
+		`a=~"(?i)web"`:                 {"db", false},
+		`a=~".*web"`:                   {"db", false},
+		`a!~".*web"`:                   {"web", true}, // it is asked
 		`a!="x"`:                       {"x", true},
 		`a=""`:                         {"x", true},
 		`a=~"|x"`:                      {"y", true}, // a missing label would do
-		`a=~"[^x]"`:                    {"x", true},
+		`a=~"[^x]"`:                    {"x", false},
+		`a=~"[^x]*"`:                   {"x", true}, // likewise
 		`b="1",a!="x"`:                 {"x", false},
 		`b=~"web-.*",a!="x",c="y"`:     {"x", false},
-		`a=~"x)|(?:y"`:                 {"yes", true}, // halves of groups
-		`a=~"[a-z][a-z][a-z]"`:         {"db", true},  // too many to list
-		`a=~"(a|b|c|d)(1|2|3|4)[0-9]"`: {"e15", true}, // likewise
+		`a=~"x)|(?:y"`:                 {"xes", true},  // halves of groups
+		`a=~"[a-z][a-z][a-z]"`:         {"db", false},  // too many to list
+		`a=~"(a|b|c|d)(1|2|3|4)[0-9]"`: {"e15", false}, // likewise
 	} {
 		x := matcher.NewIndex([]labels.Matchers{parsed(t, text)})
 		if got := len(candidates(x, map[string]string{"a": c.value})) == 1; got != c.found {
@@ -105,6 +107,29 @@ func TestIndexFindsAllThatHold(t *testing.T) {
 			}
 		}
 	})
+}
+
+// More values than are remembered, and from several goroutines.
+func TestIndexForgets(t *testing.T) {
+	x := matcher.NewIndex([]labels.Matchers{parsed(t, `a=~".*7"`), parsed(t, `a=~".*[37]"`)})
+	done := make(chan error)
+	for range 4 {
+		go func() {
+			for i := range 5000 {
+				want := map[int]int{3: 1, 7: 2}[i%10]
+				if got := len(candidates(x, map[string]string{"a": fmt.Sprint(i)})); got != want {
+					done <- fmt.Errorf("%d are found for %d, want %d", got, i, want)
+					return
+				}
+			}
+			done <- nil
+		}()
+	}
+	for range 4 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func BenchmarkFind(b *testing.B) {

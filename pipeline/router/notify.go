@@ -117,9 +117,12 @@ func (r *Router) handleNotification(msg *message.Message, integration string, h 
 		return r.park(msg, "decode", topic, err)
 	}
 	ctx := msg.Context()
+	tries := r.triesOf(msg, n)
 	for failures := 0; ctx.Err() == nil; failures++ {
 		start := time.Now()
+		n := tries.begin()
 		err := r.attempt(ctx, func(ctx context.Context) error { return (*h.deliver.Load())(ctx, n) })
+		tries.end(err)
 		r.metrics.handler.WithLabelValues("notify").Observe(time.Since(start).Seconds())
 		if err == nil {
 			r.metrics.notified(n, outcomeSent)

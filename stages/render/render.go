@@ -150,7 +150,10 @@ func (r *Renderer) Render(n pipeline.Notification, spec Spec) (pipeline.Message,
 			return m, fmt.Errorf("encode notification %s for receiver %q: %w", n.ID, n.Receiver, err)
 		}
 	}
-	m.ID, m.Receiver, m.Kind = n.ID, n.Receiver, spec.Kind
+	if n.Again {
+		m = marked(m, r.language)
+	}
+	m.ID, m.Receiver, m.Kind, m.Again, m.Attempt = n.ID, n.Receiver, spec.Kind, n.Again, n.Attempt
 	m.Alerts = templates.Sorted(n.Alerts)
 	m.Worst = m.Alerts[0].Priority
 	return m, nil

@@ -137,6 +137,21 @@ func (c *Config) checkLabels(bad mistake) {
 	}
 }
 
+// checkNames returns every name that two routes have; seen says where a name was first. Their groups would be one.
+func (c *Config) checkNames(path string, seen map[string]string) (errs []error) {
+	if first, twice := seen[c.Name]; twice && c.Name != "" {
+		errs = append(errs, &ConfigError{Path: path + ".name", Err: fmt.Errorf("%q is the name of route%s already", c.Name, first)})
+	} else {
+		seen[c.Name] = path
+	}
+	for i, child := range c.Routes {
+		if child != nil {
+			errs = append(errs, child.checkNames(path+".routes["+strconv.Itoa(i)+"]", seen)...)
+		}
+	}
+	return errs
+}
+
 // ValidateIntervals returns, as *ConfigErrors, every name of an interval that routes ask for and known lacks.
 func ValidateIntervals(cfg *Config, known []string) error {
 	return errors.Join(cfg.checkIntervals("", known)...)

@@ -101,7 +101,7 @@ func BenchmarkDispatch(b *testing.B) {
 			"alternatives": {func(i int) string { return fmt.Sprintf(`team =~ "team-%d|squad-%d"`, i, i) }, "squad-%d"},
 			"prefixes":     {func(i int) string { return fmt.Sprintf(`team =~ "team-%d-.*"`, i) }, "team-%d-x"},
 			"no match":     {func(i int) string { return fmt.Sprintf(`team =~ "team-%d|squad-%d"`, i, i) }, "other-%d"},
-			"unlisted":     {func(i int) string { return fmt.Sprintf(`team =~ ".*-%d"`, i) }, "team-%d"}, // each is asked
+			"unlisted":     {func(i int) string { return fmt.Sprintf(`team =~ ".*-%d"`, i) }, "team-%d"}, // remembered
 		} {
 			cfg := &route.Config{Receiver: "r"}
 			for i := range n {

@@ -20,7 +20,7 @@ func (g *Grouper) Inspect(ctx context.Context, now time.Time, alerts []pipeline.
 		for _, key := range s.Inhibit.Keys(labels) {
 			asked[key] = true
 		}
-		all[i].Groups = s.groupsOf(labels, now)
+		all[i].Groups = s.Where(labels, now)
 		for _, in := range all[i].Groups {
 			keys = append(keys, in.Key)
 		}
@@ -48,8 +48,8 @@ func (g *Grouper) Inspect(ctx context.Context, now time.Time, alerts []pipeline.
 	return all, nil
 }
 
-// groupsOf are the places of an alert with these labels, one for each route that takes it.
-func (s *Setup) groupsOf(labels map[string]string, now time.Time) (all []pipeline.InGroup) {
+// Where are the places of an alert with these labels, one for each route that takes it, in the order of Tree.Match.
+func (s *Setup) Where(labels map[string]string, now time.Time) (all []pipeline.InGroup) {
 	for _, r := range s.Tree.Match(labels) {
 		group := r.groupLabels(labels)
 		all = append(all, pipeline.InGroup{

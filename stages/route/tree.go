@@ -74,7 +74,7 @@ func Validate(cfg *Config, known []string) error {
 	for _, name := range known {
 		names[name] = true
 	}
-	return errors.Join(cfg.check("", true, names)...)
+	return errors.Join(append(cfg.check("", true, names), cfg.checkNames("", map[string]string{})...)...)
 }
 
 // NewTree compiles a tree.

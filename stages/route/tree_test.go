@@ -151,6 +151,8 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 		"an empty label":                {"{receiver: ops, group_by: ['']}", ".group_by[0]", "may not be empty"},
 		"no interval":                   {"{receiver: ops, routes: [{group_interval: 0s}]}", ".routes[0].group_interval", "may not be 0"},
 		"no repeat interval":            {"{receiver: ops, repeat_interval: 0s}", ".repeat_interval", "may not be 0"},
+		"a name of two routes":          {"{receiver: ops, routes: [{name: a}, {routes: [{name: a}]}]}", ".routes[1].routes[0].name", "is the name of route.routes[0] already"},
+		"a muted root":                  {"{receiver: ops, mute_time_intervals: [a]}", ".mute_time_intervals", "never muted"},
 		"an empty route":                {"{receiver: ops, routes: [null]}", ".routes[0]", "an empty route"},
 	} {
 		t.Run(name, func(t *testing.T) {

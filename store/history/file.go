@@ -33,6 +33,7 @@ type file struct {
 	occurred many       // into occurrences
 	unneeded many       // deletes from there
 	stepped  many       // into steps
+	alive    many       // reads accounts with their alerts
 	lastID   int64
 
 	placesMu sync.RWMutex

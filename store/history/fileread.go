@@ -53,20 +53,6 @@ func readKnown(found *sql.Rows) (*pipeline.Known, error) {
 	return knownOf(encoded, body)
 }
 
-// knownOf reads an account and its alert.
-func knownOf(encoded, body []byte) (*pipeline.Known, error) {
-	s, err := decodeState(encoded)
-	if err != nil {
-		return nil, err
-	}
-	var a pipeline.Alert
-	if err := json.Unmarshal(body, &a); err != nil {
-		return nil, fmt.Errorf("read an alert of the history: %w", err)
-	}
-	k := s.known(a)
-	return &k, nil
-}
-
 // liveChunk is how many alerts are read before they are shown: what becomes of them may take as long as a slow client.
 const liveChunk = 256
 
@@ -84,24 +70,20 @@ func (f *file) live(ctx context.Context, now time.Time, each func(pipeline.Live)
 		return err
 	}
 	slices.SortFunc(of, func(a, b place) int { return cmp.Compare(uint64(a.fp), uint64(b.fp)) })
-	stmt, err := f.readers.PrepareContext(ctx, "SELECT c.state, o.alert FROM current c JOIN occurrences o ON o.id = c.body WHERE c.id = ? AND c.ends > ?")
-	if err != nil {
-		return fmt.Errorf("history %s: %w", f.path, err)
-	}
-	defer stmt.Close() // only read
 	for some := range slices.Chunk(of, liveChunk) {
-		var page []pipeline.Live
-		for _, p := range some {
-			k, err := readOne(ctx, stmt, p.id, now)
-			if err != nil {
-				return fmt.Errorf("history %s: %w", f.path, err)
-			}
-			if k != nil {
-				page = append(page, k.Live)
-			}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		for _, l := range page {
-			if err := each(l); err != nil {
+		ids := make([]any, len(some))
+		for i := range some {
+			ids[i] = some[i].id
+		}
+		page, err := f.livePage(context.WithoutCancel(ctx), ids, now) // it takes milliseconds
+		if err != nil {
+			return fmt.Errorf("history %s: %w", f.path, err)
+		}
+		for i := range page {
+			if err := each(page[i]); err != nil {
 				return err
 			}
 		}
@@ -109,18 +91,27 @@ func (f *file) live(ctx context.Context, now time.Time, each func(pipeline.Live)
 	return nil
 }
 
-func readOne(ctx context.Context, stmt *sql.Stmt, id int64, now time.Time) (k *pipeline.Known, err error) {
-	found, err := stmt.QueryContext(ctx, id, now.UnixNano())
-	if err != nil {
-		return nil, err
-	}
-	defer found.Close()
-	for found.Next() {
-		if k, err = readKnown(found); err != nil {
-			return nil, err
+// livePage reads what is live of some accounts.
+func (f *file) livePage(ctx context.Context, ids []any, now time.Time) (page []pipeline.Live, err error) {
+	err = f.alive.each(ids, func(stmt *sql.Stmt, ids []any) error {
+		found, err := stmt.QueryContext(ctx, ids...)
+		if err != nil {
+			return err
 		}
-	}
-	return k, found.Err()
+		defer found.Close()
+		for found.Next() {
+			k, err := readKnown(found)
+			if err != nil {
+				return err
+			}
+			if k.EndsAt.After(now) { // it has not changed meanwhile
+				page = append(page, k.Live)
+			}
+		}
+		return found.Err()
+	})
+	slices.SortFunc(page, func(a, b pipeline.Live) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) })
+	return page, err
 }
 
 var errEnough = errors.New("enough")

@@ -19,6 +19,7 @@ func (f *file) prepare(ctx context.Context) error {
 			ON CONFLICT (id) DO UPDATE SET ends = excluded.ends, body = excluded.body, state = excluded.state`, 5),
 		f.occurred.prepare(ctx, f.db, "INSERT INTO occurrences (id, at, fingerprint, kind, rule, priority, alert) VALUES $ROWS", 7),
 		f.unneeded.prepare(ctx, f.db, "DELETE FROM occurrences WHERE id IN (VALUES $ROWS) AND kind = ''", 1),
+		f.alive.prepare(ctx, f.readers, "SELECT c.state, o.alert FROM current c JOIN occurrences o ON o.id = c.body WHERE c.id IN (VALUES $ROWS)", 1),
 		f.stepped.prepare(ctx, f.db, "INSERT INTO steps (id, subject, step) VALUES $ROWS", 3),
 	)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -125,8 +124,8 @@ func (w *wanted) read(f found) (a pipeline.Alert, ok bool, err error) {
 	if w.q.Fingerprint != nil && !bytes.Contains(f.body, []byte(w.q.Fingerprint.String())) {
 		return a, false, nil
 	}
-	if err := json.Unmarshal(f.body, &a); err != nil {
-		return a, false, fmt.Errorf("read an alert of the history: %w", err)
+	if a, err = readAlert(f.body); err != nil {
+		return a, false, err
 	}
 	switch {
 	case w.q.Fingerprint != nil && a.Fingerprint != *w.q.Fingerprint,

@@ -186,3 +186,17 @@ func (r *Rules) unasked(one *rule, set map[string]string) string {
 	}
 	return ""
 }
+
+// TargetOf names the rules whose target side matches these labels: alerts of their source side can inhibit such an
+// alert.
+func (r *Rules) TargetOf(set map[string]string) (names []string) {
+	if r == nil {
+		return nil
+	}
+	for _, one := range r.all {
+		if matcher.Match(one.target, set) {
+			names = append(names, one.name)
+		}
+	}
+	return names
+}

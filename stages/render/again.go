@@ -1,0 +1,30 @@
+package render
+
+import (
+	"strings"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/templates"
+)
+
+// marks say that a message may be a repeat of one that was sent before, by language.
+var marks = map[string]string{"zh": "（可能重复）", "en": " (may be a repeat)"}
+
+// marked puts the mark behind the title and the first line of the body, where no channel cuts.
+func marked(m pipeline.Message, language string) pipeline.Message {
+	mark := marks[language]
+	if m.Title != "" {
+		m.Title = templates.TruncateBytes(m.Title, maxTitle-len(mark), "…") + mark
+	}
+	if first, rest, more := strings.Cut(m.Body, "\n"); first != "" {
+		trimmed := strings.TrimRight(first, " ") // two blanks are a line break in DingTalk's markup
+		m.Body = trimmed + mark + first[len(trimmed):]
+		if more {
+			m.Body += "\n" + rest
+		}
+	}
+	if m.HTML != "" {
+		m.HTML = withHTMLNote(m.HTML, strings.TrimSpace(mark))
+	}
+	return m
+}

@@ -1,0 +1,38 @@
+package history
+
+import (
+	"fmt"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/alertjson"
+)
+
+// knownOf reads an account and its alert.
+func knownOf(encoded, body []byte) (*pipeline.Known, error) {
+	s, err := decodeState(encoded)
+	if err != nil {
+		return nil, err
+	}
+	a, err := readAlert(body)
+	if err != nil {
+		return nil, err
+	}
+	k := s.known(a)
+	return &k, nil
+}
+
+func encodeAlert(a *pipeline.Alert) ([]byte, error) {
+	body, err := alertjson.Append(nil, a)
+	if err != nil {
+		return nil, fmt.Errorf("encode alert %s of rule %q: %w", a.ID, a.Rule, err)
+	}
+	return body, nil
+}
+
+func readAlert(body []byte) (pipeline.Alert, error) {
+	a, err := alertjson.Read(body)
+	if err != nil {
+		return a, fmt.Errorf("read an alert of the history: %w", err)
+	}
+	return a, nil
+}
