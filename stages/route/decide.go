@@ -75,13 +75,15 @@ type decision struct {
 	firing []*member        // those that nothing keeps back
 	gone   []*member        // resolved likewise
 	hidden bool             // a member fires that is kept back
+	unsure bool             // what an earlier flush was to tell may be out; nobody noted it
 	remove []*member
 }
 
 // decide says whom a due group tells what, and what the group keeps. It has no side effects but on in's members and
 // memory, which are the caller's to throw away.
 func decide(in input) output {
-	d := &decision{input: &in}
+	d := &decision{input: &in, unsure: in.group.Retaken || in.memory.Unsure}
+	in.memory.Unsure = false
 	d.suppressed, d.hits = map[string]int{}, map[string]int{}
 	d.settled = pipeline.Settled{Key: in.group.Key, Token: in.group.Token, Upto: in.group.Upto}
 	for i := range in.events {
@@ -155,6 +157,9 @@ func (d *decision) member(m *member) {
 		d.steps = append(d.steps, routed(a.Fingerprint, d.group.Key, d.group.Receiver, d.now))
 	}
 	resolved := a.Stateful.Resolved(d.now)
+	if d.unsure && resolved && len(m.Told) == 0 && !m.expired() {
+		d.mayKnow(m)
+	}
 	by := d.watch.back(a.Labels, a.Fingerprint)
 	switch {
 	case len(by) > 0 && resolved && len(m.Told) == 0: // nobody knows of it, and it is over
@@ -184,6 +189,14 @@ func (d *decision) member(m *member) {
 		d.remove = append(d.remove, m)
 	default:
 		d.firing = append(d.firing, m)
+	}
+}
+
+// mayKnow notes that people may have been told that a member fires, which is resolved by now: to them it would fire for
+// good.
+func (d *decision) mayKnow(m *member) {
+	for _, to := range d.receiver.Integrations {
+		m.tell(to.Topic)
 	}
 }
 

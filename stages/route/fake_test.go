@@ -175,12 +175,15 @@ func (s *memGroups) Claim(_ context.Context, now time.Time, limit int) (due []pi
 	return due, nil
 }
 
-func (s *memGroups) Settle(_ context.Context, now time.Time, done []pipeline.Settled) (lost []string, err error) {
+func (s *memGroups) Settle(ctx context.Context, now time.Time, done []pipeline.Settled) (lost []string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if failed := s.settle; failed != nil {
 		s.settle = nil
 		return nil, failed
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	if s.fail != nil {
 		return nil, s.fail

@@ -38,6 +38,7 @@ func (r *memRepeats) Told(_ context.Context, repeats []pipeline.Repeats) error {
 type memSilences struct {
 	mu   sync.Mutex
 	all  []memSilence
+	new  []memSilence // in the store: Refresh learns of them
 	acks map[pipeline.Fingerprint]time.Time
 	hits map[string]int
 }
@@ -100,7 +101,19 @@ func (s *memSilences) Hit(silence string, alerts int) {
 	s.hits[silence] += alerts
 }
 
-func (s *memSilences) Refresh(context.Context) error { return nil }
+// elsewhere is a silence that another process makes.
+func (s *memSilences) elsewhere(x memSilence) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.new = append(s.new, x)
+}
+
+func (s *memSilences) Refresh(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all, s.new = append(s.all, s.new...), nil
+	return nil
+}
 
 // memSteps keeps what was noted.
 type memSteps struct {

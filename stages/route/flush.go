@@ -2,6 +2,7 @@ package route
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -12,8 +13,7 @@ const (
 	// flushGroups is how many due groups go out in one step. Fewer cost a transaction each; more make a
 	// crash between publishing and noting it repeat more.
 	flushGroups = 64
-	// flushRetry is the wait after a flush failed on the store or the bus. The groups it had claimed are due again
-	// when their leases run out.
+	// flushRetry is the wait after a flush failed on the store or the bus.
 	flushRetry = time.Second
 )
 
@@ -55,23 +55,20 @@ func (g *Grouper) Run(ctx context.Context) error {
 	}
 }
 
-// flushDue publishes what is due and returns when to look again; zero: nothing waits.
+// flushDue publishes what is due and returns when to look again; zero: nothing waits. What it has begun when ctx ends
+// it finishes: a group that is published and not settled would be told again.
 func (g *Grouper) flushDue(ctx context.Context) (time.Time, error) {
-	for refreshed := false; ctx.Err() == nil; {
-		due, err := g.deps.Groups.Claim(ctx, time.Now(), flushGroups)
+	work := context.WithoutCancel(ctx)
+	for ctx.Err() == nil {
+		due, err := g.deps.Groups.Claim(work, time.Now(), flushGroups)
 		if err != nil {
 			return time.Time{}, fmt.Errorf("look for due groups: %w", err)
 		}
 		if len(due) == 0 {
 			break
 		}
-		if !refreshed {
-			refreshed = true
-			if err := g.deps.Silences.Refresh(ctx); err != nil { // in doubt deliver
-				g.deps.Log.Warn("the store does not say which silences there are; those known before count", "err", err)
-			}
-		}
-		if err := g.flush(ctx, due); err != nil {
+		g.refresh(work)
+		if err := g.flush(work, due); err != nil {
 			return time.Time{}, err
 		}
 	}
@@ -87,6 +84,15 @@ func (g *Grouper) flushDue(ctx context.Context) (time.Time, error) {
 	return next, nil
 }
 
+// refresh learns what silences there are, after each Claim: with many groups due, a pass takes a while.
+func (g *Grouper) refresh(ctx context.Context) {
+	err := g.deps.Silences.Refresh(ctx)
+	if err != nil && !g.stale { // said once; in doubt deliver
+		g.deps.Log.Warn("the store does not say which silences there are; those known before count", "err", err)
+	}
+	g.stale = err != nil
+}
+
 // flush decides about claimed groups, publishes what they tell, and then notes it. A crash in between publishes it
 // again, with the same delivery ids as long as nothing further has come.
 func (g *Grouper) flush(ctx context.Context, due []pipeline.Claimed) error {
@@ -98,6 +104,7 @@ func (g *Grouper) flush(ctx context.Context, due []pipeline.Claimed) error {
 	told := g.addRepeats(ctx, inputs)
 	sources, err := g.sources(ctx, s, inputs, now)
 	if err != nil {
+		g.giveBack(ctx, due, false)
 		return err
 	}
 	done := make([]output, 0, len(due))
@@ -116,10 +123,35 @@ func (g *Grouper) flush(ctx context.Context, due []pipeline.Claimed) error {
 	}
 	if len(ns) > 0 {
 		if err := g.deps.Publish(ctx, ns); err != nil {
+			g.giveBack(ctx, due, true)
 			return fmt.Errorf("publish notifications of %d groups: %w", len(due), err)
 		}
 	}
 	return g.settle(ctx, now, done, told)
+}
+
+// giveBack ends the leases of groups that could not be flushed, and leaves the groups as they were: so they are tried
+// again soon, not when the leases run out. unsure: some of what they tell may be out.
+func (g *Grouper) giveBack(ctx context.Context, due []pipeline.Claimed, unsure bool) {
+	again := time.Now().Add(flushRetry)
+	back := make([]pipeline.Settled, 0, len(due))
+	for i := range due {
+		c := &due[i]
+		m, err := readMemory(c.State)
+		if err != nil {
+			continue // flush says so
+		}
+		m.Unsure = m.Unsure || unsure || c.Retaken
+		state, err := json.Marshal(&m)
+		if err != nil {
+			continue
+		}
+		// Whether it held something back is not known here; to be woken for nothing costs a look.
+		back = append(back, pipeline.Settled{Key: c.Key, Token: c.Token, State: state, Ready: m.Ready, Due: again, Holds: true})
+	}
+	if _, err := g.deps.Groups.Settle(ctx, time.Now(), back); err != nil {
+		g.deps.Log.Debug("groups that could not be published wait until their leases run out", "groups", len(back), "err", err)
+	}
 }
 
 // settle notes what was decided and published.

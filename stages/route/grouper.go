@@ -47,6 +47,8 @@ type Grouper struct {
 	early early
 	ended map[pipeline.Fingerprint]time.Time // sources that ended, for which groups were woken
 
+	stale bool // the silences could not be refreshed; of the flusher
+
 	wake  chan struct{}
 	asked atomic.Int64 // when the flusher will look next, ns since the epoch; 0: not planned
 }

@@ -16,6 +16,7 @@ type memory struct {
 	Number uint64    `json:"number,omitempty"`
 	Ready  time.Time `json:"ready,omitzero"` // group_interval after the latest notification
 	Held   []account `json:"held,omitempty"`
+	Unsure bool      `json:"unsure,omitempty"` // what the latest flush was to tell may be out, though it failed
 	Recent recent    `json:"recent,omitempty"` // events that it has dealt with
 }
 

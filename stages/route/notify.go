@@ -91,7 +91,7 @@ func (d *decision) log(to Integration) {
 func (d *decision) notification(to Integration, reason string) pipeline.Notification {
 	return pipeline.Notification{
 		Receiver: d.receiver.Name, Integration: to.Topic, GroupKey: d.group.Key, GroupLabels: d.group.Labels,
-		RouteLabels: d.route.Labels, Reason: reason, Again: d.group.Retaken, CreatedAt: d.now.UTC(),
+		RouteLabels: d.route.Labels, Reason: reason, Again: d.unsure, CreatedAt: d.now.UTC(),
 	}
 }
 
