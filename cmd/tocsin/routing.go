@@ -95,9 +95,14 @@ func (d *durable) groupParts() []part {
 	return parts
 }
 
-// still tells the groups of repeats: what these inhibit stays inhibited. No alert waits for it.
+// still tells the groups of repeats: what these inhibit stays inhibited. No alert waits for it. While the shared store
+// is away that goes for the groups of this process.
 func (d *durable) still(ctx context.Context, repeats []pipeline.Alert) {
-	if err := d.grouper.Still(ctx, repeats); err != nil {
+	err := d.grouper.Still(ctx, repeats)
+	if err != nil && d.standby != nil {
+		err = d.standby.Still(ctx, repeats)
+	}
+	if err != nil {
 		d.log.Warn("what repeats inhibit may be told too early", "err", err)
 	}
 }

@@ -59,6 +59,9 @@ func (g *Grouper) Run(ctx context.Context) error {
 // it finishes: a group that is published and not settled would be told again.
 func (g *Grouper) flushDue(ctx context.Context) (time.Time, error) {
 	work := context.WithoutCancel(ctx)
+	if err := g.putUnstored(work); err != nil {
+		return time.Time{}, err
+	}
 	for ctx.Err() == nil {
 		due, err := g.deps.Groups.Claim(work, time.Now(), flushGroups)
 		if err != nil {

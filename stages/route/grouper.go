@@ -43,9 +43,10 @@ type Grouper struct {
 	setup atomic.Pointer[Setup]
 	stats counters
 
-	mu    sync.Mutex // guards what follows
-	early early
-	ended map[pipeline.Fingerprint]time.Time // sources that ended, for which groups were woken
+	mu       sync.Mutex // guards what follows
+	early    early
+	unstored unstored
+	ended    map[pipeline.Fingerprint]time.Time // sources that ended, for which groups were woken
 
 	stale bool // the silences could not be refreshed; of the flusher
 
@@ -61,7 +62,7 @@ func NewGrouper(setup Setup, deps Deps) *Grouper {
 	if deps.Steps == nil {
 		deps.Steps = quiet{}
 	}
-	g := &Grouper{deps: deps, ended: map[pipeline.Fingerprint]time.Time{}, wake: make(chan struct{}, 1)}
+	g := &Grouper{deps: deps, unstored: unstored{}, ended: map[pipeline.Fingerprint]time.Time{}, wake: make(chan struct{}, 1)}
 	g.setup.Store(&setup)
 	return g
 }
@@ -80,29 +81,26 @@ func (g *Grouper) Add(ctx context.Context, alerts []pipeline.Alert) error {
 	defer g.mu.Unlock()
 	s, now := g.setup.Load(), time.Now()
 	in := gather(s, g.early.join(alerts), now)
-	sources := sourcesOf(s, alerts)
-	next, absent, err := g.deps.Groups.Put(ctx, now, in, sources)
+	next, absent, err := g.put(ctx, now, in, sourcesOf(s, alerts))
 	if err != nil {
 		return fmt.Errorf("store alerts of %d groups: %w", len(in), err)
 	}
 	g.keepEarly(in, absent)
 	g.noteRouted(in, now)
 	g.wakeFor(next)
-	if g.anyEnded(sources, now) {
-		if err := g.Wake(ctx); err != nil { // the alerts are stored: they must not come again
-			g.deps.Log.Warn("what is no longer inhibited may be told late", "err", err)
-		}
-	}
 	return nil
 }
 
-// Still notes that alerts went on which dedupe kept quiet as repeats: what they inhibit stays inhibited.
+// Still notes that alerts went on which dedupe kept quiet as repeats: what they inhibit stays inhibited. What the store
+// does not take is kept, and stored with what comes next.
 func (g *Grouper) Still(ctx context.Context, repeats []pipeline.Alert) error {
 	sources := sourcesOf(g.setup.Load(), repeats)
 	if len(sources) == 0 {
 		return nil
 	}
-	if _, _, err := g.deps.Groups.Put(ctx, time.Now(), nil, sources); err != nil {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, _, err := g.put(ctx, time.Now(), nil, sources); err != nil {
 		return fmt.Errorf("store what inhibits: %w", err)
 	}
 	return nil
