@@ -65,9 +65,6 @@ func (g *Groups) settlement(ctx context.Context, now time.Time, d *pipeline.Sett
 // changes are those of members, as scripts have them: fingerprint, change … It stages all but the last of them when
 // they are too many.
 func (g *Groups) changes(ctx context.Context, staged string, d *pipeline.Settled) (changes []any, bytes int, err error) {
-	if d.Gone && len(d.Set) == 0 {
-		return nil, 0, nil // they go with the group, or stay with it as they are
-	}
 	add := func(of pipeline.Fingerprint, change []byte) error {
 		if len(changes) >= 2*maxChanges || len(changes) > 0 && bytes+len(change) > maxBytes {
 			if _, err := g.store.Run(ctx, stageScript, []shared.Call{{Keys: []string{staged}, Args: changes}}); err != nil {

@@ -54,6 +54,7 @@ func Run(t *testing.T, e Engine) {
 		"state and members stay from one claim to the next":            members,
 		"what comes while a group is claimed is told afterwards":       meanwhile,
 		"a group with nothing to keep goes, unless alerts have come":   gone,
+		"a group that stays although it was to go":                     goneInPart,
 		"what is left of an inbox waits until the group is due":        partly,
 		"a large inbox is handed out in parts":                         largeInbox,
 		"large alerts and many members":                                large,

@@ -151,8 +151,8 @@ func (r *random) settle(t *testing.T, rt *rapid.T) {
 		d.Ready = r.now.Add(span(-5*sec, 20*sec).Draw(rt, "ready"))
 	}
 	fingerprints := rapid.SliceOfNDistinct(rapid.Uint64Range(1<<63-2, 1<<63+2), 0, 4, rapid.ID).Draw(rt, "fingerprints")
-	for i, f := range fingerprints {
-		if i%2 == 0 {
+	for _, f := range fingerprints {
+		if rapid.Bool().Draw(rt, "set") {
 			d.Set = append(d.Set, pipeline.Member{Fingerprint: pipeline.Fingerprint(f), Body: []byte(fmt.Sprint(len(r.claims)))})
 		} else {
 			d.Remove = append(d.Remove, pipeline.Fingerprint(f))

@@ -195,6 +195,19 @@ func gone(s *scene) {
 	}
 }
 
+// A group that stays although it was to go has lost the members that were to.
+func goneInPart(s *scene) {
+	s.put(0, 0, lot("a", 0, "1"))
+	done := settled(s.one(0, "a", "1"), sec)
+	done.Set = []pipeline.Member{member(1, "one"), member(2, "two")}
+	s.settle(0, done)
+	done = settled(s.one(sec, "a"), 0)
+	s.put(sec, sec+Lease, lot("a", 0, "2"))
+	done.Gone, done.Due, done.Remove = true, time.Time{}, []pipeline.Fingerprint{1}
+	s.settle(sec, done)
+	wantMembers(s, s.one(sec, "a", "2"), map[pipeline.Fingerprint]string{2: "two"})
+}
+
 // A group that is not to stay but whose inbox was not emptied is due at once: nothing says when else.
 func partly(s *scene) {
 	s.put(0, 0, lot("a", 0, "1"))
