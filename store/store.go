@@ -25,7 +25,7 @@ import (
 type Store struct {
 	path    string
 	db      *sql.DB
-	engine  *Groups
+	groups  *Groups
 	repeats repeatsStatements
 }
 
@@ -57,11 +57,11 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	s.engine = &Groups{s: s}
-	if err := errors.Join(s.repeats.prepare(ctx, db), s.engine.prepare(ctx, db)); err != nil {
+	s.groups = &Groups{s: s}
+	if err := errors.Join(s.repeats.prepare(ctx, db), s.groups.prepare(ctx, db)); err != nil {
 		return nil, errors.Join(s.explain("prepare statements", err), db.Close())
 	}
-	if err := s.engine.start(ctx); err != nil {
+	if err := s.groups.start(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil

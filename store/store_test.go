@@ -36,7 +36,7 @@ func put(ctx context.Context, s *store.Store, key string, ids ...string) error {
 	for _, id := range ids {
 		in.Alerts = append(in.Alerts, pipeline.Alert{ID: id, Time: t0, Count: 1})
 	}
-	_, _, err := s.GroupEngine().Put(ctx, t0, []pipeline.Inbox{in}, nil)
+	_, _, err := s.Groups().Put(ctx, t0, []pipeline.Inbox{in}, nil)
 	return err
 }
 
@@ -87,7 +87,7 @@ func TestFullDiskSaysSo(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "the disk is full") {
 		t.Fatalf("Put: %v, want it to say that the disk is full", err)
 	}
-	if _, err := s.GroupEngine().NextDue(t.Context()); err != nil {
+	if _, err := s.Groups().NextDue(t.Context()); err != nil {
 		t.Errorf("NextDue afterwards: %v, want the store to go on", err)
 	}
 }

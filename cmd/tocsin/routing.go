@@ -37,7 +37,7 @@ const lookForOthers = time.Second
 // openGrouper makes what gathers alerts into groups.
 func (d *durable) openGrouper(p *plan) {
 	deps := route.Deps{
-		Groups: d.store.GroupEngine(), Repeats: d.repeats, Publish: d.router.PublishNotifications, Silences: d.silences,
+		Groups: d.store.Groups(), Repeats: d.repeats, Publish: d.router.PublishNotifications, Silences: d.silences,
 		Steps: d.history, Log: d.log,
 	}
 	if d.shared != nil {

@@ -94,7 +94,7 @@ func open(o options) (*durable, error) {
 	w := repeats.OpenMemory(ctx, 0, st.Repeats(), log)
 	dd := dedupe.New(dedupe.Config{For: duration(o.quiet)}, w)
 	g := route.NewGrouper(route.Setup{Tree: tree, Summaries: route.DefaultSummaries()}, route.Deps{
-		Groups: st.GroupEngine(), Repeats: w, Publish: r.PublishNotifications, Log: log,
+		Groups: st.Groups(), Repeats: w, Publish: r.PublishNotifications, Log: log,
 	})
 	handle := router.AlertsFunc(func(ctx context.Context, alerts []pipeline.Alert) error {
 		pass, _, err := dd.Process(ctx, alerts)

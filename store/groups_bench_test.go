@@ -101,7 +101,7 @@ func BenchmarkGroupsPut(b *testing.B) {
 		"256 alerts of as many groups": {256, ownGroup},
 	} {
 		b.Run(name, func(b *testing.B) {
-			g := open(b, filepath.Join(b.TempDir(), "tocsin.db")).GroupEngine()
+			g := open(b, filepath.Join(b.TempDir(), "tocsin.db")).Groups()
 			batches := make([][]pipeline.Inbox, 400)
 			for i := range batches {
 				batches[i] = batch(i*c.size, c.size, c.key)
@@ -130,7 +130,7 @@ func BenchmarkGroupsPut(b *testing.B) {
 
 // What it costs to flush 64 groups with an alert each, of 100,000.
 func BenchmarkGroupsClaimAndSettle(b *testing.B) {
-	g := open(b, filepath.Join(b.TempDir(), "tocsin.db")).GroupEngine()
+	g := open(b, filepath.Join(b.TempDir(), "tocsin.db")).Groups()
 	fill := func() {
 		for i := range 400 {
 			if _, _, err := g.Put(b.Context(), t0, batch(i*256, 256, ownGroup), nil); err != nil {

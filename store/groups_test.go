@@ -23,13 +23,13 @@ var (
 	_ route.Groups      = groupstest.Groups(nil)
 )
 
-func TestGroupEngine(t *testing.T) {
+func TestGroups(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "tocsin.db"))
 	groupstest.Run(t, groupstest.Engine{Fresh: func() groupstest.Groups {
 		if err := s.EmptyGroups(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		return s.GroupEngine()
+		return s.Groups()
 	}})
 }
 
@@ -46,7 +46,7 @@ func claim(t *testing.T, g *store.Groups, now time.Duration) []pipeline.Claimed 
 func TestGroupsAfterARestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tocsin.db")
 	s := open(t, path)
-	g := s.GroupEngine()
+	g := s.Groups()
 	in := []pipeline.Inbox{
 		{Key: "claimed", Wait: time.Second, Alerts: []pipeline.Alert{{ID: "1"}}},
 		{Key: "waits", Wait: time.Hour, Alerts: []pipeline.Alert{{ID: "2"}}},
@@ -61,7 +61,7 @@ func TestGroupsAfterARestart(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	g = open(t, path).GroupEngine()
+	g = open(t, path).Groups()
 	if sources, err := g.Sources(t.Context(), t0, []string{"k"}); err != nil || len(sources) != 1 {
 		t.Errorf("Sources = %v, %v, want one", sources, err)
 	}
@@ -104,7 +104,7 @@ func TestGroupsOfAnOlderFile(t *testing.T) {
 		ns(time.Minute), ns(0), ns(time.Second)))
 	raw(t, path, `INSERT INTO pending (group_key, alerts) VALUES
 		('{}:{rule="终端"}', '[{"uuid":"1"},{"uuid":"2"}]'), ('b', '[{"uuid":"3"}]'), ('{}:{rule="终端"}', '[{"uuid":"4"}]'), ('nobody', '[{"uuid":"5"}]')`)
-	g := open(t, path).GroupEngine()
+	g := open(t, path).Groups()
 	if next, err := g.NextDue(t.Context()); err != nil || !next.Equal(t0.Add(time.Second)) {
 		t.Errorf("NextDue = %v, %v, want what it was", next, err)
 	}
@@ -131,7 +131,7 @@ func TestGroupsOnAFullDisk(t *testing.T) {
 	if err := s.LimitPages(t.Context(), 60); err != nil {
 		t.Fatal(err)
 	}
-	g := s.GroupEngine()
+	g := s.Groups()
 	in := []pipeline.Inbox{{Key: "small", Alerts: []pipeline.Alert{{ID: "1"}}}, {Key: "large", Alerts: []pipeline.Alert{{ID: "2", Output: strings.Repeat("x", 500_000)}}}}
 	if _, _, err := g.Put(t.Context(), t0, in, nil); err == nil || !strings.Contains(err.Error(), "the disk is full") {
 		t.Errorf("Put on a full disk: %v", err)

@@ -17,7 +17,7 @@ const lease = 10 * time.Second
 // Groups keeps groups in the file, for one process: leases of an earlier one are void. It is safe for concurrent use.
 type Groups struct {
 	s       *Store
-	stmt    engineStatements
+	stmt    groupStatements
 	buffers sync.Pool // of *buffer
 
 	// These are used within transactions only, of which there is one at a time.
@@ -26,12 +26,12 @@ type Groups struct {
 	woken      int64 // claims below this one were made before the latest Wake
 }
 
-// GroupEngine returns the groups of this file.
-func (s *Store) GroupEngine() *Groups { return s.engine }
+// Groups returns the groups of this file.
+func (s *Store) Groups() *Groups { return s.groups }
 
-// engineStatements are prepared once, as all others. Lists go in as JSON; rows by several at a time, since running a
+// groupStatements are prepared once, as all others. Lists go in as JSON; rows by several at a time, since running a
 // statement costs more than a row.
-type engineStatements struct {
+type groupStatements struct {
 	find, change, waking, next          *sql.Stmt // groups
 	look, claim, noteMore               *sql.Stmt
 	settle, remove                      *sql.Stmt
@@ -42,7 +42,7 @@ type engineStatements struct {
 	addGroups, addRows                  inserter
 }
 
-func (st *engineStatements) prepare(ctx context.Context, db *sql.DB) error {
+func (st *groupStatements) prepare(ctx context.Context, db *sql.DB) error {
 	for to, text := range map[**sql.Stmt]string{
 		&st.find: `SELECT g.id, g.key, route, receiver, labels, at, due, ready, wish, token, more
 			FROM json_each(?) JOIN route_groups g ON hash = value`,
