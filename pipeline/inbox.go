@@ -34,6 +34,7 @@ type Claimed struct {
 	Alerts   []Alert   // of the inbox, the oldest first; a bounded number
 	Upto     int64     // mark of the last of Alerts
 	More     bool      // the inbox holds more than was read
+	Damaged  error     // what of the group could not be read; all else of it is here
 }
 
 // Settled is what became of a Claimed group.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -65,7 +66,7 @@ func scanClaims(rows *sql.Rows) (groups []*claiming, err error) {
 			return nil, err
 		}
 		if err := json.Unmarshal(labels, &c.Labels); err != nil {
-			return nil, fmt.Errorf("labels of group %s: %w", c.Key, err)
+			c.Damaged = fmt.Errorf("its labels: %w", err)
 		}
 		c.Due = time.UnixMicro(due)
 		groups = append(groups, &c)
@@ -145,8 +146,8 @@ func (g *Groups) readInboxes(ctx context.Context, tx *sql.Tx, ids string, groups
 			continue
 		}
 		alerts, err := alertjson.ReadAll(blob)
-		if err != nil {
-			return fmt.Errorf("alerts of group %s in row %d: %w", c.Key, mark, err)
+		if err != nil { // one group's misfortune must not stop all others
+			c.Damaged = errors.Join(c.Damaged, fmt.Errorf("row %d of its inbox: %w", mark, err))
 		}
 		c.Alerts, c.Upto = append(c.Alerts, alerts...), mark
 	}

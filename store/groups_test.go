@@ -146,3 +146,40 @@ func TestGroupsOnAFullDisk(t *testing.T) {
 		t.Errorf("claimed %v, want what fits", all)
 	}
 }
+
+// What cannot be read is lost; it does not stop what can.
+func TestADamagedGroupStopsNoOther(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "tocsin.db"))
+	g := s.Groups()
+	put := func(key, id string) {
+		t.Helper()
+		in := []pipeline.Inbox{{Key: key, AtOnce: true, Labels: map[string]string{"l": key}, Alerts: []pipeline.Alert{{ID: id}}}}
+		if _, _, err := g.Put(t.Context(), t0, in, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("bad", "1")
+	put("worse", "2")
+	if err := s.DamageInboxes(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	put("bad", "3")
+	put("good", "4")
+	got := map[string]pipeline.Claimed{}
+	for _, c := range claim(t, g, 0) {
+		got[c.Key] = c
+	}
+	for key, want := range map[string]struct {
+		id      string
+		damaged bool
+	}{"bad": {"3", true}, "worse": {"", true}, "good": {"4", false}} {
+		c := got[key]
+		id := ""
+		for _, a := range c.Alerts {
+			id += a.ID
+		}
+		if id != want.id || (c.Damaged != nil) != want.damaged || c.Upto == 0 {
+			t.Errorf("claimed of %s: alerts %q up to %d, damaged: %v; want %q", key, id, c.Upto, c.Damaged, want.id)
+		}
+	}
+}

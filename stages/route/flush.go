@@ -193,6 +193,9 @@ func (g *Grouper) read(s *Setup, c *pipeline.Claimed, now time.Time) input {
 		g.deps.Log.Warn("a group's receiver is no longer configured; the root's gets it", "receiver", c.Receiver, "root_receiver", in.receiver.Name)
 	}
 	in.route = s.Tree.route(c.Route)
+	if c.Damaged != nil {
+		g.deps.Log.Error("a part of a group cannot be read; what is in it is lost", "group", c.Key, "err", c.Damaged)
+	}
 	var err error
 	if in.memory, err = readMemory(c.State); err != nil {
 		g.deps.Log.Error("what a group remembers is lost; what fires is announced again", "group", c.Key, "err", err)

@@ -25,7 +25,7 @@ type Groups interface {
 	Put(ctx context.Context, now time.Time, in []pipeline.Inbox, sources []pipeline.Source) (next time.Time, absent []string, err error)
 	// Claim leases at most limit due groups to the caller, longest due first; of a store in parts, those of each part.
 	// A group whose lease has run out, or whose claimer's process is known to be gone, is due again. None is due
-	// anywhere when it returns none.
+	// anywhere when it returns none. What of a group cannot be read, as a disk or a person damaged it, is left out.
 	Claim(ctx context.Context, now time.Time, limit int) ([]pipeline.Claimed, error)
 	// Settle ends leases. A group whose lease has gone to another, or that is not leased, is left alone, and its key
 	// returned. A lease that has run out and that nobody else has taken counts.

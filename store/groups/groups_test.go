@@ -199,3 +199,35 @@ func TestEveryKeyIsOneOfOurs(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be read is lost; it does not stop what can.
+func TestADamagedGroupStopsNoOther(t *testing.T) {
+	server := redistest.Start(t)
+	g := groups.New(open(t, server.URL()+"?timeout=20s"))
+	if _, _, err := g.Put(t.Context(), t0, []pipeline.Inbox{lot("bad", "1")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	client := server.Client()
+	inboxes, err := client.Keys(t.Context(), "tocsin:{groups*}:inbox:*").Result()
+	if err != nil || len(inboxes) != 1 {
+		t.Fatalf("inboxes are %q, %v", inboxes, err)
+	}
+	if err := client.LSet(t.Context(), inboxes[0], 0, "[{").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.HSet(t.Context(), strings.Replace(inboxes[0], ":inbox:", ":group:", 1), "labels", "{").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := g.Put(t.Context(), t0, []pipeline.Inbox{lot("good", "2")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	claimed, err := g.Claim(t.Context(), t0, 10)
+	if err != nil || len(claimed) != 2 {
+		t.Fatalf("Claim = %d groups, %v, want both", len(claimed), err)
+	}
+	for _, c := range claimed {
+		if bad := c.Key == "bad"; (c.Damaged != nil) != bad || (len(c.Alerts) == 0) != bad || c.Upto == 0 {
+			t.Errorf("claimed %+v, damaged: %v", c, c.Damaged)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package groups
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -52,7 +53,7 @@ func takenOf(reply any) (*taken, error) {
 		t.State = []byte(texts[6])
 	}
 	if err := json.Unmarshal([]byte(texts[3]), &t.Labels); err != nil {
-		return nil, fmt.Errorf("labels of group %s: %w", t.Key, err)
+		t.Damaged = fmt.Errorf("its labels: %w", err)
 	}
 	length, _ := list[8].(int64)
 	count, _ := list[9].(int64)
@@ -72,8 +73,8 @@ func (g *Groups) readAll(ctx context.Context, n names, t *taken, room *int) erro
 			}
 			text, _ := row.(string)
 			alerts, err := alertjson.ReadAll([]byte(text))
-			if err != nil {
-				return err
+			if err != nil { // one group's misfortune must not stop others
+				t.Damaged = errors.Join(t.Damaged, fmt.Errorf("row %d of its inbox: %w", t.base+int64(read)+1, err))
 			}
 			t.Alerts = append(t.Alerts, alerts...)
 			*room -= len(text)
