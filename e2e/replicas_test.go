@@ -64,7 +64,7 @@ func (l *ledger) take(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// has requires that all of want have been told, once each, but for what is marked.
+// has requires that all of want have been told.
 func (l *ledger) has(want []string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -78,6 +78,18 @@ func (l *ledger) has(want []string) error {
 		return fmt.Errorf("of %d alerts %d are missing, such as %s", len(want), len(missing), missing[0])
 	}
 	return nil
+}
+
+// of is how many alerts of a wave have been told.
+func (l *ledger) of(wave string) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id := range l.told {
+		if strings.HasPrefix(id, wave) {
+			n++
+		}
+	}
+	return n
 }
 
 // twice is what was told more than once in messages that do not say so.
@@ -181,7 +193,7 @@ func TestReplicasShareTheirGroups(t *testing.T) {
 	}
 
 	more := postGroups(t, a, b, "second", 60)
-	waiting(t, redis, "second", 60)
+	taken(t, redis, sink, "second", len(more))
 	a.kill(t)
 	killed := time.Now()
 	eventually(t, "all is told by the router that is left", func() error { return sink.has(more) })
@@ -192,20 +204,31 @@ func TestReplicasShareTheirGroups(t *testing.T) {
 	}
 }
 
-// waiting waits until the store has these many groups of a wave with all that was posted.
-func waiting(t *testing.T, redis *redistest.Server, wave string, n int) {
+// taken waits until all alerts of a wave wait in the groups of the store, or have been told already.
+func taken(t *testing.T, redis *redistest.Server, sink *ledger, wave string, n int) {
 	t.Helper()
 	client := redis.Client()
-	eventually(t, "the groups wait in the store", func() error {
-		have := 0
-		keys, err := client.Keys(t.Context(), "tocsin:{groups*}:group:*").Result()
+	eventually(t, "the alerts are in the store", func() error {
+		have := sink.of(wave)
+		keys, err := client.Keys(t.Context(), "tocsin:{groups*}:inbox:*").Result()
 		if err != nil {
 			return err
 		}
 		for _, key := range keys {
-			name, err := client.HGet(t.Context(), key, "labels").Result()
-			if err == nil && strings.Contains(name, wave) {
-				have++
+			rows, err := client.LRange(t.Context(), key, 0, -1).Result()
+			if err != nil {
+				return err
+			}
+			for _, row := range rows {
+				var alerts []struct{ Labels map[string]string }
+				if err := json.Unmarshal([]byte(row), &alerts); err != nil {
+					return err
+				}
+				for _, a := range alerts {
+					if strings.HasPrefix(a.Labels["container_id"], wave) {
+						have++
+					}
+				}
 			}
 		}
 		if have < n {
