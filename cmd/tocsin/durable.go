@@ -191,10 +191,15 @@ func (d *durable) handleEvent(ctx context.Context, event pipeline.Structured) er
 
 // replace exchanges what a reload may: routes, receivers, quiet times.
 func (d *durable) replace(ctx context.Context, p *plan) error {
-	if err := d.router.SetNotificationHandlers(ctx, p.deliver); err != nil {
-		return fmt.Errorf("start the new receivers: %w", err)
+	for topic, deliver := range p.deliver {
+		if err := d.router.HandleNotifications(topic, deliver); err != nil {
+			return fmt.Errorf("start the new receivers: %w", err)
+		}
 	}
 	d.useRouting(ctx, p)
+	if err := d.router.SetNotificationHandlers(ctx, p.deliver); err != nil { // nothing goes to the others any more
+		return fmt.Errorf("stop the old receivers: %w", err)
+	}
 	d.payload.Store(p.payload)
 	d.owners.Store(p.owners)
 	d.silences.SetConfig(p.cfg.Silences)

@@ -99,6 +99,8 @@ func (g *Grouper) refresh(ctx context.Context) {
 // flush decides about claimed groups, publishes what they tell, and then notes it. A crash in between publishes it
 // again, with the same delivery ids as long as nothing further has come.
 func (g *Grouper) flush(ctx context.Context, due []pipeline.Claimed) error {
+	g.flushing.Lock()
+	defer g.flushing.Unlock()
 	s, now := g.setup.Load(), time.Now()
 	inputs := make([]input, len(due))
 	for i := range due {

@@ -1,13 +1,17 @@
 package route_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/stages/route"
 )
 
 // A stop in the middle of a flush lets it end: what is published is noted, so that the next process does not tell it
@@ -78,4 +82,42 @@ func TestTheEndOfWhatMayHaveBeenTold(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A reload takes receivers away once nothing is on its way to them any more: on a queue without a channel it would
+// wait for good.
+func TestAReloadWaitsForAFlush(t *testing.T) {
+	begun, end, used := make(chan bool), make(chan bool), make(chan bool)
+	g := route.NewGrouper(route.Setup{Tree: tree(t, "{receiver: ops, group_wait: 0s}", "ops")}, route.Deps{
+		Groups: newGroups(), Repeats: &memRepeats{}, Log: slog.New(slog.DiscardHandler),
+		Publish: func(context.Context, []pipeline.Notification) error {
+			begun <- true
+			<-end
+			return nil
+		},
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	var run sync.WaitGroup
+	run.Go(func() {
+		if err := g.Run(ctx); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	defer run.Wait()
+	defer cancel()
+	if err := g.Add(t.Context(), []pipeline.Alert{alert("a", "rule=x")}); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	run.Go(func() {
+		g.Use(route.Setup{Tree: tree(t, gathering, "ops")})
+		close(used)
+	})
+	select {
+	case <-used:
+		t.Error("the setup was exchanged during a flush")
+	case <-time.After(50 * time.Millisecond): // enough for it to fail nearly always
+	}
+	close(end)
+	<-used
 }

@@ -43,6 +43,8 @@ type Grouper struct {
 	setup atomic.Pointer[Setup]
 	stats counters
 
+	flushing sync.Mutex // held while groups are decided about and published
+
 	mu       sync.Mutex // guards what follows
 	early    early
 	unstored unstored
@@ -68,8 +70,13 @@ func NewGrouper(setup Setup, deps Deps) *Grouper {
 }
 
 // Use replaces the setup, on a reload. Groups that wait keep their time and go to the receiver they were made
-// for. Wake, afterwards, lets them see what no longer keeps them back.
-func (g *Grouper) Use(setup Setup) { g.setup.Store(&setup) }
+// for. Wake, afterwards, lets them see what no longer keeps them back. When Use returns, nothing more is published by
+// the setup before, to receivers that may be about to go.
+func (g *Grouper) Use(setup Setup) {
+	g.flushing.Lock()
+	defer g.flushing.Unlock()
+	g.setup.Store(&setup)
+}
 
 // Add routes alerts that passed dedupe. nil means that each is stored to go out with its groups. What completes an
 // alert (pipeline.Completes) is stored where that may still wait, and makes no group.
