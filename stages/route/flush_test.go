@@ -36,7 +36,7 @@ func TestSilencesAreRefreshedAfterEachClaim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, gathering)
 		var all []pipeline.Alert
-		for i := range 100 { // more than one claim has
+		for i := range 600 { // more than one claim has
 			all = append(all, alert(fmt.Sprint("a", i), fmt.Sprint("kind=test rule=", i)))
 		}
 		now := time.Now()
