@@ -56,6 +56,7 @@ func TestEndsOutliveAnOutage(t *testing.T) {
 		target.Stateful = &pipeline.Stateful{StartsAt: now, EndsAt: now.Add(2 * time.Hour), UpdatedAt: now}
 		b.add(s, target)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		b.log = nil
 		b.store.breakWith(errors.New("the store is away"))
 		now = time.Now()
