@@ -9,8 +9,11 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
 )
 
 // Bounds of what a stream gathers before it becomes durable. Nothing waits for a batch to fill: it is published
@@ -44,7 +47,9 @@ type stream struct {
 	key      string
 	batch    []json.RawMessage
 	ids      []string
-	size     int // of batch
+	at       []int // of each of batch: its line, or its place in the array
+	size     int   // of batch
+	whole    bool  // all of it is taken or nothing
 	accepted int
 	rejected int
 	errors   []lineError
@@ -95,6 +100,7 @@ func isLines(contentType string) bool {
 
 // takeWhole takes all or nothing of an array, unless what is wrong is to be passed over.
 func (st *stream) takeWhole(first []byte) {
+	st.whole = true
 	body, err := st.lines.rest(first)
 	if errors.Is(err, errLongLine) {
 		err = &http.MaxBytesError{Limit: int64(st.cfg.MaxBody)}
@@ -120,11 +126,9 @@ func (st *stream) takeWhole(first []byte) {
 		}
 		st.reject(i+1, err, reasonMalformed)
 	}
-	if err := st.publish(st.r.Context()); err != nil {
-		st.end(http.StatusServiceUnavailable, reasonNotStored, err)
-		return
+	if st.flush() {
+		st.answer()
 	}
-	st.answer()
 }
 
 // takeLines takes line after line.
@@ -172,7 +176,7 @@ func (st *stream) line(line []byte) bool {
 }
 
 func (st *stream) add(event json.RawMessage, n int, posted []byte) {
-	st.batch = append(st.batch, event)
+	st.batch, st.at = append(st.batch, event), append(st.at, n)
 	st.size += len(event)
 	if st.key != "" {
 		st.ids = append(st.ids, st.messageID(st.key, n, posted))
@@ -202,11 +206,42 @@ func (st *stream) reject(n int, err error, reason string) {
 
 // flush makes durable what was gathered; false: the answer is written.
 func (st *stream) flush() bool {
-	if err := st.publish(st.r.Context()); err != nil {
-		st.end(http.StatusServiceUnavailable, reasonNotStored, err)
+	for {
+		err := st.publish(st.r.Context())
+		if err == nil {
+			return true
+		}
+		var tooLarge *pipeline.TooLarge
+		if !errors.As(err, &tooLarge) {
+			st.end(http.StatusServiceUnavailable, reasonNotStored, err)
+			return false
+		}
+		i := tooLarge.Index
+		n := st.at[i]
+		switch {
+		case st.skip:
+			st.reject(n, err, reasonTooLarge)
+			st.drop(i, i+1)
+			continue
+		case st.whole:
+			st.end(http.StatusRequestEntityTooLarge, reasonTooLarge, fmt.Errorf("event %d: %w", n, err))
+			return false
+		}
+		st.drop(i, len(st.batch))
+		if st.flush() {
+			st.reject(n, err, reasonTooLarge)
+			st.end(http.StatusRequestEntityTooLarge, "", fmt.Errorf("line %d: %w", n, err))
+		}
 		return false
 	}
-	return true
+}
+
+// drop takes some out of the batch.
+func (st *stream) drop(i, j int) {
+	st.batch, st.at = slices.Delete(st.batch, i, j), slices.Delete(st.at, i, j)
+	if st.ids != nil {
+		st.ids = slices.Delete(st.ids, i, j)
+	}
 }
 
 func (st *stream) publish(ctx context.Context) error {
@@ -219,7 +254,7 @@ func (st *stream) publish(ctx context.Context) error {
 	st.accepted += len(st.batch)
 	st.metrics.accepted.WithLabelValues(st.source).Add(float64(len(st.batch)))
 	clear(st.batch)
-	st.batch, st.ids, st.size = st.batch[:0], st.ids[:0], 0
+	st.batch, st.ids, st.at, st.size = st.batch[:0], st.ids[:0], st.at[:0], 0
 	return nil
 }
 
