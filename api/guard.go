@@ -83,6 +83,12 @@ func (s *Server) allow(needs scope) func(http.Handler) http.Handler {
 	}
 }
 
+// work is allow for requests of which only so many are worked on at once. Nobody has a place among those who is not
+// known yet.
+func (s *Server) work(needs scope) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler { return s.allow(needs)(s.busy(next)) }
+}
+
 // admit is allow's decision; the error is an *access.Refusal.
 func (s *Server) admit(r *http.Request, needs scope) (access.Caller, error) {
 	now := time.Now()

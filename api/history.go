@@ -30,7 +30,7 @@ type History interface {
 
 // historyRoutes are the questions about alerts.
 func (s *Server) historyRoutes(r chi.Router) {
-	r.Use(noStore, s.allow(scopeRead))
+	r.Use(noStore, s.work(scopeRead))
 	r.Get("/api/v1/alerts", s.listAlerts)
 	r.Get("/api/v1/alerts/{fingerprint}", s.showAlert)
 	r.Get("/api/v1/alerts/{fingerprint}/explain", s.explainAlert)

@@ -62,7 +62,8 @@ type Server struct {
 	cfg      Config
 	deps     Deps
 	guard    *access.Guard
-	rates    *access.Limiter // nil: no limit
+	rates    *access.Limiter                 // nil: no limit
+	busy     func(http.Handler) http.Handler // bounds the requests in work
 	metrics  *metrics
 	listener net.Listener
 	http     *http.Server
@@ -91,6 +92,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
 	s := &Server{cfg: cfg, deps: deps, guard: guard, metrics: metrics, listener: listener, stopping: make(chan struct{})}
+	s.busy = s.throttle()
 	if limit := cfg.RateLimit; limit.Requests > 0 {
 		burst := limit.Burst
 		if burst == 0 {
@@ -153,7 +155,7 @@ func (s *Server) routes() http.Handler {
 		r.Group(s.linkRoutes)
 	}
 	r.Group(func(r chi.Router) {
-		r.Use(s.throttle(), s.requireIntake)
+		r.Use(s.requireIntake)
 		s.intakeRoutes(r)
 		r.Route("/api/v2", s.v2Routes)
 		r.Group(s.historyRoutes)
@@ -168,7 +170,7 @@ func (s *Server) routes() http.Handler {
 // intakeRoutes are what posts events and what is known about them.
 func (s *Server) intakeRoutes(r chi.Router) {
 	r.Group(func(r chi.Router) {
-		r.Use(s.allow(scopeIntake), limitBody(s.cfg.MaxBody))
+		r.Use(s.work(scopeIntake), limitBody(s.cfg.MaxBody))
 		r.Post("/", s.postFalco)
 		r.Post("/api/v1/falco", s.postFalco)
 		r.Post("/api/v1/alerts", s.postAlerts)
@@ -177,13 +179,13 @@ func (s *Server) intakeRoutes(r chi.Router) {
 		r.Post("/api/v1/deployments", s.postDeployments)
 	})
 	r.Group(func(r chi.Router) { // these bound a line, not the body
-		r.Use(s.allow(scopeIntake), unpackBody)
+		r.Use(s.work(scopeIntake), unpackBody)
 		r.Post("/api/v1/events", s.postEvents)
 		r.Post("/api/v1/tetragon", s.postTetragon)
 	})
-	r.With(s.allow(scopeRead)).Get("/api/v1/deployments", s.listDeployments)
+	r.With(s.work(scopeRead)).Get("/api/v1/deployments", s.listDeployments)
 	r.Group(func(r chi.Router) {
-		r.Use(s.allow(scopeIntake), limitBody(s.cfg.MaxReport))
+		r.Use(s.work(scopeIntake), limitBody(s.cfg.MaxReport))
 		for _, scanner := range pipeline.Scanners() {
 			r.Post("/api/v1/"+scanner, s.postReport(scanner))
 		}
