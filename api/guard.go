@@ -91,6 +91,10 @@ func (s *Server) work(needs scope) func(http.Handler) http.Handler {
 
 // admit is allow's decision; the error is an *access.Refusal.
 func (s *Server) admit(r *http.Request, needs scope) (access.Caller, error) {
+	if err := s.ownPage(r); err != nil {
+		return access.Caller{}, &access.Refusal{Status: http.StatusForbidden, Reason: "cross_origin",
+			Message: "a page of another site in somebody's browser may change nothing here"}
+	}
 	now := time.Now()
 	caller, err := s.guard.Identify(r, now)
 	if err != nil {
