@@ -174,7 +174,7 @@ func (f *silenceFlags) post(cmd *cobra.Command, r *remote, s pipeline.Silence) e
 	if f.output == "json" {
 		return printJSON(out, kept)
 	}
-	if _, err := fmt.Fprintln(out, kept.ID); err != nil {
+	if _, err := fmt.Fprintln(out, clean(kept.ID)); err != nil {
 		return err
 	}
 	return tellMatches(cmd, r, s.Matchers)
@@ -217,7 +217,7 @@ func newSilenceListCommand(r *remote) *cobra.Command {
 			switch {
 			case quiet:
 				for _, v := range views {
-					if _, err := fmt.Fprintln(out, v.ID); err != nil {
+					if _, err := fmt.Fprintln(out, clean(v.ID)); err != nil {
 						return err
 					}
 				}
@@ -238,14 +238,10 @@ func newSilenceListCommand(r *remote) *cobra.Command {
 
 func silenceTable(out io.Writer, views []api.SilenceView) error {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	if _, err := fmt.Fprintln(t, "ID\tSTATE\tENDS\tBY\tHITS\tMATCHERS\tCOMMENT"); err != nil {
-		return err
-	}
+	row(t, "ID", "STATE", "ENDS", "BY", "HITS", "MATCHERS", "COMMENT")
 	for _, v := range views {
 		comment := strings.Join(strings.Fields(v.Comment+" "+v.Ticket), " ")
-		if _, err := fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", v.ID, v.State, v.EndsAt.Local().Format("2006-01-02 15:04"), v.CreatedBy, v.Hits.Alerts, matchersOf(v.Matchers), comment); err != nil {
-			return err
-		}
+		row(t, clean(v.ID), clean(v.State), v.EndsAt.Local().Format("2006-01-02 15:04"), clean(v.CreatedBy), strconv.FormatUint(v.Hits.Alerts, 10), matchersOf(v.Matchers), clean(comment))
 	}
 	return t.Flush()
 }
@@ -288,18 +284,15 @@ func silenceText(out io.Writer, v api.SilenceView) error {
 		forced = "yes"
 	}
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, row := range [][2]string{
+	for _, line := range [][2]string{
 		{"id", v.ID}, {"state", v.State}, {"matchers", matchersOf(v.Matchers)},
 		{"starts", v.StartsAt.Local().Format(time.DateTime)}, {"ends", v.EndsAt.Local().Format(time.DateTime)},
 		{"ended", v.EndedWhy}, {"ends after", idle},
 		{"by", v.CreatedBy}, {"comment", v.Comment}, {"ticket", v.Ticket}, {"forced", forced},
 		{"hits", strconv.FormatUint(v.Hits.Alerts, 10)}, {"last hit", last},
 	} {
-		if row[1] == "" {
-			continue
-		}
-		if _, err := fmt.Fprintf(t, "%s\t%s\n", row[0], row[1]); err != nil {
-			return err
+		if line[1] != "" {
+			row(t, line[0], clean(line[1]))
 		}
 	}
 	return t.Flush()
@@ -360,8 +353,8 @@ func quoted(arg string) string {
 func matcherText(m pipeline.Matcher) string {
 	op := map[[2]bool]string{{false, true}: "=", {false, false}: "!=", {true, true}: "=~", {true, false}: "!~"}[[2]bool{m.IsRegex, m.IsEqual}]
 	name := m.Name
-	if strings.ContainsAny(name, " {}!=~,\\\"'`\t\n") {
-		name = strconv.Quote(name)
+	if quoted := strconv.Quote(name); strings.ContainsAny(name, " {}!=~,'`") || len(quoted) != len(name)+2 {
+		name = quoted
 	}
 	return name + op + strconv.Quote(m.Value)
 }
