@@ -62,6 +62,7 @@ type Server struct {
 	cfg      Config
 	deps     Deps
 	guard    *access.Guard
+	keys     *keys
 	rates    *access.Limiter                 // nil: no limit
 	busy     func(http.Handler) http.Handler // bounds the requests in work
 	metrics  *metrics
@@ -87,11 +88,13 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := listen(cfg.Listen, tlsConfig)
+	keys := &keys{}
+	keys.Store(tlsConfig)
+	listener, err := listen(cfg.Listen, keys)
 	if err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
-	s := &Server{cfg: cfg, deps: deps, guard: guard, metrics: metrics, listener: listener, stopping: make(chan struct{})}
+	s := &Server{cfg: cfg, deps: deps, guard: guard, keys: keys, metrics: metrics, listener: listener, stopping: make(chan struct{})}
 	s.busy = s.throttle()
 	if limit := cfg.RateLimit; limit.Requests > 0 {
 		burst := limit.Burst
@@ -111,8 +114,21 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	return s, nil
 }
 
-// ReadCredentials reads the files of http.auth again. Nothing changes until use is called.
-func (s *Server) ReadCredentials() (use func(), err error) { return s.guard.Read() }
+// ReadCredentials reads the files of http.auth and http.tls again. Nothing changes until use is called.
+func (s *Server) ReadCredentials() (use func(), err error) {
+	useAuth, err := s.guard.Read()
+	if err != nil {
+		return nil, err
+	}
+	tlsConfig, err := s.cfg.TLS.load()
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		useAuth()
+		s.keys.Store(tlsConfig)
+	}, nil
+}
 
 // Addr is the address bound, useful when Listen asked for port 0.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
