@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/matcher"
 )
 
 // fakeHistory knows live alerts, and answers searches with what it was asked.
@@ -24,8 +25,15 @@ type fakeHistory struct {
 	err   error
 }
 
-func (f *fakeHistory) EachLive(_ context.Context, _ time.Time, each func(pipeline.Live) error) error {
+func (f *fakeHistory) EachLive(_ context.Context, _ time.Time, ms []pipeline.Matcher, each func(pipeline.Live) error) error {
+	compiled, err := matcher.Compile(ms)
+	if err != nil {
+		return err
+	}
 	for _, l := range f.live {
+		if !matcher.Match(compiled, l.Labels) {
+			continue
+		}
 		if err := each(l); err != nil {
 			return err
 		}

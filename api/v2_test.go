@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/matcher"
 )
 
 // router is what the API works on in these tests: alerts, where each goes, silences.
@@ -38,9 +39,16 @@ type liveAlerts struct {
 	of *router
 }
 
-func (l liveAlerts) EachLive(_ context.Context, _ time.Time, f func(pipeline.Live) error) error {
+func (l liveAlerts) EachLive(_ context.Context, _ time.Time, ms []pipeline.Matcher, f func(pipeline.Live) error) error {
+	compiled, err := matcher.Compile(ms)
+	if err != nil {
+		return err
+	}
 	byFingerprint := func(a, b pipeline.Live) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) }
 	for _, a := range slices.SortedFunc(slices.Values(l.of.live), byFingerprint) {
+		if !matcher.Match(compiled, a.Labels) {
+			continue
+		}
 		if err := f(a); err != nil {
 			return err
 		}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/alertmanager/pkg/labels"
+
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/matcher"
 )
@@ -21,7 +23,7 @@ func (s *Server) v2Alerts(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := newArrayStream(w)
-	out.end(s.eachAlert(r.Context(), q, out.more, func(a *pipeline.Live, to *pipeline.Routed) error {
+	out.end(s.eachAlert(r.Context(), time.Now(), q.filter, out.more, func(a *pipeline.Live, to *pipeline.Routed) error {
 		state := stateOf(to)
 		if !q.wants(&state) || !q.anyReceiver(to) {
 			return nil
@@ -30,17 +32,16 @@ func (s *Server) v2Alerts(w http.ResponseWriter, r *http.Request) {
 	}))
 }
 
-// eachAlert calls yield for the live alerts that pass the query's filter, by fingerprint, with where each goes.
-// It calls chunk before every streamChunk of them. yield may keep neither.
-func (s *Server) eachAlert(ctx context.Context, q *alertQuery, chunk func(), yield func(*pipeline.Live, *pipeline.Routed) error) error {
-	now := time.Now()
+// eachAlert calls yield for the live alerts that pass a filter, by fingerprint, with where each goes. It calls chunk
+// before every streamChunk of them. yield may keep neither.
+func (s *Server) eachAlert(ctx context.Context, now time.Time, filter labels.Matchers, chunk func(), yield func(*pipeline.Live, *pipeline.Routed) error) error {
 	part := make([]pipeline.Live, 0, streamChunk)
 	flush := func() error {
 		if len(part) == 0 {
 			return nil
 		}
 		chunk()
-		routed, err := s.deps.V2.Inspect(ctx, now, part)
+		routed, err := s.inspect(ctx, now, part)
 		if err != nil {
 			return fmt.Errorf("look where alerts go: %w", err)
 		}
@@ -53,10 +54,7 @@ func (s *Server) eachAlert(ctx context.Context, q *alertQuery, chunk func(), yie
 		part = part[:0]
 		return nil
 	}
-	err := s.deps.History.EachLive(ctx, now, func(a pipeline.Live) error {
-		if !matcher.Match(q.filter, a.Labels) {
-			return nil
-		}
+	err := s.deps.History.EachLive(ctx, now, matcher.Split(filter), func(a pipeline.Live) error {
 		if part = append(part, a); len(part) == streamChunk {
 			return flush()
 		}
