@@ -142,6 +142,10 @@ func readAlert(body []byte, a *pipeline.Alert) error {
 	if a.ID == "" || a.Rule == "" || a.Time.IsZero() {
 		return errors.New("uuid, rule and time are required")
 	}
+	a.Time = storable(a.Time)
+	if s := a.Stateful; s != nil {
+		s.StartsAt, s.EndsAt = storable(s.StartsAt), storable(s.EndsAt)
+	}
 	if a.Completes != nil && (a.Unjudged != nil || a.Covered != nil || len(a.Completes.Labels) == 0) {
 		return errors.New("completes: it needs the labels of the alert that it completes, and cannot be unjudged or covered itself")
 	}
