@@ -57,6 +57,9 @@ const (
 	idleTimeout       = 2 * time.Minute
 )
 
+// maxHeader bounds the address and the headers of a request, which come from anybody and are in memory and in the log.
+const maxHeader = 64 << 10
+
 // Server is the HTTP surface. Create it with New, then Run it once.
 type Server struct {
 	cfg      Config
@@ -65,6 +68,7 @@ type Server struct {
 	keys     *keys
 	rates    *access.Limiter                 // nil: no limit
 	busy     func(http.Handler) http.Handler // bounds the requests in work
+	streams  func(http.Handler) http.Handler // likewise those that may be long ones, which keep no place from the others
 	metrics  *metrics
 	listener net.Listener
 	http     *http.Server
@@ -95,7 +99,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
 	s := &Server{cfg: cfg, deps: deps, guard: guard, keys: keys, metrics: metrics, listener: listener, stopping: make(chan struct{})}
-	s.busy = s.throttle()
+	s.busy, s.streams = s.throttle(), s.throttle()
 	if limit := cfg.RateLimit; limit.Requests > 0 {
 		burst := limit.Burst
 		if burst == 0 {
@@ -109,6 +113,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(deps.Log.Handler(), slog.LevelDebug),
 	}
 	return s, nil
@@ -195,7 +200,7 @@ func (s *Server) intakeRoutes(r chi.Router) {
 		r.Post("/api/v1/deployments", s.postDeployments)
 	})
 	r.Group(func(r chi.Router) { // these bound a line, not the body
-		r.Use(s.work(scopeIntake), unpackBody)
+		r.Use(s.allow(scopeIntake), s.streams, unpackBody)
 		r.Post("/api/v1/events", s.postEvents)
 		r.Post("/api/v1/tetragon", s.postTetragon)
 	})

@@ -36,3 +36,29 @@ func TestStrangersTakeNoPlace(t *testing.T) {
 		t.Errorf("who has a token is answered %d %s while strangers send, want 202", status, answer)
 	}
 }
+
+// A fleet of nodes, each with a stream that stays open, keeps nobody from posting and from looking.
+func TestStreamsLeaveRoomForOthers(t *testing.T) {
+	intake := &streamIntake{left: -1, batches: make(chan []string, 1)}
+	base := start(t, func(cfg *Config, d *Deps) { d.Intake, cfg.MaxRequests = intake, 1 })
+	conn, r := openStream(t, base, "")
+	chunk(t, conn, "{\"a\":1}\n")
+	next(t, intake)
+	if status, answer, _ := request(t, "POST", base+"/", falcoBody); status != 202 {
+		t.Errorf("beside a stream, Falco is answered %d %s, want 202", status, answer)
+	}
+	if status, answer, _ := request(t, "POST", base+"/api/v1/events", `{"a":1}`); status != 429 {
+		t.Errorf("beside as many streams as there may be, another one is answered %d %s, want 429", status, answer)
+	}
+	chunk(t, conn, "")
+	if resp, a := readAnswer(t, r); resp.StatusCode != 202 || a.Accepted != 1 {
+		t.Errorf("the stream is answered %d, %+v", resp.StatusCode, a)
+	}
+}
+
+func TestHeadersAreBounded(t *testing.T) {
+	base := start(t, nil)
+	if status, _, _ := request(t, "GET", base+"/-/healthy", "", "X-Long", strings.Repeat("x", 128<<10)); status != 431 {
+		t.Errorf("a header of 128 KiB is answered %d, want 431", status)
+	}
+}
