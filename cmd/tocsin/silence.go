@@ -3,19 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tocsin-security/tocsin/api"
 	"github.com/tocsin-security/tocsin/pipeline"
-	"github.com/tocsin-security/tocsin/pipeline/matcher"
 )
 
 const silencesPath = "/api/v1/silences"
@@ -56,29 +51,10 @@ func (f *silenceFlags) add(cmd *cobra.Command, lasts string) {
 }
 
 // fill writes what flags say into s.
-func (f *silenceFlags) fill(cmd *cobra.Command, s *pipeline.Silence, now time.Time) (err error) {
+func (f *silenceFlags) fill(cmd *cobra.Command, s *pipeline.Silence, now time.Time) error {
 	said := cmd.Flags().Changed
-	if f.start != "" {
-		if s.StartsAt, err = time.Parse(time.RFC3339, f.start); err != nil {
-			return fmt.Errorf("--start: %w", err)
-		}
-	}
-	switch {
-	case f.end != "" && said("for"):
-		return errors.New("--for and --end: say only one of them")
-	case f.end != "":
-		if s.EndsAt, err = time.Parse(time.RFC3339, f.end); err != nil {
-			return fmt.Errorf("--end: %w", err)
-		}
-	case f.lasts != "":
-		lasts, err := pipeline.ParseDuration(f.lasts)
-		if err != nil {
-			return fmt.Errorf("--for: %w", err)
-		}
-		s.EndsAt = now.Add(lasts)
-		if s.StartsAt.After(now) {
-			s.EndsAt = s.StartsAt.Add(lasts)
-		}
+	if err := f.fillTimes(s, now, said("for")); err != nil {
+		return err
 	}
 	if f.idleEnd != "" {
 		d, err := pipeline.ParseDuration(f.idleEnd)
@@ -105,6 +81,33 @@ func (f *silenceFlags) fill(cmd *cobra.Command, s *pipeline.Silence, now time.Ti
 	}
 	if s.CreatedBy == "" {
 		return errors.New("--author: neither $USER nor the flag says who you are")
+	}
+	return nil
+}
+
+// fillTimes is fill's part about when.
+func (f *silenceFlags) fillTimes(s *pipeline.Silence, now time.Time, saidFor bool) (err error) {
+	if f.start != "" {
+		if s.StartsAt, err = time.Parse(time.RFC3339, f.start); err != nil {
+			return fmt.Errorf("--start: %w", err)
+		}
+	}
+	switch {
+	case f.end != "" && saidFor:
+		return errors.New("--for and --end: say only one of them")
+	case f.end != "":
+		if s.EndsAt, err = time.Parse(time.RFC3339, f.end); err != nil {
+			return fmt.Errorf("--end: %w", err)
+		}
+	case f.lasts != "":
+		lasts, err := pipeline.ParseDuration(f.lasts)
+		if err != nil {
+			return fmt.Errorf("--for: %w", err)
+		}
+		s.EndsAt = now.Add(lasts)
+		if s.StartsAt.After(now) {
+			s.EndsAt = s.StartsAt.Add(lasts)
+		}
 	}
 	return nil
 }
@@ -236,16 +239,6 @@ func newSilenceListCommand(r *remote) *cobra.Command {
 	return cmd
 }
 
-func silenceTable(out io.Writer, views []api.SilenceView) error {
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row(t, "ID", "STATE", "ENDS", "BY", "HITS", "MATCHERS", "COMMENT")
-	for _, v := range views {
-		comment := strings.Join(strings.Fields(v.Comment+" "+v.Ticket), " ")
-		row(t, clean(v.ID), clean(v.State), v.EndsAt.Local().Format("2006-01-02 15:04"), clean(v.CreatedBy), strconv.FormatUint(v.Hits.Alerts, 10), matchersOf(v.Matchers), clean(comment))
-	}
-	return t.Flush()
-}
-
 func newSilenceShowCommand(r *remote) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
@@ -270,34 +263,6 @@ func newSilenceShowCommand(r *remote) *cobra.Command {
 	return cmd
 }
 
-func silenceText(out io.Writer, v api.SilenceView) error {
-	last := "never"
-	if !v.Hits.Last.IsZero() {
-		last = v.Hits.Last.Local().Format(time.DateTime)
-	}
-	idle := ""
-	if v.IdleEnd != 0 {
-		idle = shortDuration(time.Duration(v.IdleEnd)) + " without a match"
-	}
-	forced := ""
-	if v.Forced {
-		forced = "yes"
-	}
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, line := range [][2]string{
-		{"id", v.ID}, {"state", v.State}, {"matchers", matchersOf(v.Matchers)},
-		{"starts", v.StartsAt.Local().Format(time.DateTime)}, {"ends", v.EndsAt.Local().Format(time.DateTime)},
-		{"ended", v.EndedWhy}, {"ends after", idle},
-		{"by", v.CreatedBy}, {"comment", v.Comment}, {"ticket", v.Ticket}, {"forced", forced},
-		{"hits", strconv.FormatUint(v.Hits.Alerts, 10)}, {"last hit", last},
-	} {
-		if line[1] != "" {
-			row(t, line[0], clean(line[1]))
-		}
-	}
-	return t.Flush()
-}
-
 func newSilenceExpireCommand(r *remote) *cobra.Command {
 	var by string
 	cmd := &cobra.Command{
@@ -315,54 +280,4 @@ func newSilenceExpireCommand(r *remote) *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&by, "author", "a", author(), "who ends them (default: $USER)")
 	return cmd
-}
-
-// matchersFrom reads the arguments of a command.
-func matchersFrom(args []string) ([]pipeline.Matcher, error) {
-	var all []pipeline.Matcher
-	for i, arg := range args {
-		if i == 0 && !strings.ContainsAny(arg, "=~") {
-			all = append(all, pipeline.Matcher{Name: "alertname", Value: arg, IsEqual: true})
-			continue
-		}
-		ms, err := matcher.Parse(quoted(arg))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, matcher.Split(ms)...)
-	}
-	return all, nil
-}
-
-// quoted puts the value of name=value into quotes, where the shell has taken them away: rule=Shadow file read.
-func quoted(arg string) string {
-	for _, op := range []string{"!=", "=~", "!~", "="} {
-		name, value, ok := strings.Cut(arg, op)
-		if !ok || strings.ContainsAny(name, "=!~\"{") {
-			continue
-		}
-		if strings.HasPrefix(value, `"`) || !strings.ContainsAny(value, " \t") {
-			return arg
-		}
-		return name + op + strconv.Quote(value)
-	}
-	return arg
-}
-
-// matcherText is a matcher as people write it.
-func matcherText(m pipeline.Matcher) string {
-	op := map[[2]bool]string{{false, true}: "=", {false, false}: "!=", {true, true}: "=~", {true, false}: "!~"}[[2]bool{m.IsRegex, m.IsEqual}]
-	name := m.Name
-	if quoted := strconv.Quote(name); strings.ContainsAny(name, " {}!=~,'`") || len(quoted) != len(name)+2 {
-		name = quoted
-	}
-	return name + op + strconv.Quote(m.Value)
-}
-
-func matchersOf(ms []pipeline.Matcher) string {
-	texts := make([]string, len(ms))
-	for i, m := range ms {
-		texts[i] = matcherText(m)
-	}
-	return strings.Join(texts, " ")
 }

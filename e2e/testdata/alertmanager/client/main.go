@@ -88,7 +88,7 @@ func alerts(api *amclient.AlertmanagerAPI) error {
 	var groups models.AlertGroups
 	for deadline := time.Now().Add(90 * time.Second); len(groups) == 0; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			return errors.New("the alert that was posted is in no group after 30s")
+			return errors.New("the alert that was posted is in no group after 90s")
 		}
 		got, err := api.Alertgroup.GetAlertGroups(alertgroup.NewGetAlertGroupsParams().WithFilter(filter))
 		if err != nil {
