@@ -199,10 +199,8 @@ func newKnownView(k *pipeline.Known, to pipeline.Routed, now time.Time) knownVie
 
 // known finds the alert that a request is about, and where it goes; or answers.
 func (s *Server) known(w http.ResponseWriter, r *http.Request) (*pipeline.Known, pipeline.Routed, bool) {
-	var fp pipeline.Fingerprint
-	text := chi.URLParam(r, "fingerprint")
-	if err := fp.UnmarshalText([]byte(text)); err != nil {
-		refuse(w, http.StatusBadRequest, fmt.Sprintf("%q is no fingerprint: those are 16 hex digits, in messages, logs and GET /api/v1/alerts", text))
+	fp, ok := fingerprintOf(w, r)
+	if !ok {
 		return nil, pipeline.Routed{}, false
 	}
 	k, err := s.deps.History.Get(r.Context(), fp)

@@ -247,7 +247,12 @@ func refuse(w http.ResponseWriter, status int, reason string) { refuseWith(w, st
 
 // refuseWith is refuse with more members in the answer.
 func refuseWith(w http.ResponseWriter, status int, reason string, more map[string]any) {
-	recorderOf(w).reason = reason
+	rec := recorderOf(w)
+	rec.reason = reason
+	if rec.bare {
+		answer(w, status, reason)
+		return
+	}
 	body := map[string]any{"error": reason}
 	if id := requestID(w); id != "" {
 		body["request_id"] = id

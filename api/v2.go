@@ -30,7 +30,7 @@ type V2 struct {
 // v2Routes are Alertmanager's API. Those who may see alerts may see silences, receivers and the configuration
 // too; there are no secrets in it.
 func (s *Server) v2Routes(r chi.Router) {
-	r.Use(noStore)
+	r.Use(noStore, bareRefusals)
 	r.Group(func(r chi.Router) {
 		r.Use(s.work(scopeRead))
 		r.Get("/alerts", s.v2Alerts)
@@ -52,6 +52,14 @@ func (s *Server) v2Routes(r chi.Router) {
 func noStore(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// bareRefusals is for refusals by what stands before a handler: who may, how much.
+func bareRefusals(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		recorderOf(w).bare = true
 		next.ServeHTTP(w, r)
 	})
 }

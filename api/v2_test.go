@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tocsin-security/tocsin/api/access"
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/matcher"
 )
@@ -257,4 +258,13 @@ func TestReceiversHaveTheirLabels(t *testing.T) {
 	if _, body, _ := request(t, "GET", base+"/receivers?receiver_matchers=team%3D%22none%22", ""); body != "[]\n" {
 		t.Errorf("no receivers are %q, want []", body)
 	}
+}
+
+func TestWhoMayNotIsToldInAString(t *testing.T) {
+	tokens, token := tokensFile(t, access.Scopes{access.Intake})
+	base := start(t, func(cfg *Config, _ *Deps) { cfg.Auth.TokensFile = tokens })
+	status, body, _ := request(t, "GET", base+"/api/v2/alerts", "")
+	wantString(t, "without a token", status, body, http.StatusUnauthorized)
+	status, body, _ = request(t, "GET", base+"/api/v2/alerts", "", "Authorization", "Bearer "+token[0])
+	wantString(t, "with a token for something else", status, body, http.StatusForbidden)
 }
