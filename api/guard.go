@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/go-chi/chi/v5/middleware"
-
 	"github.com/tocsin-security/tocsin/api/access"
 )
 
@@ -32,15 +30,46 @@ const busyRetryAfter = time.Second
 // mostClients is how many clients the rate limit remembers.
 const mostClients = 10_000
 
-// throttle bounds the requests in work and answers the rest with 429.
+// throttle bounds the requests in work. As many more wait for a place, for a moment; the rest is answered 429.
 func (s *Server) throttle() func(http.Handler) http.Handler {
-	return middleware.ThrottleWithOpts(middleware.ThrottleOpts{
-		Limit:          s.cfg.MaxRequests,
-		BacklogLimit:   s.cfg.MaxRequests,
-		BacklogTimeout: busyRetryAfter,
-		StatusCode:     http.StatusTooManyRequests,
-		RetryAfterFn:   func(bool) time.Duration { return busyRetryAfter },
-	})
+	places := make(chan struct{}, s.cfg.MaxRequests)
+	here := make(chan struct{}, 2*s.cfg.MaxRequests) // those that have a place, and those that wait for one
+	busy := &access.Refusal{Status: http.StatusTooManyRequests, Reason: "busy", RetryAfter: busyRetryAfter,
+		Message: fmt.Sprintf("%d requests are worked on already (http.max_requests): wait", s.cfg.MaxRequests)}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case here <- struct{}{}:
+				defer func() { <-here }()
+			default:
+				s.turnAway(w, busy)
+				return
+			}
+			if !place(r.Context(), places) {
+				s.turnAway(w, busy)
+				return
+			}
+			defer func() { <-places }()
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// place waits for a place, for a moment.
+func place(ctx context.Context, places chan struct{}) bool {
+	select {
+	case places <- struct{}{}:
+		return true
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, busyRetryAfter)
+	defer cancel()
+	select {
+	case places <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func (s *Server) requireIntake(next http.Handler) http.Handler {

@@ -47,7 +47,7 @@ func TestStreamsLeaveRoomForOthers(t *testing.T) {
 	if status, answer, _ := request(t, "POST", base+"/", falcoBody); status != 202 {
 		t.Errorf("beside a stream, Falco is answered %d %s, want 202", status, answer)
 	}
-	if status, answer, _ := request(t, "POST", base+"/api/v1/events", `{"a":1}`); status != 429 {
+	if status, answer, _ := request(t, "POST", base+"/api/v1/events", `{"a":1}`); status != 429 || !strings.Contains(answer, `{"error":"1 requests are worked on already`) {
 		t.Errorf("beside as many streams as there may be, another one is answered %d %s, want 429", status, answer)
 	}
 	chunk(t, conn, "")
