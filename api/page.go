@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/tocsin-security/tocsin/api/access"
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
@@ -177,6 +178,8 @@ func (s *Server) postPage(w http.ResponseWriter, r *http.Request, purpose string
 		v.fail(w, err)
 		return
 	}
+	s.deps.Log.Info("somebody used the link of a message to change something", "what", purpose, "who", v.By, "alert", v.of.String(),
+		"until", until.UTC().Format(time.RFC3339), "client", access.ClientAddress(r), "request_id", requestID(w))
 	v.Form, v.Facts = false, v.factsOf()
 	v.show(w, http.StatusOK)
 }
