@@ -14,7 +14,7 @@ import (
 func fingerprintOf(w http.ResponseWriter, r *http.Request) (of pipeline.Fingerprint, ok bool) {
 	text := chi.URLParam(r, "fingerprint")
 	if err := of.UnmarshalText([]byte(text)); err != nil || len(text) != 16 {
-		refuse(w, http.StatusBadRequest, fmt.Sprintf("%q is no fingerprint: it has 16 hex digits", text))
+		refuse(w, http.StatusBadRequest, fmt.Sprintf("%.80q is no fingerprint: those are 16 hex digits, in messages, logs and GET /api/v1/alerts", text))
 		return 0, false
 	}
 	return of, true

@@ -104,27 +104,26 @@ func (s *Server) postAlertmanager(w http.ResponseWriter, r *http.Request) {
 	}
 	now := time.Now().UTC()
 	var alerts []pipeline.Alert
+	var places []int
 	var wrong []lineError
 	for i, one := range payload.Alerts {
 		a, ok, err := one.alert(now, timeout, s.deps.Hostname, s.cfg.FalcosidekickEvents)
 		if err != nil {
 			wrong = append(wrong, lineError{i + 1, err.Error()})
 		} else if ok {
-			alerts = append(alerts, a)
+			alerts, places = append(alerts, a), append(places, i+1)
 		}
 	}
-	if len(alerts) > 0 {
-		if err := s.deps.Intake.PublishAlerts(r.Context(), alerts); err != nil {
-			p.accept(0, err)
-			return
-		}
-	}
-	if len(wrong) == 0 {
-		p.accept(len(alerts), nil)
+	taken := len(alerts)
+	tooLarge, err := s.publishFitting(r.Context(), alerts, places)
+	taken, wrong = taken-len(tooLarge), append(wrong, tooLarge...)
+	if err != nil || len(wrong) == 0 {
+		p.accept(taken, err)
 		return
 	}
-	p.metrics.accepted.WithLabelValues(p.source).Add(float64(len(alerts)))
-	p.metrics.refused.WithLabelValues(p.source, reasonMalformed).Add(float64(len(wrong)))
+	p.metrics.accepted.WithLabelValues(p.source).Add(float64(taken))
+	p.metrics.refused.WithLabelValues(p.source, reasonMalformed).Add(float64(len(wrong) - len(tooLarge)))
+	p.metrics.refused.WithLabelValues(p.source, reasonTooLarge).Add(float64(len(tooLarge)))
 	refuseWith(w, http.StatusBadRequest, fmt.Sprintf("alert %d: %s", wrong[0].Line, wrong[0].Error),
-		map[string]any{"accepted": len(alerts), "rejected": len(wrong)})
+		map[string]any{"accepted": taken, "rejected": len(wrong)})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -276,6 +277,8 @@ func TestConfigValidate(t *testing.T) {
 		"a certificate without its key":  {func(c *Config) { c.TLS.CertFile = "c" }, "go together"},
 		"a client CA without TLS":        {func(c *Config) { c.TLS.ClientCAFile = "c" }, "needs cert_file"},
 		"a body limit that fits nothing": {func(c *Config) { c.MaxBody = 3 }, "max_body"},
+		"a rate that is no number":       {func(c *Config) { c.RateLimit.Requests = math.NaN() }, "rate_limit"},
+		"a rate without a bound":         {func(c *Config) { c.RateLimit.Requests = math.Inf(1) }, "rate_limit"},
 		"a server that takes no request": {func(c *Config) { c.MaxRequests = 0 }, "max_requests"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -72,8 +72,8 @@ func (c Config) Validate() error {
 	if err := c.Links.validate(); err != nil {
 		return err
 	}
-	if c.RateLimit.Requests < 0 || c.RateLimit.Burst < 0 {
-		return fmt.Errorf("http.rate_limit: requests and burst must not be negative; 0 is no limit")
+	if r := c.RateLimit.Requests; r != 0 && !(r >= 0.001 && r <= 1e6) || c.RateLimit.Burst < 0 {
+		return fmt.Errorf("http.rate_limit: requests are between 0.001 and 1000000 a second, or 0 for no limit; burst must not be negative")
 	}
 	if err := c.TLS.validate(); err != nil {
 		return err

@@ -40,7 +40,7 @@ func falcoAlert(body []byte, hostname string) (pipeline.Alert, error) {
 		return pipeline.Alert{}, err
 	}
 	a := pipeline.Alert{
-		ID: e.UUID, Time: e.Time, Rule: e.Rule, Priority: priority,
+		ID: e.UUID, Time: storable(e.Time), Rule: e.Rule, Priority: priority,
 		Source: orElse(e.Source, "syscall"), Hostname: orElse(e.Hostname, hostname),
 		Output: orElse(e.Message, falcoMessage(e.Output)), Tags: append([]string{}, e.Tags...),
 		OutputFields: e.OutputFields,

@@ -110,7 +110,7 @@ func falcoTime(p postedAlert, now time.Time) time.Time {
 		return time.Unix(0, n).UTC()
 	}
 	if !p.StartsAt.IsZero() {
-		return p.StartsAt
+		return storable(p.StartsAt)
 	}
 	return now
 }

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/go-chi/chi/v5/middleware"
-
 	"github.com/tocsin-security/tocsin/api/access"
 )
 
@@ -32,15 +30,46 @@ const busyRetryAfter = time.Second
 // mostClients is how many clients the rate limit remembers.
 const mostClients = 10_000
 
-// throttle bounds the requests in work and answers the rest with 429.
+// throttle bounds the requests in work. As many more wait for a place, for a moment; the rest is answered 429.
 func (s *Server) throttle() func(http.Handler) http.Handler {
-	return middleware.ThrottleWithOpts(middleware.ThrottleOpts{
-		Limit:          s.cfg.MaxRequests,
-		BacklogLimit:   s.cfg.MaxRequests,
-		BacklogTimeout: busyRetryAfter,
-		StatusCode:     http.StatusTooManyRequests,
-		RetryAfterFn:   func(bool) time.Duration { return busyRetryAfter },
-	})
+	places := make(chan struct{}, s.cfg.MaxRequests)
+	here := make(chan struct{}, 2*s.cfg.MaxRequests) // those that have a place, and those that wait for one
+	busy := &access.Refusal{Status: http.StatusTooManyRequests, Reason: "busy", RetryAfter: busyRetryAfter,
+		Message: fmt.Sprintf("%d requests are worked on already (http.max_requests): wait", s.cfg.MaxRequests)}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case here <- struct{}{}:
+				defer func() { <-here }()
+			default:
+				s.turnAway(w, busy)
+				return
+			}
+			if !place(r.Context(), places) {
+				s.turnAway(w, busy)
+				return
+			}
+			defer func() { <-places }()
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// place waits for a place, for a moment.
+func place(ctx context.Context, places chan struct{}) bool {
+	select {
+	case places <- struct{}{}:
+		return true
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, busyRetryAfter)
+	defer cancel()
+	select {
+	case places <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func (s *Server) requireIntake(next http.Handler) http.Handler {
@@ -83,8 +112,18 @@ func (s *Server) allow(needs scope) func(http.Handler) http.Handler {
 	}
 }
 
+// work is allow for requests of which only so many are worked on at once. Nobody has a place among those who is not
+// known yet.
+func (s *Server) work(needs scope) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler { return s.allow(needs)(s.busy(next)) }
+}
+
 // admit is allow's decision; the error is an *access.Refusal.
 func (s *Server) admit(r *http.Request, needs scope) (access.Caller, error) {
+	if err := s.ownPage(r); err != nil {
+		return access.Caller{}, &access.Refusal{Status: http.StatusForbidden, Reason: "cross_origin",
+			Message: "a page of another site in somebody's browser may change nothing here"}
+	}
 	now := time.Now()
 	caller, err := s.guard.Identify(r, now)
 	if err != nil {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -365,5 +366,69 @@ func TestCredentialsAreReadAgain(t *testing.T) {
 	r.Header.Set("Authorization", "Bearer "+tokens[0])
 	if _, err := s.admit(r, scopeIntake); err != nil {
 		t.Errorf("after a reload that was refused the token is: %v", err)
+	}
+}
+
+// A certificate is renewed before it ends, and nobody restarts a router for that.
+func TestCertificatesAreReadAgain(t *testing.T) {
+	ca := newAuthority(t)
+	own := &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	certFile, keyFile := ca.files(ca.leaf(own))
+	cfg := DefaultConfig()
+	cfg.Listen, cfg.TLS = "127.0.0.1:0", TLSConfig{CertFile: certFile, KeyFile: keyFile, ClientCAFile: ca.file}
+	s, err := New(cfg, Deps{Log: slog.New(slog.DiscardHandler), Gatherer: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	get := func(server, client *authority) error {
+		roots := x509.NewCertPool()
+		roots.AddCert(server.cert)
+		cert := client.leaf(&x509.Certificate{Subject: pkix.Name{CommonName: "c"}})
+		c := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{cert}}}}
+		defer c.CloseIdleConnections()
+		resp, err := c.Get("https://" + s.Addr() + "/-/healthy")
+		if err == nil {
+			resp.Body.Close()
+		}
+		return err
+	}
+	if err := get(ca, ca); err != nil {
+		t.Fatal(err)
+	}
+	next := newAuthority(t)
+	newCert, newKey := next.files(next.leaf(own))
+	if err := os.Rename(newCert, certFile); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.ReadCredentials(); err == nil || !strings.Contains(err.Error(), "http.tls") {
+		t.Errorf("a certificate without its key: %v, want an error that names http.tls", err)
+	}
+	if err := get(ca, ca); err != nil {
+		t.Errorf("after a reload that was refused: %v", err)
+	}
+	for from, to := range map[string]string{newKey: keyFile, next.file: ca.file} {
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	use, err := s.ReadCredentials()
+	if err != nil {
+		t.Fatal(err)
+	}
+	use()
+	if err := get(next, next); err != nil {
+		t.Errorf("after a reload: %v, want the new certificate, and clients of the new authority", err)
+	}
+	if get(next, ca) == nil {
+		t.Error("a client of the old authority is still let in")
 	}
 }

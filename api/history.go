@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,13 +14,13 @@ import (
 	"github.com/prometheus/alertmanager/pkg/labels"
 
 	"github.com/tocsin-security/tocsin/pipeline"
-	"github.com/tocsin-security/tocsin/pipeline/matcher"
 )
 
 // History knows what alerts there are and were, and what happened to them.
 type History interface {
-	// EachLive calls f with the alerts that are live, in the order of their fingerprints, until f returns an error.
-	EachLive(ctx context.Context, now time.Time, f func(pipeline.Live) error) error
+	// EachLive calls f with the alerts that are live and for which all matchers hold, in the order of their
+	// fingerprints, until f returns an error.
+	EachLive(ctx context.Context, now time.Time, ms []pipeline.Matcher, f func(pipeline.Live) error) error
 	// Get returns an alert that is live or was; nil: it is not known.
 	Get(ctx context.Context, of pipeline.Fingerprint) (*pipeline.Known, error)
 	// Steps returns what happened to an alert, the earliest first.
@@ -30,7 +31,7 @@ type History interface {
 
 // historyRoutes are the questions about alerts.
 func (s *Server) historyRoutes(r chi.Router) {
-	r.Use(noStore, s.allow(scopeRead))
+	r.Use(noStore, s.work(scopeRead))
 	r.Get("/api/v1/alerts", s.listAlerts)
 	r.Get("/api/v1/alerts/{fingerprint}", s.showAlert)
 	r.Get("/api/v1/alerts/{fingerprint}/explain", s.explainAlert)
@@ -145,50 +146,27 @@ func (s *Server) listAlerts(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now, out, listed := time.Now(), newArrayStream(w), 0
-	var part []pipeline.Live
-	flush := func() error {
-		out.more()
-		routed, err := s.inspect(r.Context(), now, part)
-		if err != nil {
-			return err
-		}
-		for i := range part {
-			v := viewOf(&part[i], routed[i], now)
-			if !q.wants(&v) {
-				continue
-			}
-			if listed++; q.limit > 0 && listed > q.limit {
-				return errListed
-			}
-			if err := out.add(v); err != nil {
-				return err
-			}
-		}
-		part = part[:0]
-		return nil
-	}
-	err = s.deps.History.EachLive(r.Context(), now, func(l pipeline.Live) error {
-		if !matcher.Match(q.filter, l.Labels) {
+	err = s.eachAlert(r.Context(), now, q.filter, out.more, func(l *pipeline.Live, to *pipeline.Routed) error {
+		v := viewOf(l, *to, now)
+		if !q.wants(&v) {
 			return nil
 		}
-		if part = append(part, l); len(part) == listChunk {
-			return flush()
+		if listed++; q.limit > 0 && listed > q.limit {
+			return errListed
 		}
-		return nil
+		return out.add(v)
 	})
-	if err == nil {
-		err = flush()
+	switch {
+	case errors.Is(err, errListed):
+		out.end(nil)
+	case err != nil && !out.started:
+		s.noHistory(w, err)
+	default:
+		out.end(err)
 	}
-	if err == errListed {
-		err = nil
-	}
-	out.end(err)
 }
 
-// listChunk is how many alerts are asked about at once.
-const listChunk = 250
-
-var errListed = fmt.Errorf("as many as were asked for")
+var errListed = errors.New("as many as were asked for")
 
 // inspect says where alerts go, in their order; where nobody knows it says nothing of each.
 func (s *Server) inspect(ctx context.Context, now time.Time, alerts []pipeline.Live) ([]pipeline.Routed, error) {
@@ -221,10 +199,8 @@ func newKnownView(k *pipeline.Known, to pipeline.Routed, now time.Time) knownVie
 
 // known finds the alert that a request is about, and where it goes; or answers.
 func (s *Server) known(w http.ResponseWriter, r *http.Request) (*pipeline.Known, pipeline.Routed, bool) {
-	var fp pipeline.Fingerprint
-	text := chi.URLParam(r, "fingerprint")
-	if err := fp.UnmarshalText([]byte(text)); err != nil {
-		refuse(w, http.StatusBadRequest, fmt.Sprintf("%q is no fingerprint: those are 16 hex digits, in messages, logs and GET /api/v1/alerts", text))
+	fp, ok := fingerprintOf(w, r)
+	if !ok {
 		return nil, pipeline.Routed{}, false
 	}
 	k, err := s.deps.History.Get(r.Context(), fp)

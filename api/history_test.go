@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/matcher"
 )
 
 // fakeHistory knows live alerts, and answers searches with what it was asked.
@@ -24,8 +25,15 @@ type fakeHistory struct {
 	err   error
 }
 
-func (f *fakeHistory) EachLive(_ context.Context, _ time.Time, each func(pipeline.Live) error) error {
+func (f *fakeHistory) EachLive(_ context.Context, _ time.Time, ms []pipeline.Matcher, each func(pipeline.Live) error) error {
+	compiled, err := matcher.Compile(ms)
+	if err != nil {
+		return err
+	}
 	for _, l := range f.live {
+		if !matcher.Match(compiled, l.Labels) {
+			continue
+		}
 		if err := each(l); err != nil {
 			return err
 		}
@@ -209,19 +217,19 @@ func TestHistoryIsSearched(t *testing.T) {
 func TestQuestionsAboutAlertsGoWrong(t *testing.T) {
 	h, base := startHistory(t)
 	for path, want := range map[string]string{
-		"alerts/xyz":              "400 16 hex digits",
-		"alerts/00000000000fffff": "404 GET /api/v1/history",
-		"alerts/0000ffff/explain": "404 GET /api/v1/history",
-		"alerts?state=on":         "400 suppressed",
-		"alerts?filter=(":         "400 filter",
-		"alerts?receiver=(":       "400 regular expression",
-		"alerts?limit=0":          "400 above 0",
-		"history?since=yesterday": "400 2h or 7d",
-		"history?prio=critical":   "400 \\\"prio\\\" is no parameter",
-		"history?priority=high":   "400 unknown priority",
-		"history?kind=x":          "400 event, firing, resolved",
-		"history?cursor=bad":      "400 next of the page before",
-		"history?fingerprint=zz":  "400 hex",
+		"alerts/xyz":                      "400 16 hex digits",
+		"alerts/00000000000fffff":         "404 GET /api/v1/history",
+		"alerts/000000000000ffff/explain": "404 GET /api/v1/history",
+		"alerts?state=on":                 "400 suppressed",
+		"alerts?filter=(":                 "400 filter",
+		"alerts?receiver=(":               "400 regular expression",
+		"alerts?limit=0":                  "400 above 0",
+		"history?since=yesterday":         "400 2h or 7d",
+		"history?prio=critical":           "400 \\\"prio\\\" is no parameter",
+		"history?priority=high":           "400 unknown priority",
+		"history?kind=x":                  "400 event, firing, resolved",
+		"history?cursor=bad":              "400 next of the page before",
+		"history?fingerprint=zz":          "400 hex",
 	} {
 		status, body, _ := request(t, http.MethodGet, base+"/api/v1/"+path, "")
 		code, text, _ := strings.Cut(want, " ")

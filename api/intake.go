@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -40,6 +41,12 @@ func (s *Server) posted(w http.ResponseWriter, r *http.Request, source string) *
 
 // accept answers after publishing: 202 says that all of it is durable.
 func (p *posted) accept(n int, err error) {
+	var tooLarge *pipeline.TooLarge
+	if errors.As(err, &tooLarge) {
+		p.metrics.refused.WithLabelValues(p.source, reasonTooLarge).Inc()
+		refuse(p.w, http.StatusRequestEntityTooLarge, fmt.Sprintf("number %d: %v; nothing was taken", tooLarge.Index+1, err))
+		return
+	}
 	if err != nil {
 		p.metrics.refused.WithLabelValues(p.source, reasonNotStored).Inc()
 		p.notStored(p.w, err)
@@ -135,6 +142,10 @@ func readAlert(body []byte, a *pipeline.Alert) error {
 	if a.ID == "" || a.Rule == "" || a.Time.IsZero() {
 		return errors.New("uuid, rule and time are required")
 	}
+	a.Time = storable(a.Time)
+	if s := a.Stateful; s != nil {
+		s.StartsAt, s.EndsAt = storable(s.StartsAt), storable(s.EndsAt)
+	}
 	if a.Completes != nil && (a.Unjudged != nil || a.Covered != nil || len(a.Completes.Labels) == 0) {
 		return errors.New("completes: it needs the labels of the alert that it completes, and cannot be unjudged or covered itself")
 	}
@@ -171,6 +182,22 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) {
 func (s *Server) refuseSource(w http.ResponseWriter, source string, sources []string) {
 	s.metrics.refused.WithLabelValues("", reasonUnknownSource).Inc()
 	refuse(w, http.StatusBadRequest, fmt.Sprintf("unknown source %q: the configuration has %s", source, strings.Join(sources, ", ")))
+}
+
+// publishFitting publishes alerts, each posted at the place that places has for it, but for those that are too large
+// for the bus: it returns their places, and why.
+func (s *Server) publishFitting(ctx context.Context, alerts []pipeline.Alert, places []int) (refused []lineError, err error) {
+	for len(alerts) > 0 {
+		err := s.deps.Intake.PublishAlerts(ctx, alerts)
+		var tooLarge *pipeline.TooLarge
+		if !errors.As(err, &tooLarge) {
+			return refused, err
+		}
+		i := tooLarge.Index
+		refused = append(refused, lineError{places[i], err.Error()})
+		alerts, places = slices.Delete(alerts, i, i+1), slices.Delete(places, i, i+1)
+	}
+	return refused, nil
 }
 
 func (s *Server) notStored(w http.ResponseWriter, err error) {

@@ -23,7 +23,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		requests: counters("http_requests_total", "Requests by route and status.", "method", "path", "code"),
 		denied: counters("http_denied_total", "Requests turned away by who sent them: no_credentials, token, token_expired, password, "+
-			"signature, too_often, scope, rate, body, too_large.", "reason"),
+			"signature, too_often, busy, scope, cross_origin, rate, body, too_large.", "reason"),
 		accepted: counters("intake_accepted_total", "Events and alerts that were posted and are durable.", "source"),
 		refused: counters("intake_refused_total", "Posts that were refused, and lines of streams that were: malformed, too_large, "+
 			"unknown_source, not_stored.", "source", "reason"),

@@ -28,6 +28,7 @@ type recorder struct {
 	http.ResponseWriter
 	status int           // 0: nothing is written yet
 	reason string        // of an answer that refuses
+	bare   bool          // such an answer is a JSON string, as Alertmanager's are
 	caller access.Caller // zero: not known
 }
 

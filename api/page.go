@@ -9,12 +9,14 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/tocsin-security/tocsin/api/access"
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
@@ -176,20 +178,23 @@ func (s *Server) postPage(w http.ResponseWriter, r *http.Request, purpose string
 		v.fail(w, err)
 		return
 	}
+	s.deps.Log.Info("somebody used the link of a message to change something", "what", purpose, "who", v.By, "alert", v.of.String(),
+		"until", until.UTC().Format(time.RFC3339), "client", access.ClientAddress(r), "request_id", requestID(w))
 	v.Form, v.Facts = false, v.factsOf()
 	v.show(w, http.StatusOK)
 }
 
-// ownPage refuses forms of other sites: by Sec-Fetch-Site, or where a browser does not send that (it does so over
-// https only), by Origin. A proxy may ask us under another name than people do.
+// ownPage refuses what pages of other sites make a browser send, with what that knows its owner by (a password, a
+// certificate, that it runs on this machine): by Sec-Fetch-Site, or where a browser does not send that (it does so
+// over https only), by Origin. Other clients send neither. A proxy may ask us under another name than people do.
 func (s *Server) ownPage(r *http.Request) error {
 	guard := http.NewCrossOriginProtection()
-	if _, external := s.deps.Links.Settings(); external != "" {
-		scheme, rest, _ := strings.Cut(external, "://")
-		host, _, _ := strings.Cut(rest, "/")
-		if err := guard.AddTrustedOrigin(scheme + "://" + host); err != nil {
-			return err
-		}
+	external := ""
+	if s.deps.Links != nil {
+		_, external = s.deps.Links.Settings()
+	}
+	if u, err := url.Parse(external); err == nil && u.Host != "" {
+		_ = guard.AddTrustedOrigin(u.Scheme + "://" + u.Host) // what is no origin is not trusted
 	}
 	return guard.Check(r)
 }

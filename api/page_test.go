@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -262,5 +263,26 @@ func TestWideMatchers(t *testing.T) {
 		if got := matchersText(wideMatchers(c.labels)); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
+	}
+}
+
+// Who uses a link is in the log, as who uses the API is; the link is not.
+func TestWhoUsesALinkIsLogged(t *testing.T) {
+	var log syncBuffer
+	base := start(t, func(_ *Config, d *Deps) {
+		d.People, d.Links, d.Log = &fakePeople{}, pageLinks(""), slog.New(slog.NewTextHandler(&log, nil))
+	})
+	browse(t, "GET", base+"/ack?t=ack-1", nil)
+	if log.String() != "" {
+		t.Errorf("opening it is logged: %s", log.String())
+	}
+	browse(t, "POST", base+"/silence", url.Values{"t": {"silence-1"}, "by": {"li.na\nmsg=forged"}, "comment": {"x"}, "for": {"1h"}})
+	for _, want := range []string{"what=silence", `who="li.na\nmsg=forged"`, "alert=0000000000000001", "client=127.0.0.1", "request_id="} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log has\n%s\nwithout %s", log.String(), want)
+		}
+	}
+	if strings.Contains(log.String(), "silence-1") || strings.Count(log.String(), "\n") != 1 {
+		t.Errorf("the log has\n%s\nwant a line, and no token", log.String())
 	}
 }

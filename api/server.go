@@ -57,12 +57,18 @@ const (
 	idleTimeout       = 2 * time.Minute
 )
 
+// maxHeader bounds the address and the headers of a request, which come from anybody and are in memory and in the log.
+const maxHeader = 64 << 10
+
 // Server is the HTTP surface. Create it with New, then Run it once.
 type Server struct {
 	cfg      Config
 	deps     Deps
 	guard    *access.Guard
-	rates    *access.Limiter // nil: no limit
+	keys     *keys
+	rates    *access.Limiter                 // nil: no limit
+	busy     func(http.Handler) http.Handler // bounds the requests in work
+	streams  func(http.Handler) http.Handler // likewise those that may be long ones, which keep no place from the others
 	metrics  *metrics
 	listener net.Listener
 	http     *http.Server
@@ -86,11 +92,14 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := listen(cfg.Listen, tlsConfig)
+	keys := &keys{}
+	keys.Store(tlsConfig)
+	listener, err := listen(cfg.Listen, keys)
 	if err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
-	s := &Server{cfg: cfg, deps: deps, guard: guard, metrics: metrics, listener: listener, stopping: make(chan struct{})}
+	s := &Server{cfg: cfg, deps: deps, guard: guard, keys: keys, metrics: metrics, listener: listener, stopping: make(chan struct{})}
+	s.busy, s.streams = s.throttle(), s.throttle()
 	if limit := cfg.RateLimit; limit.Requests > 0 {
 		burst := limit.Burst
 		if burst == 0 {
@@ -104,13 +113,27 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(deps.Log.Handler(), slog.LevelDebug),
 	}
 	return s, nil
 }
 
-// ReadCredentials reads the files of http.auth again. Nothing changes until use is called.
-func (s *Server) ReadCredentials() (use func(), err error) { return s.guard.Read() }
+// ReadCredentials reads the files of http.auth and http.tls again. Nothing changes until use is called.
+func (s *Server) ReadCredentials() (use func(), err error) {
+	useAuth, err := s.guard.Read()
+	if err != nil {
+		return nil, err
+	}
+	tlsConfig, err := s.cfg.TLS.load()
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		useAuth()
+		s.keys.Store(tlsConfig)
+	}, nil
+}
 
 // Addr is the address bound, useful when Listen asked for port 0.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
@@ -153,7 +176,7 @@ func (s *Server) routes() http.Handler {
 		r.Group(s.linkRoutes)
 	}
 	r.Group(func(r chi.Router) {
-		r.Use(s.throttle(), s.requireIntake)
+		r.Use(s.requireIntake)
 		s.intakeRoutes(r)
 		r.Route("/api/v2", s.v2Routes)
 		r.Group(s.historyRoutes)
@@ -168,7 +191,7 @@ func (s *Server) routes() http.Handler {
 // intakeRoutes are what posts events and what is known about them.
 func (s *Server) intakeRoutes(r chi.Router) {
 	r.Group(func(r chi.Router) {
-		r.Use(s.allow(scopeIntake), limitBody(s.cfg.MaxBody))
+		r.Use(s.work(scopeIntake), limitBody(s.cfg.MaxBody))
 		r.Post("/", s.postFalco)
 		r.Post("/api/v1/falco", s.postFalco)
 		r.Post("/api/v1/alerts", s.postAlerts)
@@ -177,13 +200,13 @@ func (s *Server) intakeRoutes(r chi.Router) {
 		r.Post("/api/v1/deployments", s.postDeployments)
 	})
 	r.Group(func(r chi.Router) { // these bound a line, not the body
-		r.Use(s.allow(scopeIntake), unpackBody)
+		r.Use(s.allow(scopeIntake), s.streams, unpackBody)
 		r.Post("/api/v1/events", s.postEvents)
 		r.Post("/api/v1/tetragon", s.postTetragon)
 	})
-	r.With(s.allow(scopeRead)).Get("/api/v1/deployments", s.listDeployments)
+	r.With(s.work(scopeRead)).Get("/api/v1/deployments", s.listDeployments)
 	r.Group(func(r chi.Router) {
-		r.Use(s.allow(scopeIntake), limitBody(s.cfg.MaxReport))
+		r.Use(s.work(scopeIntake), limitBody(s.cfg.MaxReport))
 		for _, scanner := range pipeline.Scanners() {
 			r.Post("/api/v1/"+scanner, s.postReport(scanner))
 		}
@@ -224,7 +247,12 @@ func refuse(w http.ResponseWriter, status int, reason string) { refuseWith(w, st
 
 // refuseWith is refuse with more members in the answer.
 func refuseWith(w http.ResponseWriter, status int, reason string, more map[string]any) {
-	recorderOf(w).reason = reason
+	rec := recorderOf(w)
+	rec.reason = reason
+	if rec.bare {
+		answer(w, status, reason)
+		return
+	}
 	body := map[string]any{"error": reason}
 	if id := requestID(w); id != "" {
 		body["request_id"] = id

@@ -29,13 +29,13 @@ const maxSilenceBody = 1 << 20
 // silenceRoutes are ours beside those of Alertmanager's API.
 func (s *Server) silenceRoutes(r chi.Router) {
 	r.Group(func(r chi.Router) {
-		r.Use(s.allow(scopeRead), s.requirePeople)
+		r.Use(s.work(scopeRead), s.requirePeople)
 		r.Get("/api/v1/silences", s.listSilences)
 		r.Get("/api/v1/silences/{id}", s.getSilence)
 		r.Get("/api/v1/acks", s.listAcks)
 	})
 	r.Group(func(r chi.Router) {
-		r.Use(s.allow(scopeWrite), s.requirePeople, limitBody(maxSilenceBody))
+		r.Use(s.work(scopeWrite), s.requirePeople, limitBody(maxSilenceBody))
 		r.Post("/api/v1/silences", s.postSilence)
 		r.Delete("/api/v1/silences/{id}", s.deleteSilence)
 		r.Post("/api/v1/alerts/{fingerprint}/ack", s.postAck)

@@ -43,6 +43,7 @@ func statefulAlert(p postedAlert, now time.Time, resolveTimeout time.Duration) (
 	if state.EndsAt.Before(state.StartsAt) {
 		return pipeline.Alert{}, errors.New("endsAt is before startsAt")
 	}
+	state.StartsAt, state.EndsAt = storable(state.StartsAt), storable(state.EndsAt)
 	id, err := uuid.NewV7()
 	if err != nil {
 		return pipeline.Alert{}, fmt.Errorf("make an alert id: %w", err)
@@ -54,6 +55,23 @@ func statefulAlert(p postedAlert, now time.Time, resolveTimeout time.Duration) (
 		Labels: labels, Annotations: maps.Clone(p.Annotations), Fingerprint: pipeline.FingerprintOf(labels),
 		Stateful: state,
 	}, nil
+}
+
+// Times that stores hold, as nanoseconds from 1970 on.
+var (
+	earliest = time.Unix(0, 0).UTC()
+	latest   = time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// storable is t, or the nearest time that stores hold: what fires for ever, or since ever, is taken all the same.
+func storable(t time.Time) time.Time {
+	switch {
+	case t.Before(earliest):
+		return earliest
+	case t.After(latest):
+		return latest
+	}
+	return t
 }
 
 func checkLabels(labels map[string]string) error {

@@ -93,3 +93,29 @@ func readPosted(body string, now time.Time) (pipeline.Alert, error) {
 	}
 	return statefulAlert(p, now, 5*time.Minute)
 }
+
+// Stores hold times as nanoseconds: those of a far future would be of the past.
+func TestTimesNobodyCanStoreAreTheNearest(t *testing.T) {
+	now := time.Date(2026, 11, 26, 4, 0, 0, 0, time.UTC)
+	a, err := readPosted(`{"labels":{"alertname":"A"},"startsAt":"0001-01-01T00:00:01Z","endsAt":"9999-12-31T00:00:00Z"}`, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	falco, err := falcoAlert([]byte(`{"rule":"A","priority":"Error","time":"9999-12-31T00:00:00Z"}`), "h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var own pipeline.Alert
+	err = readAlert([]byte(`{"uuid":"1","rule":"A","time":"0001-01-01T00:00:01Z","stateful":{"starts_at":"0001-01-01T00:00:01Z","ends_at":"9999-12-31T00:00:00Z"}}`), &own)
+	if err != nil || own.Stateful == nil {
+		t.Fatal(err, own)
+	}
+	for i, at := range []time.Time{a.Time, a.Stateful.StartsAt, a.Stateful.EndsAt, falco.Time, own.Time, own.Stateful.StartsAt, own.Stateful.EndsAt} {
+		if !time.Unix(0, at.UnixNano()).Equal(at) {
+			t.Errorf("time %d is %s, which no store can hold", i, at)
+		}
+	}
+	if !a.Stateful.EndsAt.After(now.AddDate(100, 0, 0)) || !a.Stateful.StartsAt.Before(now.AddDate(-50, 0, 0)) {
+		t.Errorf("it fires from %s to %s", a.Stateful.StartsAt, a.Stateful.EndsAt)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync/atomic"
 )
 
 // TLSConfig makes the listener speak TLS; with ClientCAFile clients show a certificate of that CA.
@@ -66,9 +67,15 @@ func (c TLSConfig) load() (*tls.Config, error) {
 	return cfg, nil
 }
 
-func listen(address string, cfg *tls.Config) (net.Listener, error) {
-	if cfg == nil {
+// keys are the certificates that connections begin with, exchanged by a reload; nil: there is no TLS.
+type keys struct{ atomic.Pointer[tls.Config] }
+
+// listen listens with TLS where there are keys: each connection begins with those of its time.
+func listen(address string, k *keys) (net.Listener, error) {
+	if k.Load() == nil {
 		return net.Listen("tcp", address)
 	}
+	cfg := k.Load().Clone()
+	cfg.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return k.Load(), nil }
 	return tls.Listen("tcp", address, cfg)
 }

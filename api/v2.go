@@ -30,9 +30,9 @@ type V2 struct {
 // v2Routes are Alertmanager's API. Those who may see alerts may see silences, receivers and the configuration
 // too; there are no secrets in it.
 func (s *Server) v2Routes(r chi.Router) {
-	r.Use(noStore)
+	r.Use(noStore, bareRefusals)
 	r.Group(func(r chi.Router) {
-		r.Use(s.allow(scopeRead))
+		r.Use(s.work(scopeRead))
 		r.Get("/alerts", s.v2Alerts)
 		r.Get("/alerts/groups", s.v2Groups)
 		r.Get("/silences", s.v2Silences)
@@ -40,9 +40,9 @@ func (s *Server) v2Routes(r chi.Router) {
 		r.Get("/receivers", s.v2Receivers)
 		r.Get("/status", s.v2Status)
 	})
-	r.With(s.allow(scopeIntake), limitBody(s.cfg.MaxBody)).Post("/alerts", s.postV2Alerts)
-	r.With(s.allow(scopeWrite), limitBody(s.cfg.MaxBody)).Post("/silences", s.postV2Silence)
-	r.With(s.allow(scopeWrite)).Delete("/silence/{id}", s.deleteV2Silence)
+	r.With(s.work(scopeIntake), limitBody(s.cfg.MaxBody)).Post("/alerts", s.postV2Alerts)
+	r.With(s.work(scopeWrite), limitBody(s.cfg.MaxBody)).Post("/silences", s.postV2Silence)
+	r.With(s.work(scopeWrite)).Delete("/silence/{id}", s.deleteV2Silence)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		refuseV2(w, http.StatusNotFound, "Alertmanager's API has no "+r.URL.Path)
 	})
@@ -52,6 +52,14 @@ func (s *Server) v2Routes(r chi.Router) {
 func noStore(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// bareRefusals is for refusals by what stands before a handler: who may, how much.
+func bareRefusals(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		recorderOf(w).bare = true
 		next.ServeHTTP(w, r)
 	})
 }

@@ -14,7 +14,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tocsin-security/tocsin/api/access"
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/matcher"
 )
 
 // router is what the API works on in these tests: alerts, where each goes, silences.
@@ -38,9 +40,16 @@ type liveAlerts struct {
 	of *router
 }
 
-func (l liveAlerts) EachLive(_ context.Context, _ time.Time, f func(pipeline.Live) error) error {
+func (l liveAlerts) EachLive(_ context.Context, _ time.Time, ms []pipeline.Matcher, f func(pipeline.Live) error) error {
+	compiled, err := matcher.Compile(ms)
+	if err != nil {
+		return err
+	}
 	byFingerprint := func(a, b pipeline.Live) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) }
 	for _, a := range slices.SortedFunc(slices.Values(l.of.live), byFingerprint) {
+		if !matcher.Match(compiled, a.Labels) {
+			continue
+		}
 		if err := f(a); err != nil {
 			return err
 		}
@@ -249,4 +258,13 @@ func TestReceiversHaveTheirLabels(t *testing.T) {
 	if _, body, _ := request(t, "GET", base+"/receivers?receiver_matchers=team%3D%22none%22", ""); body != "[]\n" {
 		t.Errorf("no receivers are %q, want []", body)
 	}
+}
+
+func TestWhoMayNotIsToldInAString(t *testing.T) {
+	tokens, token := tokensFile(t, access.Scopes{access.Intake})
+	base := start(t, func(cfg *Config, _ *Deps) { cfg.Auth.TokensFile = tokens })
+	status, body, _ := request(t, "GET", base+"/api/v2/alerts", "")
+	wantString(t, "without a token", status, body, http.StatusUnauthorized)
+	status, body, _ = request(t, "GET", base+"/api/v2/alerts", "", "Authorization", "Bearer "+token[0])
+	wantString(t, "with a token for something else", status, body, http.StatusForbidden)
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/alertmanager/pkg/labels"
+
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/matcher"
 )
@@ -21,7 +23,7 @@ func (s *Server) v2Alerts(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := newArrayStream(w)
-	out.end(s.eachAlert(r.Context(), q, out.more, func(a *pipeline.Live, to *pipeline.Routed) error {
+	out.end(s.eachAlert(r.Context(), time.Now(), q.filter, out.more, func(a *pipeline.Live, to *pipeline.Routed) error {
 		state := stateOf(to)
 		if !q.wants(&state) || !q.anyReceiver(to) {
 			return nil
@@ -30,17 +32,16 @@ func (s *Server) v2Alerts(w http.ResponseWriter, r *http.Request) {
 	}))
 }
 
-// eachAlert calls yield for the live alerts that pass the query's filter, by fingerprint, with where each goes.
-// It calls chunk before every streamChunk of them. yield may keep neither.
-func (s *Server) eachAlert(ctx context.Context, q *alertQuery, chunk func(), yield func(*pipeline.Live, *pipeline.Routed) error) error {
-	now := time.Now()
+// eachAlert calls yield for the live alerts that pass a filter, by fingerprint, with where each goes. It calls chunk
+// before every streamChunk of them. yield may keep neither.
+func (s *Server) eachAlert(ctx context.Context, now time.Time, filter labels.Matchers, chunk func(), yield func(*pipeline.Live, *pipeline.Routed) error) error {
 	part := make([]pipeline.Live, 0, streamChunk)
 	flush := func() error {
 		if len(part) == 0 {
 			return nil
 		}
 		chunk()
-		routed, err := s.deps.V2.Inspect(ctx, now, part)
+		routed, err := s.inspect(ctx, now, part)
 		if err != nil {
 			return fmt.Errorf("look where alerts go: %w", err)
 		}
@@ -53,10 +54,7 @@ func (s *Server) eachAlert(ctx context.Context, q *alertQuery, chunk func(), yie
 		part = part[:0]
 		return nil
 	}
-	err := s.deps.History.EachLive(ctx, now, func(a pipeline.Live) error {
-		if !matcher.Match(q.filter, a.Labels) {
-			return nil
-		}
+	err := s.deps.History.EachLive(ctx, now, matcher.Split(filter), func(a pipeline.Live) error {
 		if part = append(part, a); len(part) == streamChunk {
 			return flush()
 		}
@@ -84,34 +82,45 @@ func (s *Server) postV2Alerts(w http.ResponseWriter, r *http.Request) {
 	}
 	now := time.Now().UTC()
 	var alerts []pipeline.Alert
-	var refused []string
+	var places []int
+	var refused []lineError
 	for i, body := range posted {
 		alert, err := s.v2Alert(body, now)
 		if err != nil {
-			refused = append(refused, fmt.Sprintf("alert %d: %v", i+1, err))
+			refused = append(refused, lineError{i + 1, err.Error()})
 			continue
 		}
-		alerts = append(alerts, alert)
+		alerts, places = append(alerts, alert), append(places, i+1)
 	}
-	if len(alerts) > 0 {
-		if err := s.deps.Intake.PublishAlerts(r.Context(), alerts); err != nil {
-			s.metrics.refused.WithLabelValues(sourceV2, reasonNotStored).Inc()
-			s.deps.Log.Error("intake could not store what was posted", "err", err, "request_id", requestID(w))
-			w.Header().Set("Retry-After", "5")
-			refuseV2(w, http.StatusInternalServerError, "not stored, post it again: "+err.Error())
-			return
-		}
+	tooLarge, err := s.publishFitting(r.Context(), alerts, places)
+	if err != nil {
+		s.metrics.refused.WithLabelValues(sourceV2, reasonNotStored).Inc()
+		s.deps.Log.Error("intake could not store what was posted", "err", err, "request_id", requestID(w))
+		w.Header().Set("Retry-After", "5")
+		refuseV2(w, http.StatusInternalServerError, "not stored, post it again: "+err.Error())
+		return
 	}
-	s.metrics.accepted.WithLabelValues(sourceV2).Add(float64(len(alerts)))
-	if n := len(refused); n > 0 {
-		s.metrics.refused.WithLabelValues(sourceV2, reasonMalformed).Add(float64(n))
-		if n > mostRefused {
-			refused = append(refused[:mostRefused], fmt.Sprintf("and %d more", n-mostRefused))
-		}
-		refuseV2(w, http.StatusBadRequest, strings.Join(refused, "; "))
+	refused = append(refused, tooLarge...)
+	s.metrics.accepted.WithLabelValues(sourceV2).Add(float64(len(posted) - len(refused)))
+	if len(refused) > 0 {
+		s.metrics.refused.WithLabelValues(sourceV2, reasonMalformed).Add(float64(len(refused) - len(tooLarge)))
+		s.metrics.refused.WithLabelValues(sourceV2, reasonTooLarge).Add(float64(len(tooLarge)))
+		refuseV2(w, http.StatusBadRequest, someOf(refused))
 		return
 	}
 	w.WriteHeader(http.StatusOK)
+}
+
+// someOf tells of refused alerts, not of too many.
+func someOf(refused []lineError) string {
+	var texts []string
+	for _, r := range refused[:min(len(refused), mostRefused)] {
+		texts = append(texts, fmt.Sprintf("alert %d: %s", r.Line, r.Error))
+	}
+	if n := len(refused) - mostRefused; n > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(texts, "; ")
 }
 
 // v2Alert is an alert of a batch as one of ours.

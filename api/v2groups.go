@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 )
@@ -21,7 +22,7 @@ func (s *Server) v2Groups(w http.ResponseWriter, r *http.Request) {
 	}
 	out := newArrayStream(w)
 	byKey := map[string]*memberList{}
-	err = s.eachAlert(r.Context(), q, out.more, func(a *pipeline.Live, to *pipeline.Routed) error {
+	err = s.eachAlert(r.Context(), time.Now(), q.filter, out.more, func(a *pipeline.Live, to *pipeline.Routed) error {
 		return gather(byKey, q, a, to)
 	})
 	if err != nil {

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,7 +18,8 @@ import (
 
 // Silences are what people keep quiet. Errors may say what they mean over HTTP: interface{ HTTPStatus() int }.
 type Silences interface {
-	// List returns all that are kept, the expired ones too.
+	// List returns all that are kept, the expired ones too: active ones by their end, then pending ones by their start,
+	// then expired ones, the latest first.
 	List(now time.Time) []pipeline.Silence
 	Get(id string) (pipeline.Silence, error)
 	// Put creates a silence, or changes the one with its id. The id that it returns is another one where that one had to be
@@ -54,7 +54,7 @@ func newGettableSilence(s *pipeline.Silence, now time.Time) gettableSilence {
 	}
 }
 
-// v2Silences lists silences: active ones by their end, pending ones by their start, expired ones the latest first.
+// v2Silences lists silences.
 func (s *Server) v2Silences(w http.ResponseWriter, r *http.Request) {
 	params := r.URL.Query()
 	filter, err := filterParam(params, "filter")
@@ -73,7 +73,6 @@ func (s *Server) v2Silences(w http.ResponseWriter, r *http.Request) {
 	all := slices.DeleteFunc(slices.Clone(s.deps.V2.Silences.List(now)), func(sil pipeline.Silence) bool {
 		return !wanted[sil.State(now)] || !saysAll(sil.Matchers, filter)
 	})
-	slices.SortStableFunc(all, func(a, b pipeline.Silence) int { return compareSilences(&a, &b, now) })
 	out := newArrayStream(w)
 	for i := range all {
 		if err := out.add(newGettableSilence(&all[i], now)); err != nil {
@@ -93,22 +92,6 @@ func saysAll(ms []pipeline.Matcher, filter labels.Matchers) bool {
 		}
 	}
 	return true
-}
-
-func compareSilences(a, b *pipeline.Silence, now time.Time) int {
-	order := []string{"active", "pending", "expired"}
-	state := a.State(now)
-	if c := cmp.Compare(slices.Index(order, state), slices.Index(order, b.State(now))); c != 0 {
-		return c
-	}
-	switch state {
-	case "active":
-		return a.EndsAt.Compare(b.EndsAt)
-	case "pending":
-		return a.StartsAt.Compare(b.StartsAt)
-	default:
-		return b.EndsAt.Compare(a.EndsAt)
-	}
 }
 
 func (s *Server) v2Silence(w http.ResponseWriter, r *http.Request) {
@@ -131,7 +114,12 @@ func (s *Server) deleteV2Silence(w http.ResponseWriter, r *http.Request) {
 // postV2Silence creates or changes a silence, and answers with its id.
 func (s *Server) postV2Silence(w http.ResponseWriter, r *http.Request) {
 	sil, err := readSilence(r)
-	if err != nil {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		refuseV2(w, http.StatusRequestEntityTooLarge, err.Error())
+		return
+	case err != nil:
 		refuseV2(w, http.StatusBadRequest, err.Error())
 		return
 	}
@@ -199,11 +187,7 @@ func readSilence(r *http.Request) (pipeline.Silence, error) {
 
 // refuseSilence answers with what the error means; 500 where it does not say.
 func (s *Server) refuseSilence(w http.ResponseWriter, err error) {
-	status := http.StatusInternalServerError
-	var says interface{ HTTPStatus() int }
-	if errors.As(err, &says) {
-		status = says.HTTPStatus()
-	}
+	status := statusOf(err)
 	if status >= http.StatusInternalServerError {
 		s.deps.Log.Error("a request about silences failed", "err", err)
 	}

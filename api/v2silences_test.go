@@ -75,7 +75,9 @@ func TestSilencesThatAreRefused(t *testing.T) {
 		status, answer, _ := request(t, "POST", base+"/silences", body)
 		wantString(t, what, status, answer, http.StatusBadRequest)
 	}
-	status, answer, _ := request(t, "POST", base+"/silences", `{"id":"none",`+goodSilence[1:])
+	status, answer, _ := request(t, "POST", base+"/silences", strings.Replace(goodSilence, `{`, `{"annotations":{"x":"`+strings.Repeat("x", 5<<20)+`"},`, 1), "Transfer-Encoding", "chunked")
+	wantString(t, "a silence of 5 MB", status, answer, http.StatusRequestEntityTooLarge)
+	status, answer, _ = request(t, "POST", base+"/silences", `{"id":"none",`+goodSilence[1:])
 	wantString(t, "an unknown id", status, answer, http.StatusNotFound)
 	for _, method := range []string{"GET", "DELETE"} {
 		status, answer, _ := request(t, method, base+"/silence/none", "")
@@ -83,7 +85,7 @@ func TestSilencesThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestSilencesAreListedInOrder(t *testing.T) {
+func TestSilencesAreFiltered(t *testing.T) {
 	r := newRouter()
 	now := time.Now()
 	add := func(id string, start, end time.Duration, ms ...pipeline.Matcher) {
@@ -98,10 +100,10 @@ func TestSilencesAreListedInOrder(t *testing.T) {
 	add("expired-new", -8*time.Hour, -time.Hour)
 	base, _ := startV2(t, r)
 	for query, want := range map[string]string{
-		"":                           "[active-soon active-late pending-soon pending-late expired-new expired-old]",
-		"expired=false":              "[active-soon active-late pending-soon pending-late]",
+		"":                           "[active-late active-soon expired-new expired-old pending-late pending-soon]",
+		"expired=false":              "[active-late active-soon pending-late pending-soon]",
 		"active=false&pending=false": "[expired-new expired-old]",
-		`filter=a="x"`:               "[active-late pending-soon pending-late expired-old]", // word for word
+		`filter=a="x"`:               "[active-late expired-old pending-late pending-soon]", // word for word
 		`filter=a=~"x"`:              "[active-soon]",
 		`filter=a="x"&filter=b!="y"`: "[pending-soon]",
 		`filter=a="none"`:            "[]",

@@ -17,7 +17,7 @@ import (
 )
 
 // patience bounds every wait for something that a healthy machine does in well under a second.
-const patience = 30 * time.Second
+const patience = 90 * time.Second
 
 // process is a running tocsin.
 type process struct {

@@ -30,7 +30,8 @@ type Guard struct {
 	log      *slog.Logger
 	held     atomic.Pointer[credentials] // exchanged by a reload
 	failures *Limiter
-	Taken    Taken // signed messages
+	reading  chan struct{} // a place for each signed body that is being read
+	Taken    Taken         // signed messages
 }
 
 // credentials are what the files hold.
@@ -42,7 +43,8 @@ type credentials struct {
 
 // New reads the files of cfg. certs says that clients may show certificates.
 func New(cfg Config, certs bool, log *slog.Logger) (*Guard, error) {
-	g := &Guard{cfg: cfg, certs: certs, log: log, failures: NewLimiter(failuresRate, failuresAtOnce, mostAddresses)}
+	g := &Guard{cfg: cfg, certs: certs, log: log, failures: NewLimiter(failuresRate, failuresAtOnce, mostAddresses),
+		reading: make(chan struct{}, mostReading)}
 	use, err := g.Read()
 	if err != nil {
 		return nil, err
@@ -107,7 +109,7 @@ func (g *Guard) Identify(r *http.Request, now time.Time) (Caller, error) {
 	if refusal == nil {
 		return c, nil
 	}
-	if refusal.Reason != reasonNothing && refusal.Status == http.StatusUnauthorized {
+	if refusal.Reason != reasonNothing && refusal.Status != http.StatusTooManyRequests {
 		if wait := g.failures.Take(address, now); wait > 0 {
 			return Caller{}, tooOften(wait)
 		}
@@ -123,6 +125,7 @@ const (
 	reasonPassword  = "password"
 	reasonSignature = "signature"
 	reasonTooOften  = "too_often"
+	reasonBusy      = "busy"
 )
 
 func (g *Guard) identify(r *http.Request, address string, now time.Time) (Caller, *Refusal) {
@@ -137,7 +140,7 @@ func (g *Guard) identify(r *http.Request, address string, now time.Time) (Caller
 	case strings.EqualFold(scheme, "Basic") && g.cfg.UsersFile != "":
 		return g.byPassword(held, r, address, now)
 	case len(held.secrets) > 0 && r.Header.Get(headerSignature) != "":
-		return g.bySignature(held, r, now)
+		return g.bySignature(held, r, address, now)
 	case scheme != "" && g.cfg.Named():
 		return Caller{}, g.unknown(reasonToken, fmt.Sprintf("Authorization: %s is not taken here", clip(scheme)))
 	}
@@ -178,10 +181,20 @@ func (g *Guard) byPassword(held *credentials, r *http.Request, address string, n
 	return Caller{Name: user.Name, By: ByPassword, Scopes: user.Scopes}, nil
 }
 
-func (g *Guard) bySignature(held *credentials, r *http.Request, now time.Time) (Caller, *Refusal) {
+func (g *Guard) bySignature(held *credentials, r *http.Request, address string, now time.Time) (Caller, *Refusal) {
 	m, signatures, err := ParseSignature(r.Header, now)
 	if err != nil {
 		return Caller{}, g.unknown(reasonSignature, err.Error())
+	}
+	if wait := g.failures.Wait(address, now); wait > 0 {
+		return Caller{}, tooOften(wait)
+	}
+	select {
+	case g.reading <- struct{}{}:
+		defer func() { <-g.reading }()
+	case <-time.After(longestWait):
+		return Caller{}, &Refusal{Status: http.StatusTooManyRequests, Reason: reasonBusy, RetryAfter: longestWait,
+			Message: fmt.Sprintf("%d signed bodies are being read already", mostReading)}
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxSigned+1))
 	if err != nil {

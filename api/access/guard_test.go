@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -334,6 +335,50 @@ func TestSignatures(t *testing.T) {
 				t.Errorf("the body read again is %q, %v", again, err)
 			}
 		})
+	}
+}
+
+// A body is held in memory before it is known whose it is: not for those who were wrong too often.
+func TestBodiesOfThoseWhoSignWrongAreNotRead(t *testing.T) {
+	line, key := secretLine("proxy", 1)
+	_, strange := secretLine("x", 3)
+	g := guard(t, Config{WebhookSecretsFile: file(t, line)}, false)
+	for range failuresAtOnce {
+		r := post("{}")
+		sign(r, "m", noon, "{}", strange)
+		if _, err := g.Identify(r, noon); refusal(t, err).Status != 401 {
+			t.Fatalf("a wrong signature: %v, want 401", err)
+		}
+	}
+	r := post("{}")
+	sign(r, "m", noon, "{}", key)
+	if _, err := g.Identify(r, noon); refusal(t, err).Reason != reasonTooOften {
+		t.Errorf("one more: %v, want %s", err, reasonTooOften)
+	}
+	if rest, err := io.ReadAll(r.Body); err != nil || string(rest) != "{}" {
+		t.Errorf("of its body %q is left, %v; want all of it", rest, err)
+	}
+	r = post("{}")
+	sign(r, "m", noon, "{}", key)
+	if _, err := g.Identify(r, noon.Add(4*time.Second)); err != nil {
+		t.Errorf("after the wait: %v", err)
+	}
+}
+
+// Bodies that break off are counted, too: they cost as much.
+func TestBodiesThatBreakOffAreCounted(t *testing.T) {
+	line, key := secretLine("proxy", 1)
+	g := guard(t, Config{WebhookSecretsFile: file(t, line)}, false)
+	reason := ""
+	for range failuresAtOnce + 1 {
+		r := post("")
+		sign(r, "m", noon, "{}", key)
+		r.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF))
+		_, err := g.Identify(r, noon)
+		reason = refusal(t, err).Reason
+	}
+	if reason != reasonTooOften {
+		t.Errorf("the last one is refused for %s, want %s", reason, reasonTooOften)
 	}
 }
 

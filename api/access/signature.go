@@ -28,6 +28,13 @@ const tolerance = 5 * time.Minute
 // maxSigned bounds a signed body: it is held in memory before anybody knows who sent it.
 const maxSigned = 1 << 20
 
+// Whoever sends a signature, be it right or not, makes us read what follows. So many bodies are read at once, others
+// wait for a place: those who only pretend to sign keep none of the others from their work.
+const (
+	mostReading = 64
+	longestWait = time.Second
+)
+
 // Secret is a line of the webhook secrets file: NAME whsec_BASE64. A name may have several, of which any counts:
 // the old and the new one while they are exchanged.
 type Secret struct {

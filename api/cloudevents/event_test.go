@@ -105,6 +105,7 @@ func TestReadRefuses(t *testing.T) {
 		"no source":                      {kind(structured), `{"specversion":"1.0","id":"1","type":"t"}`, "attribute source is missing"},
 		"an empty type":                  {kind(structured), `{"specversion":"1.0","id":"1","source":"s","type":""}`, "attribute type is missing"},
 		"an id that is a number":         {kind(structured), `{"specversion":"1.0","id":1,"source":"s","type":"t"}`, "attribute id is no text"},
+		"data in a header":               {headers("ce-data_base64", "AP8="), `{}`, "data is the body"},
 		"a time that is none":            {headers("ce-time", "noon"), `{}`, `time "noon"`},
 		"a percent sign alone":           {headers("ce-subject", "100%"), `{}`, "ce-subject: a percent sign"},
 		"a percent sign and no hex":      {headers("ce-subject", "%+1"), `{}`, "ce-subject: a percent sign"},

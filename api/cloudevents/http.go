@@ -75,7 +75,7 @@ func readBinary(header http.Header, body []byte) (Event, error) {
 			continue
 		}
 		name = strings.ToLower(name)
-		if name == dataMember || name == "datacontenttype" {
+		if name == dataMember || name == base64Member || name == "datacontenttype" {
 			return Event{}, fmt.Errorf("the header ce-%s: data is the body, and its type is Content-Type", name)
 		}
 		if len(values) != 1 {

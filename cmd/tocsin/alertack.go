@@ -37,7 +37,7 @@ func newAlertAckCommand(r *remote) *cobra.Command {
 			if err := r.call(cmd.Context(), http.MethodPost, path, nil, body, &kept); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s takes care of it until %s\n", kept.By, kept.Until.Local().Format(time.DateTime))
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s takes care of it until %s\n", clean(kept.By), kept.Until.Local().Format(time.DateTime))
 			return err
 		},
 	}

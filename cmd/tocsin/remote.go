@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,7 +57,7 @@ func (e *remoteError) Error() string { return e.reason }
 // call asks for path ("/api/v1/alerts") with a body (nil: none) and reads the answer into into (nil: it does not
 // matter). An answer that is no success is a *remoteError.
 func (r *remote) call(ctx context.Context, method, path string, query url.Values, body, into any) error {
-	base, token, err := r.whom()
+	base, who, err := r.whom()
 	if err != nil {
 		return err
 	}
@@ -69,8 +70,8 @@ func (r *remote) call(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return err
 	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
+	if who != "" {
+		req.Header.Set("Authorization", who)
 	}
 	resp, err := client.Do(req)
 	if err != nil {
@@ -124,28 +125,38 @@ func refusal(base string, resp *http.Response, answer []byte) string {
 		_ = json.Unmarshal(answer, &said) // if it is no string it stays as it is
 	}
 	if resp.StatusCode == http.StatusUnauthorized {
-		return fmt.Sprintf("%s wants to know who asks (%s): --token-file or TOCSIN_TOKEN has the token", base, said)
+		return fmt.Sprintf("%s wants to know who asks (%s): --token-file or TOCSIN_TOKEN has the token, NAME:PASSWORD@ in front of the host a user", base, clean(said))
 	}
-	return fmt.Sprintf("%s: %s", resp.Status, said)
+	return clean(fmt.Sprintf("%s: %s", resp.Status, said))
 }
 
-// whom is the address to ask, without any secret, and the token to send.
-func (r *remote) whom() (base, token string, err error) {
+// whom is the address to ask, without any secret, and the header that says who asks: a token, or a user's name and
+// password where the address has those; "" nobody.
+func (r *remote) whom() (base, who string, err error) {
 	address := cmp.Or(r.url, os.Getenv("TOCSIN_URL"), "http://127.0.0.1:8686")
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return "", "", errors.New("--url: the address of a tocsin is http://host:port or https://host:port")
 	}
-	token = u.User.Username()
+	token, user := u.User.Username(), u.User
 	u.User, u.RawQuery, u.Fragment = nil, "", ""
 	base = strings.TrimSuffix(u.String(), "/")
 	switch {
 	case r.tokenFile != "":
-		token, err = firstToken(r.tokenFile)
+		if token, err = firstToken(r.tokenFile); err != nil {
+			return "", "", err
+		}
 	case token == "":
 		token = strings.TrimSpace(os.Getenv("TOCSIN_TOKEN"))
+	default:
+		if password, ok := user.Password(); ok {
+			return base, "Basic " + base64.StdEncoding.EncodeToString([]byte(token+":"+password)), nil
+		}
 	}
-	return base, token, err
+	if token == "" {
+		return base, "", nil
+	}
+	return base, "Bearer " + token, nil
 }
 
 // firstToken is the first line of a file that is neither blank nor a comment.

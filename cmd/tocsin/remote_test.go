@@ -40,6 +40,10 @@ func TestRemoteCall(t *testing.T) {
 	if err := r.call(t.Context(), http.MethodGet, "/x", nil, nil, nil); err != nil || seen.Header.Get("Authorization") != "Bearer in-url" {
 		t.Errorf("with a token in the address: %v, sent %q", err, seen.Header.Get("Authorization"))
 	}
+	r = remote{url: strings.Replace(server.URL, "://", "://anna:p%40ss@", 1)}
+	if err := r.call(t.Context(), http.MethodGet, "/x", nil, nil, nil); err != nil || seen.Header.Get("Authorization") != "Basic YW5uYTpwQHNz" {
+		t.Errorf("with a user in the address: %v, sent %q", err, seen.Header.Get("Authorization"))
+	}
 	r.tokenFile = token
 	if err := r.call(t.Context(), http.MethodGet, "/x", nil, nil, nil); err != nil || seen.Header.Get("Authorization") != "Bearer s3cret" {
 		t.Errorf("with a token file: %v, sent %q", err, seen.Header.Get("Authorization"))
@@ -52,6 +56,8 @@ func TestRemoteCall(t *testing.T) {
 		{404, `{"error": "no such alert"}`, "404 Not Found: no such alert"},
 		{400, `"bad matcher"`, "400 Bad Request: bad matcher"},
 		{502, `<html>`, "502 Bad Gateway: <html>"},
+		{403, `{"error": "\u001b[2Jgone"}`, "403 Forbidden: [2Jgone"},
+		{502, "<html>\x1b]0;x\a", "502 Bad Gateway: <html>]0;x"},
 		{401, `{"error": "who?"}`, "TOCSIN_TOKEN"},
 	} {
 		status, answer = c.status, c.answer

@@ -3,19 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tocsin-security/tocsin/api"
 	"github.com/tocsin-security/tocsin/pipeline"
-	"github.com/tocsin-security/tocsin/pipeline/matcher"
 )
 
 const silencesPath = "/api/v1/silences"
@@ -56,29 +51,10 @@ func (f *silenceFlags) add(cmd *cobra.Command, lasts string) {
 }
 
 // fill writes what flags say into s.
-func (f *silenceFlags) fill(cmd *cobra.Command, s *pipeline.Silence, now time.Time) (err error) {
+func (f *silenceFlags) fill(cmd *cobra.Command, s *pipeline.Silence, now time.Time) error {
 	said := cmd.Flags().Changed
-	if f.start != "" {
-		if s.StartsAt, err = time.Parse(time.RFC3339, f.start); err != nil {
-			return fmt.Errorf("--start: %w", err)
-		}
-	}
-	switch {
-	case f.end != "" && said("for"):
-		return errors.New("--for and --end: say only one of them")
-	case f.end != "":
-		if s.EndsAt, err = time.Parse(time.RFC3339, f.end); err != nil {
-			return fmt.Errorf("--end: %w", err)
-		}
-	case f.lasts != "":
-		lasts, err := pipeline.ParseDuration(f.lasts)
-		if err != nil {
-			return fmt.Errorf("--for: %w", err)
-		}
-		s.EndsAt = now.Add(lasts)
-		if s.StartsAt.After(now) {
-			s.EndsAt = s.StartsAt.Add(lasts)
-		}
+	if err := f.fillTimes(s, now, said("for")); err != nil {
+		return err
 	}
 	if f.idleEnd != "" {
 		d, err := pipeline.ParseDuration(f.idleEnd)
@@ -105,6 +81,33 @@ func (f *silenceFlags) fill(cmd *cobra.Command, s *pipeline.Silence, now time.Ti
 	}
 	if s.CreatedBy == "" {
 		return errors.New("--author: neither $USER nor the flag says who you are")
+	}
+	return nil
+}
+
+// fillTimes is fill's part about when.
+func (f *silenceFlags) fillTimes(s *pipeline.Silence, now time.Time, saidFor bool) (err error) {
+	if f.start != "" {
+		if s.StartsAt, err = time.Parse(time.RFC3339, f.start); err != nil {
+			return fmt.Errorf("--start: %w", err)
+		}
+	}
+	switch {
+	case f.end != "" && saidFor:
+		return errors.New("--for and --end: say only one of them")
+	case f.end != "":
+		if s.EndsAt, err = time.Parse(time.RFC3339, f.end); err != nil {
+			return fmt.Errorf("--end: %w", err)
+		}
+	case f.lasts != "":
+		lasts, err := pipeline.ParseDuration(f.lasts)
+		if err != nil {
+			return fmt.Errorf("--for: %w", err)
+		}
+		s.EndsAt = now.Add(lasts)
+		if s.StartsAt.After(now) {
+			s.EndsAt = s.StartsAt.Add(lasts)
+		}
 	}
 	return nil
 }
@@ -174,7 +177,7 @@ func (f *silenceFlags) post(cmd *cobra.Command, r *remote, s pipeline.Silence) e
 	if f.output == "json" {
 		return printJSON(out, kept)
 	}
-	if _, err := fmt.Fprintln(out, kept.ID); err != nil {
+	if _, err := fmt.Fprintln(out, clean(kept.ID)); err != nil {
 		return err
 	}
 	return tellMatches(cmd, r, s.Matchers)
@@ -217,7 +220,7 @@ func newSilenceListCommand(r *remote) *cobra.Command {
 			switch {
 			case quiet:
 				for _, v := range views {
-					if _, err := fmt.Fprintln(out, v.ID); err != nil {
+					if _, err := fmt.Fprintln(out, clean(v.ID)); err != nil {
 						return err
 					}
 				}
@@ -234,20 +237,6 @@ func newSilenceListCommand(r *remote) *cobra.Command {
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "only their ids")
 	return cmd
-}
-
-func silenceTable(out io.Writer, views []api.SilenceView) error {
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	if _, err := fmt.Fprintln(t, "ID\tSTATE\tENDS\tBY\tHITS\tMATCHERS\tCOMMENT"); err != nil {
-		return err
-	}
-	for _, v := range views {
-		comment := strings.Join(strings.Fields(v.Comment+" "+v.Ticket), " ")
-		if _, err := fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", v.ID, v.State, v.EndsAt.Local().Format("2006-01-02 15:04"), v.CreatedBy, v.Hits.Alerts, matchersOf(v.Matchers), comment); err != nil {
-			return err
-		}
-	}
-	return t.Flush()
 }
 
 func newSilenceShowCommand(r *remote) *cobra.Command {
@@ -274,37 +263,6 @@ func newSilenceShowCommand(r *remote) *cobra.Command {
 	return cmd
 }
 
-func silenceText(out io.Writer, v api.SilenceView) error {
-	last := "never"
-	if !v.Hits.Last.IsZero() {
-		last = v.Hits.Last.Local().Format(time.DateTime)
-	}
-	idle := ""
-	if v.IdleEnd != 0 {
-		idle = shortDuration(time.Duration(v.IdleEnd)) + " without a match"
-	}
-	forced := ""
-	if v.Forced {
-		forced = "yes"
-	}
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, row := range [][2]string{
-		{"id", v.ID}, {"state", v.State}, {"matchers", matchersOf(v.Matchers)},
-		{"starts", v.StartsAt.Local().Format(time.DateTime)}, {"ends", v.EndsAt.Local().Format(time.DateTime)},
-		{"ended", v.EndedWhy}, {"ends after", idle},
-		{"by", v.CreatedBy}, {"comment", v.Comment}, {"ticket", v.Ticket}, {"forced", forced},
-		{"hits", strconv.FormatUint(v.Hits.Alerts, 10)}, {"last hit", last},
-	} {
-		if row[1] == "" {
-			continue
-		}
-		if _, err := fmt.Fprintf(t, "%s\t%s\n", row[0], row[1]); err != nil {
-			return err
-		}
-	}
-	return t.Flush()
-}
-
 func newSilenceExpireCommand(r *remote) *cobra.Command {
 	var by string
 	cmd := &cobra.Command{
@@ -322,54 +280,4 @@ func newSilenceExpireCommand(r *remote) *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&by, "author", "a", author(), "who ends them (default: $USER)")
 	return cmd
-}
-
-// matchersFrom reads the arguments of a command.
-func matchersFrom(args []string) ([]pipeline.Matcher, error) {
-	var all []pipeline.Matcher
-	for i, arg := range args {
-		if i == 0 && !strings.ContainsAny(arg, "=~") {
-			all = append(all, pipeline.Matcher{Name: "alertname", Value: arg, IsEqual: true})
-			continue
-		}
-		ms, err := matcher.Parse(quoted(arg))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, matcher.Split(ms)...)
-	}
-	return all, nil
-}
-
-// quoted puts the value of name=value into quotes, where the shell has taken them away: rule=Shadow file read.
-func quoted(arg string) string {
-	for _, op := range []string{"!=", "=~", "!~", "="} {
-		name, value, ok := strings.Cut(arg, op)
-		if !ok || strings.ContainsAny(name, "=!~\"{") {
-			continue
-		}
-		if strings.HasPrefix(value, `"`) || !strings.ContainsAny(value, " \t") {
-			return arg
-		}
-		return name + op + strconv.Quote(value)
-	}
-	return arg
-}
-
-// matcherText is a matcher as people write it.
-func matcherText(m pipeline.Matcher) string {
-	op := map[[2]bool]string{{false, true}: "=", {false, false}: "!=", {true, true}: "=~", {true, false}: "!~"}[[2]bool{m.IsRegex, m.IsEqual}]
-	name := m.Name
-	if strings.ContainsAny(name, " {}!=~,\\\"'`\t\n") {
-		name = strconv.Quote(name)
-	}
-	return name + op + strconv.Quote(m.Value)
-}
-
-func matchersOf(ms []pipeline.Matcher) string {
-	texts := make([]string, len(ms))
-	for i, m := range ms {
-		texts[i] = matcherText(m)
-	}
-	return strings.Join(texts, " ")
 }

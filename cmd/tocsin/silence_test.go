@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tocsin-security/tocsin/api"
 	"github.com/tocsin-security/tocsin/configs"
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/stages/silence/link"
@@ -77,5 +79,26 @@ func TestLinksOfAPlan(t *testing.T) {
 	cfg.HTTP.Links.Lifetime = 0
 	if p.linksOf(cfg) != nil {
 		t.Error("there are links that last for no time")
+	}
+}
+
+// What other people wrote into a silence says nothing to the terminal.
+func TestSilencesAreSafeForATerminal(t *testing.T) {
+	const evil = "\x1b]0;x\a\u202e\u009b2J\n"
+	v := api.SilenceView{Silence: pipeline.Silence{
+		ID: "7f" + evil, CreatedBy: "li" + evil, Comment: "c" + evil, Ticket: "t" + evil, EndedWhy: "w" + evil,
+		Matchers: []pipeline.Matcher{{Name: "n" + evil, Value: "v" + evil, IsEqual: true}},
+	}, State: "active"}
+	var out strings.Builder
+	if err := errors.Join(silenceTable(&out, []api.SilenceView{v}), silenceText(&out, v)); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(out.String(), "\x1b\a\u202e\u009b") {
+		t.Errorf("printed %q", out.String())
+	}
+	for _, want := range []string{"li]0;x", "c]0;x", `"n\x1b]0;x`, "w]0;x"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("printed %q, without %q", out.String(), want)
+		}
 	}
 }

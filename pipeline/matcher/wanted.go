@@ -34,6 +34,25 @@ func wanted(m *labels.Matcher) want {
 	return w
 }
 
+// Values lists what a regular expression can match, where that can be listed; nil: it may match anything else. It may
+// list too much, never too little.
+func Values(expr string) []string {
+	re, err := syntax.Parse(expr, syntax.Perl)
+	if err != nil {
+		return nil
+	}
+	return alternatives(re)
+}
+
+// Beginning is what everything begins with that a regular expression matches; "" where that is not known.
+func Beginning(expr string) string {
+	re, err := syntax.Parse(expr, syntax.Perl)
+	if err != nil {
+		return ""
+	}
+	return prefix(re)
+}
+
 // alternatives are the texts that a regular expression can match, where they can be listed: payments|billing,
 // node[1-3], crit(ical)?. What matches no character (^, $, \b) is passed over: without it more can match, not less.
 func alternatives(re *syntax.Regexp) []string {

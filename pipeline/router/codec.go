@@ -16,8 +16,8 @@ import (
 // redelivery, which repeats a whole batch, dearer.
 const MaxBatch = 256
 
-// ErrTooLarge says that one alert alone does not fit into a bus message.
-var ErrTooLarge = errors.New("the alert is too large for the bus")
+// ErrTooLarge says that one alert or event alone does not fit into a bus message.
+var ErrTooLarge = errors.New("too large for the bus")
 
 // batch is an encoded batch of alerts: a JSON array.
 type batch struct {
@@ -48,7 +48,8 @@ func encodeAlerts(alerts []pipeline.Alert, maxBytes int) ([]batch, error) {
 			return nil, fmt.Errorf("alert %s of rule %q: %w", alerts[i].ID, alerts[i].Rule, err)
 		}
 		if len(one)+2 > maxBytes {
-			return nil, fmt.Errorf("alert %s of rule %q, %d bytes: %w", alerts[i].ID, alerts[i].Rule, len(one), ErrTooLarge)
+			err := fmt.Errorf("alert %.80s of rule %.200q: %w", alerts[i].ID, alerts[i].Rule, ErrTooLarge)
+			return nil, &pipeline.TooLarge{Index: i, Size: len(one), Most: maxBytes - 2, Err: err}
 		}
 		if n == MaxBatch || body.Len()+len(one)+2 > maxBytes {
 			flush()

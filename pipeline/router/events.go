@@ -39,8 +39,8 @@ func (r *Router) PublishEventsAs(ctx context.Context, source string, ids []strin
 	msgs := make([]*message.Message, len(events))
 	at := time.Now().UTC().Format(time.RFC3339Nano)
 	for i, event := range events {
-		if len(event) > r.bus.MaxPayload()/2 {
-			return fmt.Errorf("event %d, %d bytes: %w", i+1, len(event), ErrTooLarge)
+		if most := r.bus.MaxPayload() / 2; len(event) > most {
+			return &pipeline.TooLarge{Index: i, Size: len(event), Most: most, Err: ErrTooLarge}
 		}
 		var id string
 		if ids != nil {

@@ -55,14 +55,11 @@ func (s *Silences) Ack(ctx context.Context, a pipeline.Ack) (pipeline.Ack, error
 	if err != nil {
 		return a, fmt.Errorf("encode an acknowledgement: %w", err)
 	}
+	s.wakeDue = s.wakeDue || known && a.Until.Before(before.value.Until)
 	if err := s.acks.put(ctx, pipeline.Document{Key: a.Fingerprint.String(), At: a.At, Body: body}); err != nil {
 		return a, &Away{err}
 	}
-	s.rebuildAcks()
-	if known && a.Until.Before(before.value.Until) {
-		s.wakeDue = true
-		s.wake(ctx)
-	}
+	s.wake(ctx)
 	return a, nil
 }
 
@@ -90,11 +87,10 @@ func (s *Silences) Unack(ctx context.Context, of pipeline.Fingerprint) error {
 	if _, ok := (*s.acked.Load())[of]; !ok {
 		return fmt.Errorf("an acknowledgement of %s: %w", of, ErrNotFound)
 	}
+	s.wakeDue = true
 	if err := s.acks.remove(ctx, of.String()); err != nil {
 		return &Away{err}
 	}
-	s.rebuildAcks()
-	s.wakeDue = true
 	s.wake(ctx)
 	return nil
 }

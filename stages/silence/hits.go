@@ -32,7 +32,7 @@ type ownHits struct {
 }
 
 func newCounter(docs Documents, process string, log *slog.Logger) *counter {
-	return &counter{process: process, log: log, mirror: newMirror[pipeline.Hits](docs, "hits of silences", log), own: map[string]*ownHits{}}
+	return &counter{process: process, log: log, mirror: newMirror[pipeline.Hits](docs, "hits of silences", log, nil), own: map[string]*ownHits{}}
 }
 
 // keyOf is the key of what this process counts for a silence; noticeKey that of the note that its end was told.
@@ -118,7 +118,7 @@ func (c *counter) begin(ctx context.Context) error {
 	if c.mirror.read {
 		return nil
 	}
-	if _, err := c.mirror.refresh(ctx); err != nil {
+	if err := c.mirror.refresh(ctx); err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -145,7 +145,7 @@ func (c *counter) sums(ctx context.Context) (map[string]pipeline.Hits, error) {
 	}
 	c.reading.Lock()
 	defer c.reading.Unlock()
-	if _, err := c.mirror.refresh(ctx); err != nil {
+	if err := c.mirror.refresh(ctx); err != nil {
 		return nil, fmt.Errorf("read the hits of silences: %w", err)
 	}
 	sums := map[string]pipeline.Hits{}

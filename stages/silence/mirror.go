@@ -21,6 +21,7 @@ type mirror[T any] struct {
 	docs    Documents
 	what    string // for messages
 	log     *slog.Logger
+	changed func() // called whenever all is another; nil: nobody asks
 	version int64
 	read    bool // version is known
 	all     map[string]held[T]
@@ -31,22 +32,22 @@ type held[T any] struct {
 	value T
 }
 
-func newMirror[T any](docs Documents, what string, log *slog.Logger) *mirror[T] {
-	return &mirror[T]{docs: docs, what: what, log: log, all: map[string]held[T]{}}
+func newMirror[T any](docs Documents, what string, log *slog.Logger, changed func()) *mirror[T] {
+	return &mirror[T]{docs: docs, what: what, log: log, changed: changed, all: map[string]held[T]{}}
 }
 
-// refresh reads the store when that has changed, and reports whether it did so.
-func (m *mirror[T]) refresh(ctx context.Context) (bool, error) {
+// refresh reads the store when that has changed.
+func (m *mirror[T]) refresh(ctx context.Context) error {
 	version, err := m.docs.Version(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if m.read && version == m.version {
-		return false, nil
+		return nil
 	}
 	docs, err := m.docs.All(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
 	all := make(map[string]held[T], len(docs))
 	for _, doc := range docs {
@@ -62,7 +63,14 @@ func (m *mirror[T]) refresh(ctx context.Context) (bool, error) {
 		all[doc.Key] = held[T]{doc.Body, value}
 	}
 	m.all, m.version, m.read = all, version, true
-	return true, nil
+	m.tell()
+	return nil
+}
+
+func (m *mirror[T]) tell() {
+	if m.changed != nil {
+		m.changed()
+	}
 }
 
 // put keeps documents: nil means that they are durable, and in memory as the store has them.
@@ -73,8 +81,7 @@ func (m *mirror[T]) put(ctx context.Context, docs ...pipeline.Document) error {
 	if len(docs) == 1 && m.knows(ctx, docs[0]) {
 		return nil
 	}
-	_, err := m.refresh(ctx)
-	return err
+	return m.refresh(ctx)
 }
 
 // knows spares reading everything after a change of our own: where the version is the next one and the store has
@@ -93,6 +100,7 @@ func (m *mirror[T]) knows(ctx context.Context, put pipeline.Document) bool {
 		return false
 	}
 	m.all[put.Key], m.version = held[T]{put.Body, value}, version
+	m.tell()
 	return true
 }
 
@@ -104,6 +112,5 @@ func (m *mirror[T]) remove(ctx context.Context, keys ...string) error {
 	if err := m.docs.Remove(ctx, keys...); err != nil {
 		return err
 	}
-	_, err := m.refresh(ctx)
-	return err
+	return m.refresh(ctx)
 }

@@ -116,6 +116,8 @@ func TestScope(t *testing.T) {
 		"a rule by our name":         {is("rule", "A"), true},
 		"rules":                      {like("alertname", "A|B|Ab"), true},
 		"rules with something open":  {like("alertname", "A|B.*"), false},
+		"rules between anchors":      {like("alertname", "^(A|B)$"), true},
+		"a beginning with an anchor": {like("k8s_pod_name", "^web-.*"), true},
 		"a rule or none":             {like("alertname", "A|"), false},
 		"a rule or none, shorter":    {like("alertname", "(?:A)?"), false},
 		"any but a rule":             {not(is("alertname", "A")), false},

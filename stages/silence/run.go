@@ -173,9 +173,6 @@ func (s *Silences) forget(ctx context.Context, c chores) error {
 	if err := s.silences.remove(ctx, c.silences...); err != nil {
 		return fmt.Errorf("forget silences: %w", err)
 	}
-	if len(c.silences) > 0 {
-		s.rebuild()
-	}
 	if s.swept && len(c.silences) == 0 {
 		return nil
 	}

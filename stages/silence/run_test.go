@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/store/shared/redistest"
 )
 
 func TestAnIdleSilenceEnds(t *testing.T) {
@@ -188,5 +189,60 @@ func TestAcks(t *testing.T) {
 	} {
 		_, err := w.Ack(t.Context(), bad)
 		wantStatus(t, err, 400, text)
+	}
+}
+
+// What another router took just before old acknowledgements are forgotten here applies here, too.
+func TestForgettingMissesNothing(t *testing.T) {
+	url, c := redistest.Start(t).URL(), &clock{t0}
+	a := open(t, redis(t, url), "a", c, DefaultConfig())
+	b := open(t, redis(t, url), "b", c, DefaultConfig())
+	if _, err := a.Ack(t.Context(), pipeline.Ack{Fingerprint: 1, By: "li.na"}); err != nil {
+		t.Fatal(err)
+	}
+	c.pass(24 * time.Hour)
+	old := a.chores(c.now)
+	if len(old.acks) != 1 {
+		t.Fatalf("to forget: %v, want one acknowledgement", old.acks)
+	}
+	if _, err := b.Ack(t.Context(), pipeline.Ack{Fingerprint: 2, By: "wang.fang"}); err != nil {
+		t.Fatal(err)
+	}
+	a.mu.Lock()
+	err := a.forget(t.Context(), old)
+	a.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := a.Acked(2, c.now); !ok {
+		t.Error("what b acknowledged does not apply at a")
+	}
+}
+
+// lost is a store that takes a change and whose answer is lost.
+type lost struct{ Documents }
+
+func (l lost) Put(ctx context.Context, docs ...pipeline.Document) error {
+	return errors.Join(l.Documents.Put(ctx, docs...), errors.New("the connection broke"))
+}
+
+func TestAChangeWhoseAnswerWasLostWakes(t *testing.T) {
+	w := openOne(t)
+	id := w.put(t, silenceOfRule("A"))
+	there := w.silences.docs
+	w.silences.docs = lost{there}
+	if err := w.Expire(t.Context(), id, "li.na"); err == nil {
+		t.Fatal("want an error")
+	}
+	w.silences.docs = there
+	if err := w.Expire(t.Context(), id, "li.na"); err != nil {
+		t.Fatal(err)
+	}
+	w.tick(t)
+	if quiet(w, "alertname", "A") || w.woken == 0 {
+		t.Errorf("quiet %v, woken %d times: what still fires has to be told", quiet(w, "alertname", "A"), w.woken)
 	}
 }

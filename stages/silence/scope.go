@@ -1,12 +1,11 @@
 package silence
 
 import (
-	"regexp"
-	"regexp/syntax"
 	"slices"
 	"strings"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/matcher"
 )
 
 // ruleLabels name what an alert is about.
@@ -32,99 +31,12 @@ func scoped(ms []pipeline.Matcher) bool {
 		}
 		names := []string{m.Value}
 		if m.IsRegex {
-			if names = literals(m.Value); names == nil {
-				return workload && len(literalPrefix(m.Value)) >= leastPrefix
+			if names = matcher.Values(m.Value); names == nil {
+				return workload && len(matcher.Beginning(m.Value)) >= leastPrefix
 			}
 		}
 		return !slices.ContainsFunc(names, func(name string) bool {
 			return strings.TrimSpace(name) == "" || m.Name == "container_id" && name == "host" // that is every process outside of containers
 		})
 	})
-}
-
-func literalPrefix(expr string) string {
-	re, err := regexp.Compile(expr)
-	if err != nil {
-		return ""
-	}
-	prefix, _ := re.LiteralPrefix()
-	return prefix
-}
-
-// mostLiterals bounds literals.
-const mostLiterals = 64
-
-// literals lists the texts that an expression matches, where they are few; nil: it matches others as well.
-func literals(expr string) []string {
-	re, err := syntax.Parse(expr, syntax.Perl)
-	if err != nil {
-		return nil
-	}
-	return textsOf(re.Simplify())
-}
-
-func textsOf(re *syntax.Regexp) []string {
-	switch re.Op {
-	case syntax.OpLiteral:
-		if re.Flags&syntax.FoldCase != 0 {
-			return nil
-		}
-		return []string{string(re.Rune)}
-	case syntax.OpEmptyMatch:
-		return []string{""}
-	case syntax.OpCharClass:
-		return runesOf(re.Rune)
-	case syntax.OpCapture:
-		return textsOf(re.Sub[0])
-	case syntax.OpQuest:
-		return bounded(append([]string{""}, textsOf(re.Sub[0])...), textsOf(re.Sub[0]) != nil)
-	case syntax.OpAlternate:
-		var all []string
-		for _, sub := range re.Sub {
-			some := textsOf(sub)
-			if all = bounded(append(all, some...), some != nil); all == nil {
-				return nil
-			}
-		}
-		return all
-	case syntax.OpConcat:
-		all := []string{""}
-		for _, sub := range re.Sub {
-			var longer []string
-			ends := textsOf(sub)
-			if len(all)*len(ends) > mostLiterals {
-				return nil
-			}
-			for _, begin := range all {
-				for _, end := range ends {
-					longer = append(longer, begin+end)
-				}
-			}
-			if all = longer; all == nil {
-				return nil
-			}
-		}
-		return all
-	default:
-		return nil
-	}
-}
-
-func bounded(texts []string, known bool) []string {
-	if !known || len(texts) > mostLiterals {
-		return nil
-	}
-	return texts
-}
-
-// runesOf lists the runes of a character class, which come as pairs of first and last.
-func runesOf(pairs []rune) (texts []string) {
-	for i := 0; i+1 < len(pairs); i += 2 {
-		for r := pairs[i]; r <= pairs[i+1]; r++ {
-			if texts = append(texts, string(r)); len(texts) > mostLiterals {
-				return nil
-			}
-		}
-	}
-	return texts
 }

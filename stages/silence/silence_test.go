@@ -252,9 +252,9 @@ func TestAClockThatIsBehindChangesWhatIsThere(t *testing.T) {
 // What another router writes between a look and a write of ours is not missed.
 func TestAMirrorMissesNothing(t *testing.T) {
 	url, log := redistest.Start(t).URL(), slog.New(slog.DiscardHandler)
-	a := newMirror[int](redis(t, url)("x", 10), "x", log)
-	b := newMirror[int](redis(t, url)("x", 10), "x", log)
-	if _, err := a.refresh(t.Context()); err != nil {
+	a := newMirror[int](redis(t, url)("x", 10), "x", log, nil)
+	b := newMirror[int](redis(t, url)("x", 10), "x", log, nil)
+	if err := a.refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for i, m := range []*mirror[int]{b, a} {

@@ -60,10 +60,10 @@ func New(ctx context.Context, cfg Config, deps Deps) *Silences {
 	s := &Silences{
 		deps:     deps,
 		hits:     newCounter(deps.Hits, deps.Process, deps.Log),
-		silences: newMirror[pipeline.Silence](deps.Silences, "silences", deps.Log),
-		acks:     newMirror[pipeline.Ack](deps.Acks, "acks", deps.Log),
 		compiled: map[string]*entry{},
 	}
+	s.silences = newMirror[pipeline.Silence](deps.Silences, "silences", deps.Log, s.rebuild)
+	s.acks = newMirror[pipeline.Ack](deps.Acks, "acks", deps.Log, s.rebuildAcks)
 	s.cfg.Store(&cfg)
 	s.index.Store(newIndex(nil))
 	s.acked.Store(&map[pipeline.Fingerprint]pipeline.Ack{})
@@ -90,18 +90,11 @@ func (s *Silences) Refresh(ctx context.Context) error {
 }
 
 func (s *Silences) refresh(ctx context.Context) error {
-	changed, err := s.silences.refresh(ctx)
-	if err != nil {
+	if err := s.silences.refresh(ctx); err != nil {
 		return fmt.Errorf("read the silences: %w", err)
 	}
-	if changed {
-		s.rebuild()
-	}
-	if changed, err = s.acks.refresh(ctx); err != nil {
+	if err := s.acks.refresh(ctx); err != nil {
 		return fmt.Errorf("read the acknowledgements: %w", err)
-	}
-	if changed {
-		s.rebuildAcks()
 	}
 	return nil
 }
@@ -226,14 +219,11 @@ func (s *Silences) keep(ctx context.Context, c change) error {
 		}
 		docs[i] = pipeline.Document{Key: one.ID, At: one.UpdatedAt, Body: body}
 	}
+	s.wakeDue = s.wakeDue || c.wake // also where the store has the change and its answer was lost
 	if err := s.silences.put(ctx, docs...); err != nil {
 		return &Away{err}
 	}
-	s.rebuild()
-	if c.wake {
-		s.wakeDue = true
-		s.wake(ctx)
-	}
+	s.wake(ctx)
 	return nil
 }
 

@@ -81,6 +81,7 @@ func TestRedis(t *testing.T) {
 func suite(t *testing.T, open opener) {
 	t.Run("accounts as a reference has them", func(t *testing.T) { likeReference(t, open) })
 	t.Run("search", func(t *testing.T) { search(t, open) })
+	t.Run("filtered", func(t *testing.T) { filtered(t, open) })
 	t.Run("search goes on where it was", func(t *testing.T) { pages(t, open) })
 	t.Run("steps", func(t *testing.T) { steps(t, open) })
 	t.Run("what is too old goes, what is live stays", func(t *testing.T) { tooOld(t, open) })
@@ -260,6 +261,37 @@ func merged[K comparable, V any](a, b map[K]V) map[K]V {
 	all := maps.Clone(a)
 	maps.Copy(all, b)
 	return all
+}
+
+// filtered looks for live alerts by what their labels are, however JSON writes that.
+func filtered(t *testing.T, open opener) {
+	h := open(t, DefaultConfig())
+	values := []string{"shop", "shopping", "", `a"b\c`, "<&>", "终端", "line\nfeed\x01\u2028", "%_", "pod", "😀"}
+	var alerts []pipeline.Alert
+	for i, value := range values {
+		a := event(fmt.Sprint(i), fmt.Sprint(i), t0)
+		a.Annotations["team"] = "shop" // is no label
+		if value != "" {
+			a.Labels["team"] = value
+		}
+		a.Fingerprint = pipeline.FingerprintOf(a.Labels)
+		alerts = append(alerts, a)
+	}
+	must(t, h.Record(t.Context(), t0, alerts, nil))
+	for _, value := range append(values, "none", "t%", "eam") {
+		for _, isEqual := range []bool{true, false} {
+			ms := []pipeline.Matcher{{Name: "team", Value: value, IsEqual: isEqual}, {Name: "alertname", Value: "Rule .*", IsRegex: true, IsEqual: true}}
+			got := map[string]bool{}
+			must(t, h.EachLive(t.Context(), t0, ms, func(l pipeline.Live) error { got[l.ID] = true; return nil }))
+			for i, has := range values {
+				if want := (has == value) == isEqual; got[fmt.Sprint(i)] != want {
+					t.Errorf("team %q is found by %q (equal: %v): %v, want %v", has, value, isEqual, !want, want)
+				}
+			}
+		}
+	}
+	both := []pipeline.Matcher{{Name: "team", Value: "shop", IsEqual: true}, {Name: "alertname", Value: "Rule 1", IsEqual: true}}
+	must(t, h.EachLive(t.Context(), t0, both, func(l pipeline.Live) error { return fmt.Errorf("%s has only one of both", l.ID) }))
 }
 
 func search(t *testing.T, open opener) {

@@ -69,15 +69,22 @@ func readKnown(found *sql.Rows) (*pipeline.Known, error) {
 const liveChunk = 256
 
 // live reads what is live by the index of ends, so that it does not touch what is over, and sorts that itself.
-func (f *file) live(ctx context.Context, now time.Time, each func(pipeline.Live) error) error {
+func (f *file) live(ctx context.Context, now time.Time, texts []string, each func(pipeline.Live) error) error {
 	type place struct{ fp, id int64 }
 	var of []place
+	ask, params := "SELECT c.fingerprint, c.id FROM current c WHERE c.ends > ?", []any{now.UnixNano()}
+	if len(texts) > 0 {
+		ask = "SELECT c.fingerprint, c.id FROM current c JOIN occurrences o ON o.id = c.body WHERE c.ends > ?"
+	}
+	for _, text := range texts {
+		ask, params = ask+" AND instr(o.alert, ?) > 0", append(params, []byte(text))
+	}
 	err := f.query(ctx, func(found *sql.Rows) error {
 		var p place
 		err := found.Scan(&p.fp, &p.id)
 		of = append(of, p)
 		return err
-	}, "SELECT fingerprint, id FROM current WHERE ends > ?", now.UnixNano())
+	}, ask, params...)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ package history
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/matcher"
 )
 
 // ErrOff says that there is no history: its file could not be opened.
@@ -34,8 +36,9 @@ type engine interface {
 	steps(ctx context.Context, subject uint64, limit int) ([]pipeline.Step, error)
 	// get returns an alert and its account; nil: it is not known.
 	get(ctx context.Context, of pipeline.Fingerprint) (*pipeline.Known, error)
-	// live calls f with those that are live at now, in the order of their fingerprints.
-	live(ctx context.Context, now time.Time, f func(pipeline.Live) error) error
+	// live calls f with those that are live at now, in the order of their fingerprints. Those whose JSON lacks one of
+	// texts may be left out.
+	live(ctx context.Context, now time.Time, texts []string, f func(pipeline.Live) error) error
 	// scan calls f with occurrences, the latest first, until it returns false.
 	scan(ctx context.Context, s scan, f func(found) (more bool)) error
 	// trim removes some of what is too old or too much, and reports whether there is more of that.
@@ -144,19 +147,42 @@ func gather(passed, repeats []pipeline.Alert) (of []pipeline.Fingerprint, batch 
 // Live returns the alerts that are live, in the order of their fingerprints.
 func (h *History) Live(ctx context.Context, now time.Time) ([]pipeline.Live, error) {
 	var all []pipeline.Live
-	err := h.EachLive(ctx, now, func(l pipeline.Live) error {
+	err := h.EachLive(ctx, now, nil, func(l pipeline.Live) error {
 		all = append(all, l)
 		return nil
 	})
 	return all, err
 }
 
-// EachLive is Live for many: f gets one after the other, and ends it with an error.
-func (h *History) EachLive(ctx context.Context, now time.Time, f func(pipeline.Live) error) error {
+// EachLive is Live for many: f gets those for which all matchers hold one after the other, and ends it with an error.
+func (h *History) EachLive(ctx context.Context, now time.Time, ms []pipeline.Matcher, f func(pipeline.Live) error) error {
 	if h.engine == nil {
 		return ErrOff
 	}
-	return h.engine.live(ctx, now, f)
+	compiled, err := matcher.Compile(ms)
+	if err != nil {
+		return err
+	}
+	return h.engine.live(ctx, now, textsOf(ms), func(l pipeline.Live) error {
+		if !matcher.Match(compiled, l.Labels) {
+			return nil
+		}
+		return f(l)
+	})
+}
+
+// textsOf are what the JSON of an alert has where matchers with = hold: looking for it costs less than reading that.
+func textsOf(ms []pipeline.Matcher) (texts []string) {
+	for _, m := range ms {
+		if m.IsRegex || !m.IsEqual || m.Value == "" {
+			continue
+		}
+		pair, err := json.Marshal(map[string]string{m.Name: m.Value})
+		if err == nil {
+			texts = append(texts, string(pair[1:len(pair)-1]))
+		}
+	}
+	return texts
 }
 
 // Get returns an alert that is live or was; nil: history does not know it.

@@ -157,7 +157,8 @@ func BenchmarkFilePostedAgain(b *testing.B) {
 	report(b, n, used)
 }
 
-// One op reads 100,000 live alerts one after the other. The heap is what history itself holds of them.
+// One op reads 100,000 live alerts one after the other, or looks for the one that has a label. The heap is what history
+// itself holds of them.
 func BenchmarkFileLive(b *testing.B) {
 	const all = 100_000
 	h := benchFile(b)
@@ -173,16 +174,27 @@ func BenchmarkFileLive(b *testing.B) {
 		}
 	}
 	held := heap() - before
-	begun, rounds := cpu(), 0
-	for b.Loop() {
-		rounds++
-		n := 0
-		if err := h.EachLive(b.Context(), now, func(pipeline.Live) error { n++; return nil }); err != nil || n != all {
-			b.Fatalf("%d live, %v", n, err)
-		}
+	one := realistic(4711, now)
+	for name, c := range map[string]struct {
+		ms   []pipeline.Matcher
+		want int
+	}{
+		"all":   {nil, all},
+		"label": {[]pipeline.Matcher{{Name: "k8s_pod_name", Value: one.Labels["k8s_pod_name"], IsEqual: true}}, 1},
+	} {
+		b.Run(name, func(b *testing.B) {
+			begun, rounds := cpu(), 0
+			for b.Loop() {
+				rounds++
+				n := 0
+				if err := h.EachLive(b.Context(), now, c.ms, func(pipeline.Live) error { n++; return nil }); err != nil || n != c.want {
+					b.Fatalf("%d live, %v", n, err)
+				}
+			}
+			b.ReportMetric(float64(held)/(1<<20), "MiB-heap")
+			b.ReportMetric((cpu()-begun).Seconds()/float64(rounds), "cpu-s/op")
+		})
 	}
-	b.ReportMetric(float64(held)/(1<<20), "MiB-heap")
-	b.ReportMetric((cpu()-begun).Seconds()/float64(rounds), "cpu-s/op")
 }
 
 func heap() int64 {

@@ -41,15 +41,15 @@ func (r *inRedis) steps(ctx context.Context, subject uint64, limit int) ([]pipel
 }
 
 func (r *inRedis) get(ctx context.Context, of pipeline.Fingerprint) (*pipeline.Known, error) {
-	known, err := r.read(ctx, []string{of.String()})
+	known, err := r.read(ctx, []string{of.String()}, nil)
 	if err != nil || len(known) == 0 {
 		return nil, err
 	}
 	return known[0], nil
 }
 
-// read reads accounts and alerts; what is not there is left out.
-func (r *inRedis) read(ctx context.Context, fps []string) ([]*pipeline.Known, error) {
+// read reads accounts and alerts; what is not there is left out, and alerts that lack one of texts.
+func (r *inRedis) read(ctx context.Context, fps, texts []string) ([]*pipeline.Known, error) {
 	keys := make([]string, len(fps))
 	for i, fp := range fps {
 		n, err := strconv.ParseUint(fp, 16, 64)
@@ -70,7 +70,8 @@ func (r *inRedis) read(ctx context.Context, fps []string) ([]*pipeline.Known, er
 		}
 		encoded, there := fields[0].(string)
 		body, alert := fields[1].(string)
-		if !there || !alert {
+		lacks := func(text string) bool { return !strings.Contains(body, text) }
+		if !there || !alert || slices.ContainsFunc(texts, lacks) {
 			continue
 		}
 		k, err := knownOf([]byte(encoded), []byte(body))
@@ -82,7 +83,7 @@ func (r *inRedis) read(ctx context.Context, fps []string) ([]*pipeline.Known, er
 	return known, nil
 }
 
-func (r *inRedis) live(ctx context.Context, now time.Time, each func(pipeline.Live) error) error {
+func (r *inRedis) live(ctx context.Context, now time.Time, texts []string, each func(pipeline.Live) error) error {
 	var fps []string
 	for n := range uint64(shards) {
 		for skip := 0; ; skip += askKeys {
@@ -105,7 +106,7 @@ func (r *inRedis) live(ctx context.Context, now time.Time, each func(pipeline.Li
 	slices.Sort(fps) // 16 digits each: the order of numbers
 	fps = slices.Compact(fps)
 	for some := range slices.Chunk(fps, askBody) {
-		known, err := r.read(ctx, some)
+		known, err := r.read(ctx, some, texts)
 		if err != nil {
 			return err
 		}

@@ -86,9 +86,9 @@ func alerts(api *amclient.AlertmanagerAPI) error {
 	}
 	filter := []string{`alertname="FromGo"`}
 	var groups models.AlertGroups
-	for deadline := time.Now().Add(30 * time.Second); len(groups) == 0; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(90 * time.Second); len(groups) == 0; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			return errors.New("the alert that was posted is in no group after 30s")
+			return errors.New("the alert that was posted is in no group after 90s")
 		}
 		got, err := api.Alertgroup.GetAlertGroups(alertgroup.NewGetAlertGroupsParams().WithFilter(filter))
 		if err != nil {
