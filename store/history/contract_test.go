@@ -84,6 +84,7 @@ func suite(t *testing.T, open opener) {
 	t.Run("search goes on where it was", func(t *testing.T) { pages(t, open) })
 	t.Run("steps", func(t *testing.T) { steps(t, open) })
 	t.Run("what is too old goes, what is live stays", func(t *testing.T) { tooOld(t, open) })
+	t.Run("what is over stays known for as long as history is kept", func(t *testing.T) { overSince(t, open) })
 	t.Run("what is too much goes", func(t *testing.T) { tooMuch(t, open) })
 	t.Run("the same batch again", func(t *testing.T) { redelivered(t, open) })
 }
@@ -448,6 +449,25 @@ func tooOld(t *testing.T, open opener) {
 		if live, err := h.Live(t.Context(), now); err != nil || len(live) != 1 || live[0].ID != "2" {
 			t.Errorf("after %s live are %+v, %v", after, live, err)
 		}
+	}
+}
+
+// overSince has an alert that began before what is kept, and ended within: it is known, and may fire again as it was.
+func overSince(t *testing.T, open opener) {
+	cfg := DefaultConfig()
+	cfg.MaxAge = pipeline.Duration(time.Hour)
+	h := open(t, cfg)
+	first := posted("1", "again", "x", pipeline.Stateful{StartsAt: t0, EndsAt: t0.Add(90 * time.Minute), UpdatedAt: t0})
+	must(t, h.Record(t.Context(), t0, []pipeline.Alert{first}, nil))
+	now := t0.Add(2 * time.Hour)
+	trimAll(t, h, now)
+	if k, err := h.Get(t.Context(), first.Fingerprint); err != nil || k == nil || k.Occurrences != 1 {
+		t.Errorf("half an hour after its end it is %+v, %v", k, err)
+	}
+	again := posted("2", "again", "x", pipeline.Stateful{StartsAt: now, EndsAt: now.Add(time.Hour), UpdatedAt: now})
+	must(t, h.Record(t.Context(), now, []pipeline.Alert{again}, nil))
+	if live, err := h.Live(t.Context(), now); err != nil || len(live) != 1 {
+		t.Errorf("when it fires again, live are %+v, %v", live, err)
 	}
 }
 
