@@ -70,8 +70,9 @@ func (f *file) decode(data []byte, v any) ast.Node {
 	f.checkKeys(body, reflect.TypeOf(v), "")
 	ast.Walk(visitor(f.expand), body)
 	f.rewriteMatchers(body)
-	f.checkChannels(body)
 	ast.Walk(visitor(f.locate), body)
+	f.mergeAll(body)
+	f.checkChannels(body)
 	if len(f.problems) > 0 {
 		return body
 	}
@@ -187,7 +188,7 @@ func (f *file) locate(node ast.Node) {
 }
 
 func (f *file) locateFile(node ast.Node) {
-	if s, ok := node.(*ast.StringNode); ok && s.Value != "" && !filepath.IsAbs(s.Value) {
+	if s, ok := unwrap(node).(*ast.StringNode); ok && s.Value != "" && !filepath.IsAbs(s.Value) {
 		setString(s, filepath.Join(f.dir, s.Value))
 	}
 }

@@ -59,6 +59,10 @@ func (f *file) checkText(node ast.Node, into encoding.TextUnmarshaler) {
 func (f *file) checkStruct(node ast.Node, typ reflect.Type, below string) {
 	fields := fieldsOf(typ)
 	for _, entry := range entries(node) {
+		if isMerge(entry) {
+			f.checkKeys(entry.Value, typ, below) // what has an alias is checked where it is
+			continue
+		}
 		key := entry.Key.GetToken().Value
 		field, ok := fields[key]
 		if !ok && f.foreign(entry, below) {
