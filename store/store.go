@@ -21,10 +21,11 @@ import (
 )
 
 // Store is an open database. It is safe for concurrent use; there is one connection, since SQLite has
-// one writer anyway and all that happens here writes.
+// one writer anyway and all that happens here writes. Run has to run beside.
 type Store struct {
 	path    string
 	db      *sql.DB
+	aside   *sql.DB // Run's
 	engine  *Groups
 	repeats repeatsStatements
 }
@@ -46,29 +47,39 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
+	// A transaction writes the log back itself only where Run has not for 64 MB.
 	dsn := url.URL{Scheme: "file", OmitHost: true, Path: abs, RawQuery: "_txlock=immediate" +
-		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(4000)"}
+		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(16384)&_pragma=journal_size_limit(16777216)&_pragma=cache_size(-16384)"}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
 		return nil, fmt.Errorf("open the store %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(1)
 	s := &Store{path: path, db: db}
-	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
+	if s.aside, err = sql.Open("sqlite", dsn.String()); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the store %s: %w", path, err), db.Close())
 	}
-	s.engine = &Groups{s: s}
-	if err := errors.Join(s.repeats.prepare(ctx, db), s.engine.prepare(ctx, db)); err != nil {
-		return nil, errors.Join(s.explain("prepare statements", err), db.Close())
-	}
-	if err := s.engine.start(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
+	s.aside.SetMaxOpenConns(1)
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
+// start brings the file to this build's schema and prepares what is asked of it.
+func (s *Store) start(ctx context.Context) error {
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	s.engine = &Groups{s: s}
+	if err := errors.Join(s.repeats.prepare(ctx, s.db), s.engine.prepare(ctx, s.db)); err != nil {
+		return s.explain("prepare statements", err)
+	}
+	return s.engine.start(ctx)
+}
+
 // Close closes the file.
-func (s *Store) Close() error { return s.explain("close", s.db.Close()) }
+func (s *Store) Close() error { return s.explain("close", errors.Join(s.aside.Close(), s.db.Close())) }
 
 // inTx runs f in a transaction.
 func (s *Store) inTx(ctx context.Context, doing string, f func(*sql.Tx) error) error {

@@ -213,6 +213,7 @@ func (d *durable) parts() []part {
 	parts = append(parts, d.silenceParts()...) // after the groups, whose last hits they keep
 	return append(parts,
 		part{name: "router", run: d.router.Run, grace: routerGrace},
+		part{name: "file", run: func(ctx context.Context) error { return d.store.Run(ctx, d.log) }},
 		part{name: "history", run: d.history.Run}, // after all that notes steps
 	)
 }

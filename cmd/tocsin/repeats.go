@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -29,12 +30,15 @@ func (d *durable) openRepeats(ctx context.Context, url string, reg prometheus.Re
 	return m, nil
 }
 
-// pass brings what people are to be told of to its groups. History keeps it before, and the repeats that were not let
-// through.
+// pass brings what people are to be told of to its groups. History keeps it meanwhile, and the repeats that were not
+// let through.
 func (d *durable) pass(ctx context.Context, alerts, repeats []pipeline.Alert) error {
 	d.describe(ctx, alerts)
-	d.remember(ctx, alerts, repeats)
-	if err := d.group(ctx, alerts); err != nil {
+	var remembering sync.WaitGroup // each of the two waits for a file of its own
+	remembering.Go(func() { d.remember(ctx, alerts, repeats) })
+	err := d.group(ctx, alerts)
+	remembering.Wait()
+	if err != nil {
 		return fmt.Errorf("route: %w", err)
 	}
 	alerts = slices.DeleteFunc(slices.Clone(alerts), func(a pipeline.Alert) bool { return a.Completes != nil }) // shown already

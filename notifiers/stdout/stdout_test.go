@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tocsin-security/tocsin/notifiers"
 	"github.com/tocsin-security/tocsin/notifiers/notifiertest"
 	"github.com/tocsin-security/tocsin/pipeline"
 )
@@ -50,6 +51,26 @@ func TestJSONLines(t *testing.T) {
 	want := alert()
 	if got.Output != want.Output || got.Rule != want.Rule || got.Priority != want.Priority || strings.Contains(lines[1], `\u003c`) {
 		t.Errorf("line = %s, want the alert unescaped", lines[1])
+	}
+}
+
+func TestJSONIsThatOfTheChannels(t *testing.T) {
+	for _, output := range []string{"", "<>&", `\u003c \\u003e "\u0026"`, "a\x01\n\t<", "终端\u2028>\xff", strings.Repeat(`\<`, 40)} {
+		a := alert()
+		a.Output = output
+		var out bytes.Buffer
+		m := notifiertest.Message()
+		m.Alerts = []pipeline.Alert{a}
+		if err := newStream(t, "json", &out).Notify(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		want, err := notifiers.EncodeJSON(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.TrimSuffix(out.String(), "\n"); got != string(want) {
+			t.Errorf("line = %s\nwant   %s", got, want)
+		}
 	}
 }
 

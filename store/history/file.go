@@ -68,7 +68,7 @@ const schema = `
 	CREATE TABLE IF NOT EXISTS steps (
 		id      INTEGER PRIMARY KEY,
 		subject INTEGER NOT NULL,
-		step    BLOB NOT NULL -- JSON
+		step    BLOB NOT NULL -- JSON, one or several
 	);
 	CREATE INDEX IF NOT EXISTS steps_subject ON steps (subject, id);
 	PRAGMA user_version = 1;`

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"database/sql"
@@ -15,20 +16,31 @@ import (
 )
 
 func (f *file) steps(ctx context.Context, subject uint64, limit int) (steps []pipeline.Step, err error) {
+	var rows [][]pipeline.Step // the latest first
 	err = f.query(ctx, func(found *sql.Rows) error {
 		var body sql.RawBytes
 		if err := found.Scan(&body); err != nil {
 			return err
 		}
+		row, err := readSteps(body)
+		rows = append(rows, row)
+		return err
+	}, "SELECT step FROM steps WHERE subject = ? ORDER BY id DESC LIMIT ?", int64(subject), limit)
+	slices.Reverse(rows)
+	steps = slices.Concat(rows...)
+	return steps[max(0, len(steps)-limit):], err
+}
+
+// readSteps reads a row of them.
+func readSteps(body []byte) (steps []pipeline.Step, err error) {
+	for row := json.NewDecoder(bytes.NewReader(body)); row.More(); {
 		var s pipeline.Step
-		if err := json.Unmarshal(body, &s); err != nil {
-			return fmt.Errorf("read a step: %w", err)
+		if err := row.Decode(&s); err != nil {
+			return steps, fmt.Errorf("read a step: %w", err)
 		}
 		steps = append(steps, s)
-		return nil
-	}, "SELECT step FROM steps WHERE subject = ? ORDER BY id DESC LIMIT ?", int64(subject), limit)
-	slices.Reverse(steps)
-	return steps, err
+	}
+	return steps, nil
 }
 
 func (f *file) get(ctx context.Context, of pipeline.Fingerprint) (k *pipeline.Known, err error) {

@@ -168,16 +168,27 @@ func occurredAt(k kept) time.Time {
 	return k.alert.Time
 }
 
+// note writes steps: those of one subject that come together are one row, JSON objects one after the other. A row
+// costs more than what is in it.
 func (f *file) note(ctx context.Context, lines []line) error {
+	bodies := make(map[uint64][]byte, len(lines))
+	order := make([]uint64, 0, len(lines))
+	for i := range lines {
+		step, err := json.Marshal(&lines[i].step)
+		if err != nil {
+			return fmt.Errorf("history %s: %w", f.path, err)
+		}
+		body, there := bodies[lines[i].subject]
+		if !there {
+			order = append(order, lines[i].subject)
+		}
+		bodies[lines[i].subject] = append(body, step...)
+	}
 	return f.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		params := make([]any, 0, 3*len(lines))
+		params := make([]any, 0, 3*len(order))
 		now := time.Now()
-		for i := range lines {
-			body, err := json.Marshal(&lines[i].step)
-			if err != nil {
-				return err
-			}
-			params = append(params, f.newID(now), int64(lines[i].subject), body)
+		for _, subject := range order {
+			params = append(params, f.newID(now), int64(subject), bodies[subject])
 		}
 		return f.stepped.exec(ctx, tx, params)
 	})
