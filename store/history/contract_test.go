@@ -86,6 +86,7 @@ func suite(t *testing.T, open opener) {
 	t.Run("what is too old goes, what is live stays", func(t *testing.T) { tooOld(t, open) })
 	t.Run("what is over stays known for as long as history is kept", func(t *testing.T) { overSince(t, open) })
 	t.Run("what is too much goes", func(t *testing.T) { tooMuch(t, open) })
+	t.Run("what completes an alert that is not known", func(t *testing.T) { completesNothing(t, open) })
 	t.Run("the same batch again", func(t *testing.T) { redelivered(t, open) })
 }
 
@@ -509,6 +510,25 @@ func tooMuch(t *testing.T, open opener) {
 	}
 	if k, err := h.Get(t.Context(), event("", "0", t0).Fingerprint); err != nil || k != nil {
 		t.Errorf("the oldest is still known: %v, %v", k, err)
+	}
+}
+
+// completesNothing has metadata of an alert that history does not know (any more): it is nothing that happened.
+func completesNothing(t *testing.T, open opener) {
+	h := open(t, DefaultConfig())
+	late, known, next := event("1", "a", t0), event("2", "b", t0), event("3", "a", t0)
+	late.Completes = &pipeline.Completes{Labels: late.Labels}
+	must(t, h.Record(t.Context(), t0, []pipeline.Alert{late, known}, nil))
+	must(t, h.Record(t.Context(), t0, []pipeline.Alert{late}, nil))
+	if k, err := h.Get(t.Context(), late.Fingerprint); err != nil || k != nil {
+		t.Errorf("it is known as %+v, %v", k, err)
+	}
+	must(t, h.Record(t.Context(), t0, []pipeline.Alert{next}, nil))
+	if k, err := h.Get(t.Context(), next.Fingerprint); err != nil || k == nil || !k.First.Equal(t0) || !k.StartsAt.Equal(t0) {
+		t.Errorf("an alert after that is %+v, %v", k, err)
+	}
+	if live, err := h.Live(t.Context(), t0); err != nil || len(live) != 2 {
+		t.Errorf("live are %+v, %v", live, err)
 	}
 }
 
