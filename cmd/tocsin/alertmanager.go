@@ -17,6 +17,7 @@ import (
 func (a *app) alertmanager(host string) api.V2 {
 	cfg := func() *configs.Loaded { return a.active.Load().cfg }
 	return api.V2{
+		Inspect:        a.durable.grouper.Inspect,
 		Silences:       a.durable.silences,
 		Receivers:      func() []api.Receiver { return receiverNames(cfg()) },
 		ResolveTimeout: func() time.Duration { return resolveTimeout(cfg()) },
