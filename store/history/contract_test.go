@@ -314,6 +314,11 @@ func search(t *testing.T, open opener) {
 	if diff := cmp.Diff(shell, page.Occurrences[0].Alert, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("the alert of an occurrence (-want +got):\n%s", diff)
 	}
+	for _, q := range []pipeline.HistoryQuery{{Rule: "none"}, {Priority: new(pipeline.Emergency)}} {
+		if page, err := h.Search(t.Context(), q); err != nil || page.Looked != 5 {
+			t.Errorf("%+v: %d occurrences looked at, %v; want all of 5, since that is what is bounded", q, page.Looked, err)
+		}
+	}
 	for _, q := range []pipeline.HistoryQuery{{Cursor: "x"}, {Matchers: []pipeline.Matcher{{Name: "a", Value: "(", IsRegex: true}}}} {
 		if _, err := h.Search(t.Context(), q); err == nil {
 			t.Errorf("%+v: no error", q)
