@@ -47,7 +47,8 @@ type file struct {
 	name     string
 	dir      string // what the relative paths of *_file keys start from
 	problems []error
-	findings []Problem // that the file can be used with
+	findings []Problem                      // that the file can be used with
+	files    map[*ast.MappingValueNode]bool // keys whose value is a path
 }
 
 // decode reads data into v (a pointer holding the defaults). All problems found are joined; v is only
@@ -182,7 +183,7 @@ func (f *file) locate(node ast.Node) {
 				}
 			}
 		}
-	case strings.HasSuffix(entry.Key.GetToken().Value, "_file"):
+	case f.files[entry]:
 		f.locateFile(entry.Value)
 	}
 }

@@ -72,6 +72,9 @@ func (f *file) checkStruct(node ast.Node, typ reflect.Type, below string) {
 			f.problem(entry.Key, "unknown key "+quote(key), hintFor(key, fields))
 			continue
 		}
+		if strings.HasSuffix(key, "_file") {
+			f.files[entry] = true
+		}
 		f.checkKeys(entry.Value, field, key)
 	}
 }

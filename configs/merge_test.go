@@ -67,3 +67,25 @@ func TestMergeKeys(t *testing.T) {
 		t.Errorf("Original: %q, %v", text, err)
 	}
 }
+
+// Names of labels may end like keys of files: their values are no paths.
+func TestLabelsAreNoFiles(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tocsin.yaml")
+	text := `
+route: {receiver: a, routes: [{match: {source_file: auth.log}, receiver: a, labels: {log_file: x}}]}
+receivers: [{name: a, webhook_configs: [{url_file: url}]}]
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := l.Route.Routes[0]; r.Match["source_file"] != "auth.log" || r.Labels["log_file"] != "x" {
+		t.Errorf("labels are %v and %v", r.Match, r.Labels)
+	}
+	if got, want := l.Receivers[0].Webhook[0].URLFile, filepath.Join(filepath.Dir(file), "url"); got != want {
+		t.Errorf("url_file is %s, want %s", got, want)
+	}
+}
