@@ -47,7 +47,8 @@ type file struct {
 	name     string
 	dir      string // what the relative paths of *_file keys start from
 	problems []error
-	findings []Problem // that the file can be used with
+	findings []Problem                      // that the file can be used with
+	files    map[*ast.MappingValueNode]bool // keys whose value is a path
 }
 
 // decode reads data into v (a pointer holding the defaults). All problems found are joined; v is only
@@ -70,8 +71,9 @@ func (f *file) decode(data []byte, v any) ast.Node {
 	f.checkKeys(body, reflect.TypeOf(v), "")
 	ast.Walk(visitor(f.expand), body)
 	f.rewriteMatchers(body)
-	f.checkChannels(body)
 	ast.Walk(visitor(f.locate), body)
+	f.mergeAll(body)
+	f.checkChannels(body)
 	if len(f.problems) > 0 {
 		return body
 	}
@@ -181,13 +183,13 @@ func (f *file) locate(node ast.Node) {
 				}
 			}
 		}
-	case strings.HasSuffix(entry.Key.GetToken().Value, "_file"):
+	case f.files[entry]:
 		f.locateFile(entry.Value)
 	}
 }
 
 func (f *file) locateFile(node ast.Node) {
-	if s, ok := node.(*ast.StringNode); ok && s.Value != "" && !filepath.IsAbs(s.Value) {
+	if s, ok := unwrap(node).(*ast.StringNode); ok && s.Value != "" && !filepath.IsAbs(s.Value) {
 		setString(s, filepath.Join(f.dir, s.Value))
 	}
 }

@@ -1,6 +1,8 @@
 package configs
 
 import (
+	"slices"
+
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/tocsin-security/tocsin/rules"
@@ -14,7 +16,9 @@ func (f *file) find(severity rules.Severity, at ast.Node, message, hint string) 
 	if at != nil {
 		p.Line, p.Col = position(at.GetToken())
 	}
-	f.findings = append(f.findings, p)
+	if !slices.Contains(f.findings, p) { // what is merged into others is looked at once for each
+		f.findings = append(f.findings, p)
+	}
 }
 
 // Errors are the findings that make `tocsin check` fail.

@@ -59,6 +59,10 @@ func (f *file) checkText(node ast.Node, into encoding.TextUnmarshaler) {
 func (f *file) checkStruct(node ast.Node, typ reflect.Type, below string) {
 	fields := fieldsOf(typ)
 	for _, entry := range entries(node) {
+		if isMerge(entry) {
+			f.checkKeys(entry.Value, typ, below) // what has an alias is checked where it is
+			continue
+		}
 		key := entry.Key.GetToken().Value
 		field, ok := fields[key]
 		if !ok && f.foreign(entry, below) {
@@ -67,6 +71,9 @@ func (f *file) checkStruct(node ast.Node, typ reflect.Type, below string) {
 		if !ok {
 			f.problem(entry.Key, "unknown key "+quote(key), hintFor(key, fields))
 			continue
+		}
+		if strings.HasSuffix(key, "_file") {
+			f.files[entry] = true
 		}
 		f.checkKeys(entry.Value, field, key)
 	}

@@ -60,7 +60,7 @@ func Load(name string) (*Loaded, error) {
 
 func parse(name string, data []byte, dir string, embedded fs.FS) (*Loaded, error) {
 	l := &Loaded{Config: Defaults(), Name: name, Dir: dir, FS: embedded}
-	f := &file{name: name, dir: dir}
+	f := &file{name: name, dir: dir, files: map[*ast.MappingValueNode]bool{}}
 	body := f.decode(data, &l.Config)
 	f.readStore(body, &l.Config)
 	if len(f.problems) == 0 {

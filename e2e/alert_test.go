@@ -78,7 +78,7 @@ func TestAlertIsExplained(t *testing.T) {
 	p.stop(t)
 	p = start(t, l.dir, "router", config)
 	for _, c := range []struct{ args, want []string }{
-		{[]string{"explain", e.Alert.Fingerprint}, []string{"sent to sink over webhook-", "dedupe   passed", "attempt 1: retry", "busy with lunch", "attempt 2: retry", "attempt 3: sent", "connection refused"}},
+		{[]string{"explain", e.Alert.Fingerprint}, []string{"sent to sink over webhook-", "{} > sink", "dedupe   passed", "attempt 1: retry", "busy with lunch", "attempt 2: retry", "attempt 3: sent", "connection refused"}},
 		{[]string{"list", "--filter", `rule="Shell in a pod"`}, []string{e.Alert.Fingerprint, "active", "Critical", "shell: [31mred"}},
 		{[]string{"list", "--filter", `rule="other"`}, []string{"no alert is live"}},
 		{[]string{"history", "--text", "/BIN/SH", "--since", "1h"}, []string{e.Alert.Fingerprint, "event", "Shell in a pod"}},
@@ -93,6 +93,13 @@ func TestAlertIsExplained(t *testing.T) {
 				t.Errorf("tocsin alert %v lacks %q:\n%s", c.args, want, out)
 			}
 		}
+	}
+	out, err := tocsinAlert(t, p, "explain", e.Alert.Fingerprint)
+	if dedupe, route := strings.Index(out, "dedupe   passed"), strings.Index(out, "route    passed"); err != nil || dedupe < 0 || route < dedupe {
+		t.Errorf("the steps are not in the order in which they were: %v\n%s", err, out)
+	}
+	if _, listed, err := get(p.base + "/api/v2/alerts"); err != nil || !strings.Contains(listed, `"receivers":[{"name":"sink"}]`) {
+		t.Errorf("Alertmanager's API lists %s, %v", listed, err)
 	}
 	for args, want := range map[string]string{"explain 00000000000000ff": "history.max_age", "explain": "--last", "history --since x": "how long ago"} {
 		if out, err := tocsinAlert(t, p, strings.Fields(args)...); err == nil || !strings.Contains(out, want) {

@@ -46,7 +46,8 @@ const (
 	groupPerAlert = "['...']"
 )
 
-func scaled(n int) int { return max(n / *benchScale, 100) }
+// scaled is a part of n that batches of 100 make up.
+func scaled(n int) int { return max(n / *benchScale / 100, 1) * 100 }
 
 // startBenchRouter runs tocsin as a router whose one receiver is sink.
 func startBenchRouter(b *testing.B, sink *rawSink, groupBy, wait string) *process {

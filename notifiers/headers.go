@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
@@ -28,12 +30,17 @@ func validateHeaders(headers map[string]Header) error {
 		switch {
 		case slices.Contains(ownRequestHeaders, canonical):
 			return fmt.Errorf("http_config.http_headers: %s is set by tocsin or by keys of its own, such as authorization", canonical)
-		case name == "" || slices.ContainsFunc([]byte(name), func(c byte) bool { return c <= ' ' || c == ':' || c >= 0x7f }):
+		case !httpguts.ValidHeaderFieldName(name):
 			return fmt.Errorf("http_config.http_headers: %q is no name of a header", name)
+		case slices.ContainsFunc(headers[name].Values, unfit), slices.ContainsFunc(headers[name].Secrets, unfit):
+			return fmt.Errorf("http_config.http_headers: a value of %s holds a line break or another control character", canonical)
 		}
 	}
 	return nil
 }
+
+// unfit is a value with which no request is sent.
+func unfit[S ~string](value S) bool { return !httpguts.ValidHeaderFieldValue(string(value)) }
 
 // readHeaders reads the files among them. What is secret or in a file is in secrets too.
 func readHeaders(headers map[string]Header) (all http.Header, secrets []string, err error) {
@@ -48,7 +55,11 @@ func readHeaders(headers map[string]Header) (all http.Header, secrets []string, 
 			if err != nil {
 				return nil, nil, fmt.Errorf("read http_config.http_headers.%s.files[%d]: %w", name, i, err)
 			}
-			hidden = append(hidden, pipeline.Secret(strings.TrimSpace(string(text))))
+			value := pipeline.Secret(strings.TrimSpace(string(text)))
+			if unfit(value) {
+				return nil, nil, fmt.Errorf("read http_config.http_headers.%s.files[%d]: %s holds more than one line, or a control character", name, i, file)
+			}
+			hidden = append(hidden, value)
 		}
 		for _, v := range hidden {
 			all.Add(name, string(v))

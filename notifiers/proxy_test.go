@@ -130,15 +130,17 @@ func TestHTTPConfigMistakes(t *testing.T) {
 		cfg  HTTPConfig
 		want string
 	}{
-		"two proxies":                 {HTTPConfig{Proxy: Proxy{URL: "http://p", FromEnvironment: true}}, "proxy_url"},
-		"exceptions of two places":    {HTTPConfig{Proxy: Proxy{No: "a", FromEnvironment: true}}, "no_proxy"},
-		"headers of no proxy":         {HTTPConfig{Proxy: Proxy{ConnectHeader: map[string][]pipeline.Secret{"a": {"b"}}}}, "there is no proxy"},
-		"a proxy that is none":        {HTTPConfig{Proxy: Proxy{URL: "ftp://p"}}, "socks5"},
-		"a header of ours":            {HTTPConfig{Headers: map[string]Header{"content-type": {}}}, "Content-Type is set"},
-		"a header with a line's end":  {HTTPConfig{Headers: map[string]Header{"a\r\nb": {}}}, "no name of a header"},
-		"an old TLS":                  {HTTPConfig{TLSConfig: TLSConfig{MinVersion: "TLS10"}}, "TLS10"},
-		"a certificate without a key": {HTTPConfig{TLSConfig: TLSConfig{Cert: "x"}}, "go together"},
-		"a key twice":                 {HTTPConfig{TLSConfig: TLSConfig{CertFile: "x", Key: "x", KeyFile: "x"}}, "tls_config.key"},
+		"two proxies":                    {HTTPConfig{Proxy: Proxy{URL: "http://p", FromEnvironment: true}}, "proxy_url"},
+		"exceptions of two places":       {HTTPConfig{Proxy: Proxy{No: "a", FromEnvironment: true}}, "no_proxy"},
+		"headers of no proxy":            {HTTPConfig{Proxy: Proxy{ConnectHeader: map[string][]pipeline.Secret{"a": {"b"}}}}, "there is no proxy"},
+		"a proxy that is none":           {HTTPConfig{Proxy: Proxy{URL: "ftp://p"}}, "socks5"},
+		"a header of ours":               {HTTPConfig{Headers: map[string]Header{"content-type": {}}}, "Content-Type is set"},
+		"a header with a line's end":     {HTTPConfig{Headers: map[string]Header{"a\r\nb": {}}}, "no name of a header"},
+		"a header's name with a bracket": {HTTPConfig{Headers: map[string]Header{"a(b": {}}}, "no name of a header"},
+		"a header's value of two lines":  {HTTPConfig{Headers: map[string]Header{"x-a": {Secrets: []pipeline.Secret{"hush\nhush"}}}}, "a value of X-A holds"},
+		"an old TLS":                     {HTTPConfig{TLSConfig: TLSConfig{MinVersion: "TLS10"}}, "TLS10"},
+		"a certificate without a key":    {HTTPConfig{TLSConfig: TLSConfig{Cert: "x"}}, "go together"},
+		"a key twice":                    {HTTPConfig{TLSConfig: TLSConfig{CertFile: "x", Key: "x", KeyFile: "x"}}, "tls_config.key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := c.cfg.Validate(); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -152,5 +154,16 @@ func TestARobotHasTheGlobalProxyAlone(t *testing.T) {
 	global := HTTPConfig{Authorization: &Authorization{Credentials: "g"}, Proxy: Proxy{URL: "http://global:1"}}
 	if got := (HTTPConfig{}).Through(global); got.Authorization != nil || got.Proxy.URL != "http://global:1" {
 		t.Errorf("an empty one: %+v, want the proxy alone", got)
+	}
+}
+
+func TestAHeadersFileOfTwoLines(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("hush\nhush\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := HTTPConfig{Headers: map[string]Header{"X-A": {Files: []string{file}}}}.Client()
+	if err == nil || !strings.Contains(err.Error(), "more than one line") || strings.Contains(err.Error(), "hush") {
+		t.Errorf("Client = %v, want an error that does not show the value", err)
 	}
 }

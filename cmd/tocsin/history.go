@@ -37,11 +37,11 @@ func (d *durable) openHistory(ctx context.Context, p *plan, reg prometheus.Regis
 }
 
 // remember keeps a batch in the history: what goes on to groups, and what dedupe kept quiet.
-func (d *durable) remember(ctx context.Context, passed, repeats []pipeline.Alert) {
-	if err := d.history.Record(ctx, time.Now(), passed, repeats); err != nil {
+func (d *durable) remember(ctx context.Context, now time.Time, passed, repeats []pipeline.Alert) {
+	if err := d.history.Record(ctx, now, passed, repeats); err != nil {
 		d.log.Warn("alerts are not in the history; they go on", "alerts", len(passed), "err", err)
 	}
-	d.history.Note(verdicts(passed, time.Now().UTC())...)
+	d.history.Note(verdicts(passed, now.UTC())...)
 }
 
 // verdicts are the steps of alerts up to here. That an event is a repeat is in its account, and that a stateful

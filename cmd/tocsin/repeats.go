@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -34,8 +35,9 @@ func (d *durable) openRepeats(ctx context.Context, url string, reg prometheus.Re
 // let through.
 func (d *durable) pass(ctx context.Context, alerts, repeats []pipeline.Alert) error {
 	d.describe(ctx, alerts)
+	now := time.Now()              // before what becomes of them
 	var remembering sync.WaitGroup // each of the two waits for a file of its own
-	remembering.Go(func() { d.remember(ctx, alerts, repeats) })
+	remembering.Go(func() { d.remember(ctx, now, alerts, repeats) })
 	err := d.group(ctx, alerts)
 	remembering.Wait()
 	if err != nil {

@@ -1,6 +1,7 @@
 package matcher
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/prometheus/alertmanager/pkg/labels"
@@ -9,6 +10,9 @@ import (
 // maxMemo bounds the values whose entries are remembered. Fewer would forget the usual ones; more would keep values
 // that never come again, such as names of pods.
 const maxMemo = 1024
+
+// maxMemoValue bounds each of them: whoever posts alerts chooses their length. Longer ones are matched each time.
+const maxMemoValue = 1024
 
 // memo files entries under a regular expression that neither lists its values nor begins with any text, and
 // remembers which of them hold for a value. It is safe for concurrent use.
@@ -37,11 +41,14 @@ func (m *memo) find(value string) []int32 {
 			found = append(found, m.entries[i])
 		}
 	}
+	if len(value) > maxMemoValue {
+		return found
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.known) >= maxMemo || m.known == nil {
 		m.known = make(map[string][]int32)
 	}
-	m.known[value] = found
+	m.known[strings.Clone(value)] = found // it may be part of all that was posted
 	return found
 }

@@ -85,7 +85,9 @@ func suite(t *testing.T, open opener) {
 	t.Run("search goes on where it was", func(t *testing.T) { pages(t, open) })
 	t.Run("steps", func(t *testing.T) { steps(t, open) })
 	t.Run("what is too old goes, what is live stays", func(t *testing.T) { tooOld(t, open) })
+	t.Run("what is over stays known for as long as history is kept", func(t *testing.T) { overSince(t, open) })
 	t.Run("what is too much goes", func(t *testing.T) { tooMuch(t, open) })
+	t.Run("what completes an alert that is not known", func(t *testing.T) { completesNothing(t, open) })
 	t.Run("the same batch again", func(t *testing.T) { redelivered(t, open) })
 }
 
@@ -344,6 +346,11 @@ func search(t *testing.T, open opener) {
 	if diff := cmp.Diff(shell, page.Occurrences[0].Alert, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("the alert of an occurrence (-want +got):\n%s", diff)
 	}
+	for _, q := range []pipeline.HistoryQuery{{Rule: "none"}, {Priority: new(pipeline.Emergency)}} {
+		if page, err := h.Search(t.Context(), q); err != nil || page.Looked != 5 {
+			t.Errorf("%+v: %d occurrences looked at, %v; want all of 5, since that is what is bounded", q, page.Looked, err)
+		}
+	}
 	for _, q := range []pipeline.HistoryQuery{{Cursor: "x"}, {Matchers: []pipeline.Matcher{{Name: "a", Value: "(", IsRegex: true}}}} {
 		if _, err := h.Search(t.Context(), q); err == nil {
 			t.Errorf("%+v: no error", q)
@@ -483,6 +490,25 @@ func tooOld(t *testing.T, open opener) {
 	}
 }
 
+// overSince has an alert that began before what is kept, and ended within: it is known, and may fire again as it was.
+func overSince(t *testing.T, open opener) {
+	cfg := DefaultConfig()
+	cfg.MaxAge = pipeline.Duration(time.Hour)
+	h := open(t, cfg)
+	first := posted("1", "again", "x", pipeline.Stateful{StartsAt: t0, EndsAt: t0.Add(90 * time.Minute), UpdatedAt: t0})
+	must(t, h.Record(t.Context(), t0, []pipeline.Alert{first}, nil))
+	now := t0.Add(2 * time.Hour)
+	trimAll(t, h, now)
+	if k, err := h.Get(t.Context(), first.Fingerprint); err != nil || k == nil || k.Occurrences != 1 {
+		t.Errorf("half an hour after its end it is %+v, %v", k, err)
+	}
+	again := posted("2", "again", "x", pipeline.Stateful{StartsAt: now, EndsAt: now.Add(time.Hour), UpdatedAt: now})
+	must(t, h.Record(t.Context(), now, []pipeline.Alert{again}, nil))
+	if live, err := h.Live(t.Context(), now); err != nil || len(live) != 1 {
+		t.Errorf("when it fires again, live are %+v, %v", live, err)
+	}
+}
+
 func tooMuch(t *testing.T, open opener) {
 	cfg := DefaultConfig()
 	cfg.MaxSize = 2 << 20
@@ -521,6 +547,25 @@ func tooMuch(t *testing.T, open opener) {
 	}
 	if k, err := h.Get(t.Context(), event("", "0", t0).Fingerprint); err != nil || k != nil {
 		t.Errorf("the oldest is still known: %v, %v", k, err)
+	}
+}
+
+// completesNothing has metadata of an alert that history does not know (any more): it is nothing that happened.
+func completesNothing(t *testing.T, open opener) {
+	h := open(t, DefaultConfig())
+	late, known, next := event("1", "a", t0), event("2", "b", t0), event("3", "a", t0)
+	late.Completes = &pipeline.Completes{Labels: late.Labels}
+	must(t, h.Record(t.Context(), t0, []pipeline.Alert{late, known}, nil))
+	must(t, h.Record(t.Context(), t0, []pipeline.Alert{late}, nil))
+	if k, err := h.Get(t.Context(), late.Fingerprint); err != nil || k != nil {
+		t.Errorf("it is known as %+v, %v", k, err)
+	}
+	must(t, h.Record(t.Context(), t0, []pipeline.Alert{next}, nil))
+	if k, err := h.Get(t.Context(), next.Fingerprint); err != nil || k == nil || !k.First.Equal(t0) || !k.StartsAt.Equal(t0) {
+		t.Errorf("an alert after that is %+v, %v", k, err)
+	}
+	if live, err := h.Live(t.Context(), t0); err != nil || len(live) != 2 {
+		t.Errorf("live are %+v, %v", live, err)
 	}
 }
 

@@ -3,7 +3,6 @@ package history
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -14,117 +13,145 @@ import (
 // meanwhile may have to wait.
 const trimStep = 500
 
+// step is one step of removing what came before a time.
+type step struct {
+	before  int64                          // of occurrences and steps, when they came; of accounts, when they ended
+	keep    int64                          // accounts that end no earlier stay, with their alert, whatever goes
+	removed int64                          // rows
+	gone    map[pipeline.Fingerprint]int64 // ids of accounts
+}
+
 // trim removes what is too old; and of the rest, while the file is too large, what is the oldest.
 func (f *file) trim(ctx context.Context, now time.Time) (more bool, err error) {
 	old := now.Add(-f.maxAge).UnixNano()
+	s := step{before: old, keep: old, gone: map[pipeline.Fingerprint]int64{}}
 	err = f.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		removed, err := f.remove(ctx, tx, old, now)
-		if err != nil || removed > 0 {
-			more = removed > 0
+		if err := f.remove(ctx, tx, &s, now); err != nil || s.removed > 0 {
 			return err
 		}
 		large, err := f.tooLarge(ctx, tx)
 		if err != nil || !large {
 			return err
 		}
-		oldest, err := oldestStep(ctx, tx)
-		if err != nil {
+		if s.before, err = oldestStep(ctx, tx); err != nil {
 			return err
 		}
-		removed, err = f.remove(ctx, tx, oldest, now)
-		more = removed > 0
-		return err
+		s.keep = now.UnixNano() // what is live stays
+		return f.remove(ctx, tx, &s, now)
 	})
-	if err != nil || more {
-		return more, err
+	if err != nil {
+		return false, err
+	}
+	f.placesMu.Lock()
+	for fp, id := range s.gone {
+		if f.places[fp] == id { // it has not begun anew meanwhile
+			delete(f.places, fp)
+		}
+	}
+	f.placesMu.Unlock()
+	if s.removed > 0 {
+		return true, nil
 	}
 	return f.shrink(ctx)
 }
 
-// remove removes a step of what came before a time: accounts of alerts that were over by then, occurrences, steps.
-// What is live stays, with its alert.
-func (f *file) remove(ctx context.Context, tx *sql.Tx, before int64, now time.Time) (removed int64, err error) {
-	moved, err := f.carry(ctx, tx, before, now)
-	if err != nil {
-		return 0, err
+// remove removes accounts of alerts that were over by then, occurrences, steps.
+func (f *file) remove(ctx context.Context, tx *sql.Tx, s *step, now time.Time) error {
+	if err := s.removeAccounts(ctx, tx); err != nil {
+		return err
 	}
-	over, err := f.removeAccounts(ctx, tx, min(before, now.UnixNano()))
+	moved, err := f.carry(ctx, tx, s, now)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	removed += over
-	for _, r := range []struct {
-		text   string
-		before int64
-	}{
-		{"DELETE FROM occurrences WHERE id IN (SELECT id FROM occurrences WHERE id < ? ORDER BY id LIMIT ?)", before},
-		{"DELETE FROM steps WHERE id IN (SELECT id FROM steps WHERE id < ? ORDER BY id LIMIT ?)", before},
+	for _, text := range []string{
+		"DELETE FROM occurrences WHERE id IN (SELECT id FROM occurrences WHERE id < ? ORDER BY id LIMIT ?)",
+		"DELETE FROM steps WHERE id IN (SELECT id FROM steps WHERE id < ? ORDER BY id LIMIT ?)",
 	} {
-		result, err := tx.ExecContext(ctx, r.text, r.before, trimStep)
+		result, err := tx.ExecContext(ctx, text, s.before, trimStep)
 		if err != nil {
-			return removed, err
+			return err
 		}
 		n, err := result.RowsAffected()
 		if err != nil {
-			return removed, err
+			return err
 		}
-		removed += n
+		s.removed += n
 	}
-	return removed - moved, nil
+	s.removed -= moved
+	return nil
 }
 
-// removeAccounts removes those of alerts that were over before a time. If the transaction fails after all, these
-// alerts begin anew.
-func (f *file) removeAccounts(ctx context.Context, tx *sql.Tx, before int64) (removed int64, err error) {
+// removeAccounts removes those of alerts that were over by then.
+func (s *step) removeAccounts(ctx context.Context, tx *sql.Tx) error {
 	rows, err := tx.QueryContext(ctx, `DELETE FROM current WHERE id IN (SELECT id FROM current WHERE ends < ? ORDER BY ends LIMIT ?)
-		RETURNING fingerprint`, before, trimStep)
+		RETURNING id, fingerprint`, min(s.before, s.keep), trimStep)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer rows.Close()
-	f.placesMu.Lock()
-	defer f.placesMu.Unlock()
-	for ; rows.Next(); removed++ {
-		var fp int64
-		if err := rows.Scan(&fp); err != nil {
-			return 0, err
+	for ; rows.Next(); s.removed++ {
+		var id, fp int64
+		if err := rows.Scan(&id, &fp); err != nil {
+			return err
 		}
-		delete(f.places, pipeline.Fingerprint(fp))
+		s.gone[pipeline.Fingerprint(fp)] = id
 	}
-	return removed, rows.Err()
+	return rows.Err()
 }
 
-// carry gives alerts that are live, and whose row goes with the next step, a new row of their own.
-func (f *file) carry(ctx context.Context, tx *sql.Tx, before int64, now time.Time) (moved int64, err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT o.id, o.fingerprint FROM (SELECT id, fingerprint FROM occurrences WHERE id < ? ORDER BY id LIMIT ?) o
-		JOIN current c ON c.body = o.id WHERE c.ends >= ?`, before, trimStep, now.UnixNano())
+// carry is for accounts whose alert goes with this step: those that stay get a new row for it, the others go too, for an
+// account without its alert is of no use.
+func (f *file) carry(ctx context.Context, tx *sql.Tx, s *step, now time.Time) (moved int64, err error) {
+	going, of, err := firstOccurrences(ctx, tx, s.before)
 	if err != nil {
 		return 0, err
 	}
+	accounts, err := f.readAccounts(ctx, tx, of)
+	if err != nil {
+		return 0, err
+	}
+	for fp, a := range accounts {
+		switch {
+		case !going[a.body]:
+		case a.ends < s.keep:
+			if _, err := tx.ExecContext(ctx, "DELETE FROM current WHERE id = ?", a.id); err != nil {
+				return 0, err
+			}
+			s.gone[fp] = a.id
+		default:
+			to := f.newID(now)
+			_, err := tx.ExecContext(ctx, `INSERT INTO occurrences (id, at, fingerprint, kind, rule, priority, alert)
+				SELECT ?, at, fingerprint, '', rule, priority, alert FROM occurrences WHERE id = ?`, to, a.body)
+			if err != nil {
+				return 0, err
+			}
+			if _, err := tx.ExecContext(ctx, "UPDATE current SET body = ? WHERE id = ?", to, a.id); err != nil {
+				return 0, err
+			}
+			moved++
+		}
+	}
+	return moved, nil
+}
+
+// firstOccurrences are those that one step removes, and of which alerts they are.
+func firstOccurrences(ctx context.Context, tx *sql.Tx, before int64) (ids map[int64]bool, of []pipeline.Fingerprint, err error) {
+	rows, err := tx.QueryContext(ctx, "SELECT id, fingerprint FROM occurrences WHERE id < ? ORDER BY id LIMIT ?", before, trimStep)
+	if err != nil {
+		return nil, nil, err
+	}
 	defer rows.Close()
-	var ids, fps []int64
+	ids = map[int64]bool{}
 	for rows.Next() {
 		var id, fp int64
 		if err := rows.Scan(&id, &fp); err != nil {
-			return 0, err
+			return nil, nil, err
 		}
-		ids, fps = append(ids, id), append(fps, fp)
+		ids[id] = true
+		of = append(of, pipeline.Fingerprint(fp))
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return 0, err
-	}
-	for i, id := range ids {
-		to := f.newID(now)
-		_, err := tx.ExecContext(ctx, `INSERT INTO occurrences (id, at, fingerprint, kind, rule, priority, alert)
-			SELECT ?, at, fingerprint, '', rule, priority, alert FROM occurrences WHERE id = ?`, to, id)
-		if err != nil {
-			return 0, err
-		}
-		if _, err := tx.ExecContext(ctx, "UPDATE current SET body = ? WHERE fingerprint = ?", to, fps[i]); err != nil {
-			return 0, err
-		}
-	}
-	return int64(len(ids)), nil
+	return ids, of, rows.Err()
 }
 
 // oldestStep is the time up to which one step removes of what came first.

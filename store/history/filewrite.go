@@ -55,7 +55,11 @@ func (f *file) update(ctx context.Context, of []pipeline.Fingerprint, decide fun
 		}
 		for i, fp := range of {
 			had := was[fp]
-			if err := rows.add(fp, had, decide(i, had.state)); err != nil {
+			c := decide(i, had.state)
+			if had.state == nil && c.alert == nil {
+				continue
+			}
+			if err := rows.add(fp, had, c); err != nil {
 				return err
 			}
 		}

@@ -19,7 +19,7 @@ const (
 	maxLooked    = 100_000
 )
 
-// scan is what an engine narrows occurrences down by.
+// scan is what an engine narrows occurrences down by: by the times; it may by the rest.
 type scan struct {
 	from, to int64 // ns: not before from, before to; 0: no bound
 	before   place // only behind this one; zero: all
@@ -38,7 +38,7 @@ type place struct {
 type found struct {
 	place
 	kind string
-	body []byte // JSON of the alert; the caller's until it returns
+	body []byte // JSON of the alert, or nothing where the scan says that it is not wanted; the caller's until it returns
 }
 
 // Search returns occurrences, the latest first.
@@ -115,7 +115,7 @@ func newWanted(q pipeline.HistoryQuery) (*wanted, error) {
 
 // read decodes an occurrence, if it is wanted. What cannot be it is not decoded, as far as its bytes tell.
 func (w *wanted) read(f found) (a pipeline.Alert, ok bool, err error) {
-	if w.q.Kind != "" && w.q.Kind != f.kind {
+	if len(f.body) == 0 || w.q.Kind != "" && w.q.Kind != f.kind {
 		return a, false, nil
 	}
 	if len(w.plain) > 0 && !bytes.Contains(bytes.ToLower(f.body), w.plain) {

@@ -85,7 +85,9 @@ func (r *inRedis) update(ctx context.Context, of []pipeline.Fingerprint, decide 
 		todo[i] = i
 	}
 	for range maxRounds {
-		calls, err := r.judge(ctx, of, todo, decide)
+		var calls []shared.Call
+		var err error
+		calls, todo, err = r.judge(ctx, of, todo, decide)
 		if err != nil {
 			return err
 		}
@@ -106,35 +108,40 @@ func (r *inRedis) update(ctx context.Context, of []pipeline.Fingerprint, decide 
 	return fmt.Errorf("other routers changed the accounts of %d alerts again and again", len(todo))
 }
 
-// judge reads accounts, and says what to write of them.
-func (r *inRedis) judge(ctx context.Context, of []pipeline.Fingerprint, todo []int, decide func(int, *state) change) ([]shared.Call, error) {
+// judge reads accounts, and says what to write, and of which of them.
+func (r *inRedis) judge(ctx context.Context, of []pipeline.Fingerprint, todo []int, decide func(int, *state) change) (calls []shared.Call, changed []int, err error) {
 	keys := make([]string, len(todo))
 	for i, n := range todo {
 		keys[i] = tag(uint64(of[n])) + "alert:" + of[n].String()
 	}
 	found, err := r.store.ReadHash(ctx, keys, "v", "s")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	calls := make([]shared.Call, len(todo))
 	ids := newIDs(time.Now())
 	for i, n := range todo {
 		fields, _ := found[i].([]any)
 		if len(fields) != 2 {
-			return nil, fmt.Errorf("redis answered %v to an alert's account", found[i])
+			return nil, nil, fmt.Errorf("redis answered %v to an alert's account", found[i])
 		}
 		stamp, _ := fields[0].(string)
 		var was *state
 		if text, there := fields[1].(string); there {
 			if was, err = decodeState([]byte(text)); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
-		if calls[i], err = r.call(of[n], keys[i], stamp, decide(n, was), ids); err != nil {
-			return nil, err
+		c := decide(n, was)
+		if was == nil && c.alert == nil {
+			continue
 		}
+		call, err := r.call(of[n], keys[i], stamp, c, ids)
+		if err != nil {
+			return nil, nil, err
+		}
+		calls, changed = append(calls, call), append(changed, n)
 	}
-	return calls, nil
+	return calls, changed, nil
 }
 
 // newIDs gives occurrences of a batch their numbers: the time, made unique.

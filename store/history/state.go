@@ -43,7 +43,7 @@ type kept struct {
 }
 
 // apply says what becomes of an account; was is nil where there is none. An event is live until resolve after its
-// last occurrence.
+// last occurrence. There is no account without an alert: what completes one that is not known makes none.
 func (n *news) apply(was *state, now time.Time, resolve time.Duration) change {
 	var c change
 	if was != nil {
