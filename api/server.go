@@ -80,6 +80,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	if deps.History != nil && deps.V2.Inspect == nil {
+		return nil, errors.New("http: alerts can be listed and not where they go: a mistake of this build, please report it")
+	}
 	guard, err := access.New(cfg.Auth, cfg.TLS.ClientCAFile != "", deps.Log)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 )
@@ -26,3 +27,6 @@ func (s *Store) DamageInboxes(ctx context.Context) error {
 	_, err := s.db.ExecContext(ctx, "UPDATE inbox SET alerts = substr(alerts, 2); UPDATE route_groups SET labels = substr(labels, 2)")
 	return err
 }
+
+// InTx is inTx.
+func (s *Store) InTx(ctx context.Context, f func(*sql.Tx) error) error { return s.inTx(ctx, "test", f) }

@@ -87,7 +87,15 @@ func (s *Store) inTx(ctx context.Context, doing string, f func(*sql.Tx) error) e
 	if err != nil {
 		return s.explain(doing, err)
 	}
-	if err := f(tx); err != nil {
+	returned := false
+	defer func() {
+		if !returned { // f panicked: the one connection must not stay in its transaction
+			_ = tx.Rollback()
+		}
+	}()
+	err = f(tx)
+	returned = true
+	if err != nil {
 		return errors.Join(s.explain(doing, err), s.explain("undo: "+doing, tx.Rollback()))
 	}
 	return s.explain(doing, tx.Commit())

@@ -117,3 +117,16 @@ func raw(t *testing.T, path, statement string) {
 		t.Fatal(err)
 	}
 }
+
+func TestAPanicDoesNotKeepTheConnection(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "tocsin.db"))
+	func() {
+		defer func() { _ = recover() }()
+		_ = s.InTx(t.Context(), func(*sql.Tx) error { panic("in a transaction") })
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := s.Repeats().Append(ctx, []byte("row"), nil); err != nil {
+		t.Errorf("Append after a panic: %v, want the connection free", err)
+	}
+}

@@ -37,7 +37,15 @@ func (f *file) inTx(ctx context.Context, do func(context.Context, *sql.Tx) error
 	if err != nil {
 		return fmt.Errorf("history %s: %w", f.path, err)
 	}
-	if err := do(ctx, tx); err != nil {
+	returned := false
+	defer func() {
+		if !returned { // do panicked: the one connection must not stay in its transaction
+			_ = tx.Rollback()
+		}
+	}()
+	err = do(ctx, tx)
+	returned = true
+	if err != nil {
 		return errors.Join(fmt.Errorf("history %s: %w", f.path, err), tx.Rollback())
 	}
 	if err := tx.Commit(); err != nil {
