@@ -8,8 +8,8 @@ import (
 )
 
 // settleEvery is the pause between two times the log is brought to where its pages belong. Longer makes each take
-// longer, and the log larger; shorter writes a page that changes often more often.
-const settleEvery = time.Second
+// longer, and transactions wait for the same disk meanwhile; shorter writes a page that changes often more often.
+const settleEvery = 250 * time.Millisecond
 
 // Run brings the write-ahead log to where its pages belong, and syncs them, until ctx ends: aside, since a
 // transaction that did it would take as long as the disk, and alerts wait for transactions.
@@ -22,6 +22,9 @@ func (s *Store) Run(ctx context.Context, log *slog.Logger) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		}
+		if !s.written.Swap(false) {
+			continue
 		}
 		err := s.settle(ctx)
 		if err != nil && ctx.Err() == nil && !failing { // said once: it may last

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -25,7 +26,8 @@ import (
 type Store struct {
 	path    string
 	db      *sql.DB
-	aside   *sql.DB // Run's
+	aside   *sql.DB     // Run's
+	written atomic.Bool // since Run looked
 	groups  *Groups
 	repeats repeatsStatements
 }
@@ -98,6 +100,7 @@ func (s *Store) inTx(ctx context.Context, doing string, f func(*sql.Tx) error) e
 	if err != nil {
 		return errors.Join(s.explain(doing, err), s.explain("undo: "+doing, tx.Rollback()))
 	}
+	s.written.Store(true)
 	return s.explain(doing, tx.Commit())
 }
 

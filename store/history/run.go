@@ -11,8 +11,9 @@ const (
 	// there is some, so that what is recorded meanwhile hardly waits.
 	trimEvery = 10 * time.Second
 	trimPause = 20 * time.Millisecond
-	// settleEvery is the pause between two looks whether the engine has something to bring to where it belongs.
-	settleEvery = time.Second
+	// settleEvery is the pause between two looks whether the engine has something to bring to where it belongs. Longer
+	// makes each take longer, and what is delivered waits for the same disk.
+	settleEvery = 250 * time.Millisecond
 )
 
 // Run writes steps and keeps the bounds until ctx ends, and then writes what waits.
