@@ -12,7 +12,7 @@ import (
 const (
 	// flushGroups is how many due groups go out in one step. Fewer cost a transaction each; more make a
 	// crash between publishing and noting it repeat more.
-	flushGroups = 256
+	flushGroups = 64
 	// flushRetry is the wait after a flush failed on the store or the bus.
 	flushRetry = time.Second
 )
