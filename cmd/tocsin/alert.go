@@ -5,16 +5,10 @@ import "github.com/spf13/cobra"
 // newAlertCommand holds the questions about alerts, put to a tocsin that runs.
 func newAlertCommand() *cobra.Command {
 	var r remote
-	cmd := &cobra.Command{
-		Use:   "alert",
-		Short: "List what fires, search what happened, explain what became of an alert, take care of it",
-		Long: "alert asks a tocsin that runs, over HTTP, with a token that may read, and for ack and unack write: --url and\n" +
-			"--token-file, or TOCSIN_URL and TOCSIN_TOKEN. A fingerprint names what an alert is about; messages and lists show it.",
-		Args: cobra.NoArgs, // what is no command below is an error
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	cmd := parentCommand("alert", "List what fires, search what happened, explain what became of an alert, take care of it",
+		newAlertListCommand(&r), newAlertHistoryCommand(&r), newAlertExplainCommand(&r), newAlertAckCommand(&r), newAlertUnackCommand(&r))
+	cmd.Long = "alert asks a tocsin that runs, over HTTP, with a token that may read, and for ack and unack write: --url and\n" +
+		"--token-file, or TOCSIN_URL and TOCSIN_TOKEN. A fingerprint names what an alert is about; messages and lists show it."
 	r.addFlags(cmd)
-	cmd.AddCommand(newAlertListCommand(&r), newAlertHistoryCommand(&r), newAlertExplainCommand(&r),
-		newAlertAckCommand(&r), newAlertUnackCommand(&r))
 	return cmd
 }

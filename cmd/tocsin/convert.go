@@ -14,14 +14,7 @@ import (
 
 // newConvertCommand holds the commands that read other programs' configurations.
 func newConvertCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "convert",
-		Short: "Turn another program's configuration into one of tocsin's",
-		Args:  cobra.NoArgs, // what is no command below is an error
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newConvertFalcosidekickCommand())
-	return cmd
+	return parentCommand("convert", "Turn another program's configuration into one of tocsin's", newConvertFalcosidekickCommand())
 }
 
 func newConvertFalcosidekickCommand() *cobra.Command {

@@ -45,6 +45,18 @@ func newRootCommand() *cobra.Command {
 	return root
 }
 
+// parentCommand holds commands, and does nothing itself: what names none of them is an error.
+func parentCommand(use, short string, children ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(children...)
+	return cmd
+}
+
 // newRoleCommand is run, sensor or router.
 func newRoleCommand(r role, short string, logger func() (*slog.Logger, error)) *cobra.Command {
 	var opts options

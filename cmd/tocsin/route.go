@@ -21,14 +21,8 @@ type routeFlags struct {
 
 // newRouteCommand holds the commands about routes.
 func newRouteCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "route",
-		Short: "Show the routes there are, and test where alerts go",
-		Args:  cobra.NoArgs, // what is no command below is an error
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newRouteTestCommand(), newRouteShowCommand())
-	return withExitCodes(cmd)
+	return withExitCodes(parentCommand("route", "Show the routes there are, and test where alerts go",
+		newRouteTestCommand(), newRouteShowCommand()))
 }
 
 func newRouteTestCommand() *cobra.Command {

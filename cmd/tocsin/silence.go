@@ -18,14 +18,9 @@ const silencesPath = "/api/v1/silences"
 // newSilenceCommand holds the commands about silences of a tocsin that runs.
 func newSilenceCommand() *cobra.Command {
 	var r remote
-	cmd := &cobra.Command{
-		Use:   "silence",
-		Short: "Keep alerts quiet for a time, and see what is",
-		Args:  cobra.NoArgs, // what is no command below is an error
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	cmd := parentCommand("silence", "Keep alerts quiet for a time, and see what is",
+		newSilenceAddCommand(&r), newSilenceListCommand(&r), newSilenceShowCommand(&r), newSilenceExpireCommand(&r), newSilenceUpdateCommand(&r))
 	r.addFlags(cmd)
-	cmd.AddCommand(newSilenceAddCommand(&r), newSilenceListCommand(&r), newSilenceShowCommand(&r), newSilenceExpireCommand(&r), newSilenceUpdateCommand(&r))
 	return cmd
 }
 

@@ -11,13 +11,7 @@ import (
 
 // newTokenCommand is the parent of what makes credentials.
 func newTokenCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "token",
-		Short: "Make tokens for those who post to tocsin or ask it",
-		Args:  cobra.NoArgs,
-	}
-	cmd.AddCommand(newTokenNewCommand())
-	return cmd
+	return parentCommand("token", "Make tokens for those who post to tocsin or ask it", newTokenNewCommand())
 }
 
 func newTokenNewCommand() *cobra.Command {

@@ -16,14 +16,8 @@ import (
 
 // newWhitelistCommand holds the commands about exceptions.
 func newWhitelistCommand(logger func() (*slog.Logger, error)) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "whitelist",
-		Short: "Review the exceptions there are, or suggest one for an alert",
-		Args:  cobra.NoArgs, // what is no command below is an error
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newWhitelistReviewCommand(), newWhitelistSuggestCommand(logger))
-	return withExitCodes(cmd)
+	return withExitCodes(parentCommand("whitelist", "Review the exceptions there are, or suggest one for an alert",
+		newWhitelistReviewCommand(), newWhitelistSuggestCommand(logger)))
 }
 
 // reviewFlags are the flags of tocsin whitelist review.
