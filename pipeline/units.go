@@ -24,6 +24,18 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 // String is time.Duration's.
 func (d Duration) String() string { return time.Duration(d).String() }
 
+// Short is it without the units that are zero: 30m, not 30m0s.
+func (d Duration) Short() string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
 // longUnits are the units that time.ParseDuration does not know, in hours.
 var longUnits = map[byte]time.Duration{'d': 24, 'w': 7 * 24, 'y': 365 * 24}
 

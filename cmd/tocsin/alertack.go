@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -37,7 +36,7 @@ func newAlertAckCommand(r *remote) *cobra.Command {
 			if err := r.call(cmd.Context(), http.MethodPost, path, nil, body, &kept); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s takes care of it until %s\n", clean(kept.By), kept.Until.Local().Format(time.DateTime))
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s takes care of it until %s\n", clean(kept.By), stamp(kept.Until))
 			return err
 		},
 	}

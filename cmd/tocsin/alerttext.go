@@ -64,7 +64,7 @@ func printOccurrences(out io.Writer, found []foundOccurrence) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row(w, "TIME", "KIND", "FINGERPRINT", "PRIORITY", "RULE", "OUTPUT")
 	for _, o := range found {
-		row(w, o.At.Local().Format("2006-01-02 15:04:05"), o.Kind, o.Alert.Fingerprint.String(), o.Alert.Priority.String(), clean(o.Alert.Rule), cut(o.Alert.Output))
+		row(w, stamp(o.At), o.Kind, o.Alert.Fingerprint.String(), o.Alert.Priority.String(), clean(o.Alert.Rule), cut(o.Alert.Output))
 	}
 	return w.Flush()
 }
@@ -109,7 +109,7 @@ func printExplained(out io.Writer, e *explained, now time.Time) error {
 	return err
 }
 
-func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+func stamp(t time.Time) string { return t.Local().Format(time.DateTime) }
 
 func labelsText(labels map[string]string) string {
 	var parts []string

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/stages/route"
 )
 
@@ -40,9 +41,9 @@ func routeText(r, parent *route.Route) string {
 	for _, inherited := range []func(*route.Route) string{
 		func(r *route.Route) string { return "receiver " + r.Receiver },
 		groupText,
-		func(r *route.Route) string { return "wait " + shortDuration(r.GroupWait) },
-		func(r *route.Route) string { return "interval " + shortDuration(r.GroupInterval) },
-		func(r *route.Route) string { return "repeat " + shortDuration(r.RepeatInterval) },
+		func(r *route.Route) string { return "wait " + pipeline.Duration(r.GroupWait).Short() },
+		func(r *route.Route) string { return "interval " + pipeline.Duration(r.GroupInterval).Short() },
+		func(r *route.Route) string { return "repeat " + pipeline.Duration(r.RepeatInterval).Short() },
 		func(r *route.Route) string { return labelText(r.Labels) },
 	} {
 		if text := inherited(r); text != "" && (parent == nil || text != inherited(parent)) {

@@ -152,7 +152,7 @@ func (a routeAnswer) print(out io.Writer, at time.Time) error {
 		line("path", "%s", strings.Join(r.Path, " / "))
 		line("group", "%s", cmp.Or(labelText(r.InGroup.Labels), "one for all"))
 		line("key", "%s", r.Key)
-		line("times", "wait %s, interval %s, repeat %s", shortDuration(time.Duration(r.Wait)), shortDuration(time.Duration(r.Interval)), shortDuration(time.Duration(r.Repeat)))
+		line("times", "wait %s, interval %s, repeat %s", r.Wait.Short(), r.Interval.Short(), r.Repeat.Short())
 		if len(r.RouteLabels) > 0 {
 			line("labels", "%s", labelText(r.RouteLabels))
 		}

@@ -88,7 +88,7 @@ func endingAlert(s pipeline.Silence, hits pipeline.Hits, now time.Time) pipeline
 	if hits.Alerts == 1 {
 		kept = "1 alert"
 	}
-	output := fmt.Sprintf("silence %s by %s ends in %s; it kept %s quiet: %s (%s)", s.ID, s.CreatedBy, shortDuration(left), kept, matchersOf(s.Matchers), s.Comment)
+	output := fmt.Sprintf("silence %s by %s ends in %s; it kept %s quiet: %s (%s)", s.ID, s.CreatedBy, pipeline.Duration(left).Short(), kept, matchersOf(s.Matchers), s.Comment)
 	a := silenceRule.alert("", output, pipeline.Fields{
 		"silence.id": s.ID, "silence.by": s.CreatedBy, "silence.comment": s.Comment, "silence.ends": s.EndsAt.UTC().Format(time.RFC3339), "silence.alerts": hits.Alerts,
 	})
@@ -96,18 +96,6 @@ func endingAlert(s pipeline.Silence, hits pipeline.Hits, now time.Time) pipeline
 	a.QuietFor = left + 10*time.Minute // until there is nobody any more who could tell of the same end
 	a.Escalate, a.Summary = new(uint64), new(bool)
 	return a
-}
-
-// shortDuration is a duration as people write it: 30m, not 30m0s.
-func shortDuration(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }
 
 // linksOf makes the links of messages; nil: there are none.

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/tocsin-security/tocsin/api"
 )
@@ -25,11 +24,11 @@ func silenceTable(out io.Writer, views []api.SilenceView) error {
 func silenceText(out io.Writer, v api.SilenceView) error {
 	last := "never"
 	if !v.Hits.Last.IsZero() {
-		last = v.Hits.Last.Local().Format(time.DateTime)
+		last = stamp(v.Hits.Last)
 	}
 	idle := ""
 	if v.IdleEnd != 0 {
-		idle = shortDuration(time.Duration(v.IdleEnd)) + " without a match"
+		idle = v.IdleEnd.Short() + " without a match"
 	}
 	forced := ""
 	if v.Forced {
@@ -38,7 +37,7 @@ func silenceText(out io.Writer, v api.SilenceView) error {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, line := range [][2]string{
 		{"id", v.ID}, {"state", v.State}, {"matchers", matchersOf(v.Matchers)},
-		{"starts", v.StartsAt.Local().Format(time.DateTime)}, {"ends", v.EndsAt.Local().Format(time.DateTime)},
+		{"starts", stamp(v.StartsAt)}, {"ends", stamp(v.EndsAt)},
 		{"ended", v.EndedWhy}, {"ends after", idle},
 		{"by", v.CreatedBy}, {"comment", v.Comment}, {"ticket", v.Ticket}, {"forced", forced},
 		{"hits", strconv.FormatUint(v.Hits.Alerts, 10)}, {"last hit", last},

@@ -5,8 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/rules"
 )
 
@@ -46,10 +46,10 @@ func newWindow(w *rules.Window) *Window {
 	add := func(format string, args ...any) { e.Clauses = append(e.Clauses, fmt.Sprintf(format, args...)) }
 	n := &w.Window
 	if n.Within > 0 {
-		e.Within = short(n.Within)
+		e.Within = pipeline.Duration(n.Within).Short()
 	}
 	if n.Cooldown > 0 {
-		e.Cooldown = short(n.Cooldown)
+		e.Cooldown = pipeline.Duration(n.Cooldown).Short()
 	}
 	if n.Count > 0 {
 		add("count: more than %d", n.Count)
@@ -59,17 +59,17 @@ func newWindow(w *rules.Window) *Window {
 	}
 	if n.Rate > 0 {
 		most := strconv.FormatFloat(math.Round(n.Rate*n.RateSpan.Seconds()*1e3)/1e3, 'f', -1, 64)
-		text := fmt.Sprintf("rate: more than %s in %s", most, short(n.RateSpan))
+		text := fmt.Sprintf("rate: more than %s in %s", most, pipeline.Duration(n.RateSpan).Short())
 		if n.RateFor > 0 {
-			text += ", for " + short(n.RateFor) + " without a break"
+			text += ", for " + pipeline.Duration(n.RateFor).Short() + " without a break"
 		}
 		add("%s", text)
 	}
 	if n.Changed > 0 {
-		add("changed: %s differs from the last one, remembered for %s", changed, short(n.Changed))
+		add("changed: %s differs from the last one, remembered for %s", changed, pipeline.Duration(n.Changed).Short())
 	}
 	if n.New > 0 {
-		add("new: %s was not seen for %s", unseen, short(n.New))
+		add("new: %s was not seen for %s", unseen, pipeline.Duration(n.New).Short())
 	}
 	if n.Steps > 0 {
 		var names []string
@@ -79,16 +79,4 @@ func newWindow(w *rules.Window) *Window {
 		add("sequence: %s", strings.Join(names, ", then "))
 	}
 	return e
-}
-
-// short is a duration without the units that are zero.
-func short(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }

@@ -133,7 +133,7 @@ func (s *Silences) withHits(ctx context.Context, c chores, now time.Time) error 
 			continue
 		}
 		s.mu.Lock()
-		errs = append(errs, s.end(ctx, one.ID, "nothing matched for "+short(one.IdleEnd)))
+		errs = append(errs, s.end(ctx, one.ID, "nothing matched for "+one.IdleEnd.Short()))
 		s.mu.Unlock()
 		c.ending = slices.DeleteFunc(c.ending, func(e pipeline.Silence) bool { return e.ID == one.ID })
 	}
@@ -151,17 +151,6 @@ func (s *Silences) withHits(ctx context.Context, c chores, now time.Time) error 
 		errs = append(errs, s.hits.tell(ctx, &one, now))
 	}
 	return errors.Join(errs...)
-}
-
-// short is a duration as people write it: 24h, not 24h0m0s.
-func short(d pipeline.Duration) string {
-	text := d.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if n := len(text); n > len(zero) && text[n-len(zero):] == zero {
-			text = text[:n-2]
-		}
-	}
-	return text
 }
 
 // forget removes what is over for long. The first time, and whenever silences go, so do the counts of those that are
