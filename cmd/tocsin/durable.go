@@ -94,7 +94,7 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	if err = d.openHistory(ctx, p, reg); err != nil {
 		return err
 	}
-	if d.router, err = router.New(router.Config{Observe: d.observe, Dir: filepath.Join(p.cfg.DataDir, "router")}, d.bus, reg, d.log); err != nil {
+	if d.router, err = router.New(router.Config{Observe: d.history.Attempt, Dir: filepath.Join(p.cfg.DataDir, "router")}, d.bus, reg, d.log); err != nil {
 		return err
 	}
 	d.openContext(ctx, p.cfg.Enrich)
@@ -165,6 +165,9 @@ func (d *durable) handleAlerts(ctx context.Context, alerts []pipeline.Alert) err
 		if err := d.account.Add(ctx, covered); err != nil {
 			d.log.Warn("what the whitelist kept quiet is not in its account yet", "pairs", len(covered), "err", err)
 		}
+	}
+	if len(alerts) == 0 {
+		return nil
 	}
 	stateful, events := split(alerts)
 	pass, repeats, err := d.sift(ctx, events)

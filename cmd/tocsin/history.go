@@ -92,8 +92,3 @@ func repeatsOf(fired, passed []pipeline.Alert) []pipeline.Alert {
 	}
 	return repeats
 }
-
-// observe tells the history of an attempt to deliver.
-func (d *durable) observe(n pipeline.Notification, attempt int, outcome, answer string, retryIn time.Duration) {
-	d.history.Attempt(n, attempt, outcome, answer, retryIn)
-}

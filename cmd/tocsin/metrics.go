@@ -13,9 +13,12 @@ import (
 
 // collector turns the counters that the hot half keeps into metrics when they are asked for, so that
 // an event pays for an addition and not for a label look-up.
-type collector struct{ app *app }
+type collector struct {
+	app          *app
+	alertmanager string // version of the Alertmanager whose API this is
+}
 
-func newCollector(a *app) collector { return collector{a} }
+func newCollector(a *app) collector { return collector{a, buildOf().Version} }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("tocsin_"+name, help, labels, nil)
@@ -78,7 +81,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(buildInfo, 1, version)
 	gauge(queued, c.app.batcher.Waiting())
 	if d := c.app.durable; d != nil {
-		gauge(alertmanagerInfo, 1, buildOf().Version)
+		gauge(alertmanagerInfo, 1, c.alertmanager)
 		s := d.dedupe.Load().Stats()
 		count(deduped, s.Passed, "passed")
 		count(deduped, s.Repeats, "repeat")
