@@ -164,17 +164,24 @@ func postFiring(t *testing.T, p *process, alerts []map[string]any) {
 
 const routersOf = 2
 
-// Routers that share a store and a bus share the work: each notification goes out once, whoever took its alerts; and
-// what a router had that is killed goes out by the other.
-func TestReplicasShareTheirGroups(t *testing.T) {
-	redis, bus, sink := redistest.Start(t), runNATS(t), newLedger(t)
+// startReplicas runs two routers on one Redis and one NATS, whose groups wait so long.
+func startReplicas(t *testing.T, redis *redistest.Server, sink *ledger, wait string) (a, b *process) {
+	t.Helper()
+	bus := runNATS(t)
 	run := func() *process {
 		l := newLayout(t, shadowRules)
-		config := l.config("3s", fmt.Sprintf("webhook_configs: [{url: %q}]", sink.URL), "sensor: {enabled: false}",
+		config := l.config(wait, fmt.Sprintf("webhook_configs: [{url: %q}]", sink.URL), "sensor: {enabled: false}",
 			"store: "+redis.URL()+"?timeout=20s", "bus: "+bus)
 		return start(t, l.dir, "router", strings.Replace(config, "group_by: [rule, container_id]", "group_by: [container_id]", 1))
 	}
-	a, b := run(), run()
+	return run(), run()
+}
+
+// Routers that share a store and a bus share the work: each notification goes out once, whoever took its alerts; and
+// what a router had that is killed goes out by the other.
+func TestReplicasShareTheirGroups(t *testing.T) {
+	redis, sink := redistest.Start(t), newLedger(t)
+	a, b := startReplicas(t, redis, sink, "3s")
 	ids := postGroups(t, a, b, "first", 60)
 	eventually(t, "all is told", func() error { return sink.has(ids) })
 	// The first of them was posted to one router; that it has ended is posted to the other.
@@ -247,14 +254,8 @@ func taken(t *testing.T, redis *redistest.Server, sink *ledger, wave string, n i
 // A router that is killed in the middle of its work loses nothing: the other has its groups after their lease, and what
 // it had taken off the bus. What may have been told before says so.
 func TestAReplicaKilledAtWork(t *testing.T) {
-	redis, bus, sink := redistest.Start(t), runNATS(t), newLedger(t)
-	run := func() *process {
-		l := newLayout(t, shadowRules)
-		config := l.config("0s", fmt.Sprintf("webhook_configs: [{url: %q}]", sink.URL), "sensor: {enabled: false}",
-			"store: "+redis.URL()+"?timeout=20s", "bus: "+bus)
-		return start(t, l.dir, "router", strings.Replace(config, "group_by: [rule, container_id]", "group_by: [container_id]", 1))
-	}
-	a, b := run(), run()
+	sink := newLedger(t)
+	a, b := startReplicas(t, redistest.Start(t), sink, "0s")
 	var ids []string
 	for wave := range 20 {
 		if wave < 12 {
