@@ -120,3 +120,19 @@ type Alert struct {
 	// Episode is the alert that opened the quiet time that Escalated or Closing are about; else empty.
 	Episode string `json:"episode,omitempty"`
 }
+
+// FirstTime is when the first of the occurrences was that the alert stands for: its own, where dedupe has not said.
+func (a *Alert) FirstTime() time.Time {
+	if a.FirstSeen.IsZero() {
+		return a.Time
+	}
+	return a.FirstSeen
+}
+
+// LastTime is when the last of them was, likewise.
+func (a *Alert) LastTime() time.Time {
+	if a.LastSeen.IsZero() {
+		return a.Time
+	}
+	return a.LastSeen
+}

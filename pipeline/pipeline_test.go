@@ -46,6 +46,17 @@ func TestParseDuration(t *testing.T) {
 	}
 }
 
+func TestShortDuration(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0s", 30 * time.Second: "30s", 10 * time.Minute: "10m", time.Hour: "1h", 24 * time.Hour: "24h", 90 * time.Minute: "1h30m",
+		time.Hour + 10*time.Second: "1h0m10s", 100 * time.Hour: "100h", 20 * time.Millisecond: "20ms", -time.Hour: "-1h",
+	} {
+		if got := Duration(d).Short(); got != want {
+			t.Errorf("Duration(%v).Short() = %q, want %q", d, got, want)
+		}
+	}
+}
+
 func TestSize(t *testing.T) {
 	for in, want := range map[string]Size{"512": 512, "64KiB": 64 << 10, "8MiB": 8 << 20, "1GiB": 1 << 30, "2KB": 2000, "7B": 7} {
 		var got Size

@@ -64,7 +64,6 @@ func NewData(n pipeline.Notification, o Options) *Data {
 	}
 	for _, a := range Sorted(n.Alerts) {
 		one := alertData(a, o.Escape)
-		o.addLinks(one.Annotations, &a, n.CreatedAt)
 		if one.Status == "firing" {
 			d.Status = "firing"
 		}
@@ -102,7 +101,7 @@ func Sorted(alerts []pipeline.Alert) []pipeline.Alert {
 		if a.Priority != b.Priority {
 			return int(a.Priority) - int(b.Priority)
 		}
-		return lastSeen(b).Compare(lastSeen(a))
+		return b.LastTime().Compare(a.LastTime())
 	})
 	return sorted
 }
@@ -149,14 +148,14 @@ func alertData(a pipeline.Alert, escape func(string) string) template.Alert {
 	}
 	if a.Count > 1 {
 		set("count", strconv.FormatUint(a.Count, 10))
-		set("first_seen", firstSeen(a).Format(time.RFC3339))
-		set("last_seen", lastSeen(a).Format(time.RFC3339))
+		set("first_seen", a.FirstTime().Format(time.RFC3339))
+		set("last_seen", a.LastTime().Format(time.RFC3339))
 	}
 	data := template.Alert{
 		Status:      "firing", // an event happened; it does not resolve
 		Labels:      escaped(a.Labels, escape),
 		Annotations: annotations,
-		StartsAt:    firstSeen(a),
+		StartsAt:    a.FirstTime(),
 		Fingerprint: a.Fingerprint.String(),
 	}
 	if s := a.Stateful; s != nil {
@@ -166,20 +165,6 @@ func alertData(a pipeline.Alert, escape func(string) string) template.Alert {
 		}
 	}
 	return data
-}
-
-func firstSeen(a pipeline.Alert) time.Time {
-	if a.FirstSeen.IsZero() {
-		return a.Time
-	}
-	return a.FirstSeen
-}
-
-func lastSeen(a pipeline.Alert) time.Time {
-	if a.LastSeen.IsZero() {
-		return a.Time
-	}
-	return a.LastSeen
 }
 
 func escaped(m map[string]string, escape func(string) string) template.KV {

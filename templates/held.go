@@ -27,7 +27,7 @@ const (
 //	held_by                     names of the intervals, ids of the silences, fingerprints of the inhibiting alerts
 //	held_notes                  who silenced, and why
 //	held_summary, …_zh          "while muted 22:00–06:00 (night): 3 rules, 41 alerts, worst CRITICAL"
-//	held_rule_01, held_zh_rule_01 …   the gravest rules first: "Shell in a container ×40, worst Critical, 22:01–05:58: sample"
+//	held_rule_01, held_zh_rule_01 …   the gravest rules first: "Shell in a container ×40, worst CRITICAL, 22:01–05:58: sample"
 //	held_more                   how many rules there were beyond those
 func WithHeld(n pipeline.Notification, language string, zone *time.Location) pipeline.Notification {
 	if len(n.Held) == 0 {

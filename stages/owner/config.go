@@ -93,13 +93,9 @@ func (c *Config) check() []error {
 
 // matchers are those of a valid entry.
 func (c *Config) matchers() labels.Matchers {
-	var all labels.Matchers
-	for _, text := range c.Matchers {
-		ms, err := matcher.Parse(text)
-		if err != nil {
-			panic(err) // Validate saw that it is none
-		}
-		all = append(all, ms...)
+	all, _, err := matcher.Keys("", c.Matchers, nil, nil)
+	if err != nil {
+		panic(err) // Validate saw that it is none
 	}
 	return all
 }

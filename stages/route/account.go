@@ -44,7 +44,7 @@ func (m *memory) hold(e *merged, by pipeline.Suppressed) {
 	}
 	if n < 0 {
 		n = len(m.Held)
-		m.Held = append(m.Held, account{Name: name, Held: pipeline.Held{Why: by.Why, Worst: e.Priority, From: firstSeen(e.Alert)}})
+		m.Held = append(m.Held, account{Name: name, Held: pipeline.Held{Why: by.Why, Worst: e.Priority, From: e.FirstTime()}})
 	}
 	m.Held[n].add(e, by)
 }
@@ -60,7 +60,7 @@ func (a *account) add(e *merged, by pipeline.Suppressed) {
 	if by.Until.After(a.Until) || by.Until.IsZero() {
 		a.Until = by.Until
 	}
-	if first := firstSeen(e.Alert); first.Before(a.From) {
+	if first := e.FirstTime(); first.Before(a.From) {
 		a.From = first
 	}
 	n := a.count(e)
@@ -89,7 +89,7 @@ func (a *account) count(e *merged) uint64 {
 
 // rule adds n occurrences to those of the event's rule.
 func (a *account) rule(e *merged, n uint64) {
-	first, last := firstSeen(e.Alert), lastSeen(e.Alert)
+	first, last := e.FirstTime(), e.LastTime()
 	if i := slices.IndexFunc(a.Rules, func(r pipeline.HeldRule) bool { return r.Rule == e.Rule }); i >= 0 {
 		r := &a.Rules[i]
 		r.Alerts += n
@@ -140,18 +140,4 @@ func (a *account) closed(now time.Time) pipeline.Held {
 		h.To = a.Until
 	}
 	return h
-}
-
-func firstSeen(a *pipeline.Alert) time.Time {
-	if a.FirstSeen.IsZero() {
-		return a.Time
-	}
-	return a.FirstSeen
-}
-
-func lastSeen(a *pipeline.Alert) time.Time {
-	if a.LastSeen.IsZero() {
-		return a.Time
-	}
-	return a.LastSeen
 }

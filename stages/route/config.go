@@ -7,7 +7,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/prometheus/alertmanager/pkg/labels"
+
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/matcher"
 )
 
 // Defaults of the root route, Alertmanager's.
@@ -62,17 +65,28 @@ func (e *ConfigError) Error() string { return fmt.Sprintf("route%s: %v", e.Path,
 // Unwrap returns the mistake itself.
 func (e *ConfigError) Unwrap() error { return e.Err }
 
-// check returns every mistake of the node at path and of those below it. known holds the receivers'
-// names; nil: any will do.
-func (c *Config) check(path string, root bool, known map[string]bool) []error {
-	var errs []error
-	bad := func(at, format string, args ...any) {
+// mistake notes one at a place below a node.
+type mistake func(at, format string, args ...any)
+
+// mistakes are those that check notes of the node at path and of those below it, as *ConfigErrors.
+func (c *Config) mistakes(path string, check func(path string, c *Config, bad mistake)) (errs []error) {
+	check(path, c, func(at, format string, args ...any) {
 		errs = append(errs, &ConfigError{Path: path + at, Err: fmt.Errorf(format, args...)})
+	})
+	for i, child := range c.Routes {
+		if child != nil {
+			errs = append(errs, child.mistakes(path+".routes["+strconv.Itoa(i)+"]", check)...)
+		}
 	}
-	if root {
+	return errs
+}
+
+// check notes every mistake of the node by itself; known are the receivers' names.
+func (c *Config) check(path string, known []string, bad mistake) {
+	if path == "" {
 		c.checkRoot(bad)
 	}
-	if c.Receiver != "" && known != nil && !known[c.Receiver] {
+	if c.Receiver != "" && !slices.Contains(known, c.Receiver) {
 		bad(".receiver", "there is no receiver %q under receivers", c.Receiver)
 	}
 	c.checkGroups(bad)
@@ -81,18 +95,11 @@ func (c *Config) check(path string, root bool, known map[string]bool) []error {
 		bad(at, "%w", err)
 	}
 	for i, child := range c.Routes {
-		at := ".routes[" + strconv.Itoa(i) + "]"
 		if child == nil {
-			bad(at, "an empty route")
-			continue
+			bad(".routes["+strconv.Itoa(i)+"]", "an empty route")
 		}
-		errs = append(errs, child.check(path+at, false, known)...)
 	}
-	return errs
 }
-
-// mistake notes one at a place below the node.
-type mistake func(at, format string, args ...any)
 
 func (c *Config) checkRoot(bad mistake) {
 	if c.Receiver == "" {
@@ -130,51 +137,37 @@ func (c *Config) checkGroups(bad mistake) {
 }
 
 func (c *Config) checkLabels(bad mistake) {
-	for name := range c.Labels {
-		if name == "" {
-			bad(".labels", "a label name may not be empty")
-		}
+	if _, there := c.Labels[""]; there {
+		bad(".labels", "a label name may not be empty")
 	}
 }
 
-// checkNames returns every name that two routes have; seen says where a name was first. Their groups would be one.
-func (c *Config) checkNames(path string, seen map[string]string) (errs []error) {
+// matchers returns the node's matchers, or the place of the first one that is none.
+func (c *Config) matchers() (labels.Matchers, string, error) {
+	return matcher.Keys("", c.Matchers, c.Match, c.MatchRE)
+}
+
+// checkName notes a name that another route has; seen says where a name was first. Their groups would be one.
+func (c *Config) checkName(path string, seen map[string]string, bad mistake) {
 	if first, twice := seen[c.Name]; twice && c.Name != "" {
-		errs = append(errs, &ConfigError{Path: path + ".name", Err: fmt.Errorf("%q is the name of route%s already", c.Name, first)})
+		bad(".name", "%q is the name of route%s already", c.Name, first)
 	} else {
 		seen[c.Name] = path
 	}
-	for i, child := range c.Routes {
-		if child != nil {
-			errs = append(errs, child.checkNames(path+".routes["+strconv.Itoa(i)+"]", seen)...)
-		}
-	}
-	return errs
 }
 
 // ValidateIntervals returns, as *ConfigErrors, every name of an interval that routes ask for and known lacks.
 func ValidateIntervals(cfg *Config, known []string) error {
-	return errors.Join(cfg.checkIntervals("", known)...)
+	return errors.Join(cfg.mistakes("", func(_ string, c *Config, bad mistake) {
+		checkIntervals(".mute_time_intervals", c.MuteTimeIntervals, known, bad)
+		checkIntervals(".active_time_intervals", c.ActiveTimeIntervals, known, bad)
+	})...)
 }
 
-func (c *Config) checkIntervals(path string, known []string) (errs []error) {
-	for _, names := range []struct {
-		key   string
-		names []string
-	}{{".mute_time_intervals", c.MuteTimeIntervals}, {".active_time_intervals", c.ActiveTimeIntervals}} {
-		for i, name := range names.names {
-			if !slices.Contains(known, name) {
-				errs = append(errs, &ConfigError{
-					Path: path + names.key + "[" + strconv.Itoa(i) + "]",
-					Err:  fmt.Errorf("there is no interval %q under time_intervals", name),
-				})
-			}
+func checkIntervals(key string, names, known []string, bad mistake) {
+	for i, name := range names {
+		if !slices.Contains(known, name) {
+			bad(key+"["+strconv.Itoa(i)+"]", "there is no interval %q under time_intervals", name)
 		}
 	}
-	for i, child := range c.Routes {
-		if child != nil {
-			errs = append(errs, child.checkIntervals(path+".routes["+strconv.Itoa(i)+"]", known)...)
-		}
-	}
-	return errs
 }

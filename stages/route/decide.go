@@ -70,13 +70,14 @@ type output struct {
 type decision struct {
 	*input
 	output
-	due    planned
-	out    []pipeline.Alert // events to tell
-	firing []*member        // those that nothing keeps back
-	gone   []*member        // resolved likewise
-	hidden bool             // a member fires that is kept back
-	unsure bool             // what an earlier flush was to tell may be out; nobody noted it
-	remove []*member
+	due     planned
+	out     []pipeline.Alert // events to tell
+	firing  []*member        // those that nothing keeps back
+	waiting []*member        // of firing, those that nobody takes care of
+	gone    []*member        // resolved, and nothing keeps them back
+	hidden  bool             // a member fires that is kept back
+	unsure  bool             // what an earlier flush was to tell may be out; nobody noted it
+	remove  []*member
 }
 
 // decide says whom a due group tells what, and what the group keeps. It has no side effects but on in's members and
@@ -114,6 +115,11 @@ func (d *decision) event(e *merged) {
 		d.out = append(d.out, *e.Alert)
 		return
 	}
+	d.withhold(e, by)
+}
+
+// withhold is for what is done with, though nobody was told: it is counted, and summed up where that is wanted.
+func (d *decision) withhold(e *merged, by []pipeline.Suppressed) {
 	d.keptBack(e.Fingerprint, by[0])
 	d.hit(by, 1)
 	if d.summaries.of(by[0].Why) {
@@ -160,35 +166,45 @@ func (d *decision) member(m *member) {
 	if d.unsure && resolved && len(m.Told) == 0 && !m.expired() {
 		d.mayKnow(m)
 	}
-	by := d.watch.back(a.Labels, a.Fingerprint)
+	if by := d.watch.back(a.Labels, a.Fingerprint); len(by) > 0 {
+		d.hide(m, by, resolved)
+		return
+	}
+	ack, acked := d.watch.acked(a.Fingerprint)
 	switch {
-	case len(by) > 0 && resolved && len(m.Told) == 0: // nobody knows of it, and it is over
-		d.keptBack(a.Fingerprint, by[0])
-		d.hit(by, 1)
-		if d.summaries.of(by[0].Why) {
-			d.memory.hold(alone(a), by[0])
-		}
-		d.remove = append(d.remove, m)
-	case len(by) > 0:
-		if began := m.keep(by[0].Why); began {
-			d.keptBack(a.Fingerprint, by[0])
-			d.hit(by, 1)
-		} else {
-			d.hit(by, 0)
-		}
-		d.hidden = d.hidden || !resolved
-		d.due.held(over(by))
-		if !resolved && len(m.Told) == 0 {
-			d.due.by(a.Stateful.EndsAt) // then only the account knows of it
-		}
 	case resolved && len(m.Told) > 0 && m.expired() && !d.mine(a.Labels):
 		// It goes to another group by now, which tells its end; here it only was heard of no more.
 		d.remove = append(d.remove, m)
-	case resolved && !d.owed(m):
+	case resolved && (acked || !d.owed(m)):
 		d.gone = append(d.gone, m)
 		d.remove = append(d.remove, m)
+	case acked:
+		d.firing = append(d.firing, m)
+		d.due.held(ack.Until)
 	default:
 		d.firing = append(d.firing, m)
+		d.waiting = append(d.waiting, m)
+	}
+}
+
+// hide keeps a member back.
+func (d *decision) hide(m *member, by []pipeline.Suppressed, resolved bool) {
+	untold := len(m.Told) == 0
+	if resolved && untold { // nobody knows of it, and it is over
+		d.withhold(alone(&m.Alert), by)
+		d.remove = append(d.remove, m)
+		return
+	}
+	if began := m.keep(by[0].Why); began {
+		d.keptBack(m.Alert.Fingerprint, by[0])
+		d.hit(by, 1)
+	} else {
+		d.hit(by, 0)
+	}
+	d.hidden = d.hidden || !resolved
+	d.due.held(over(by))
+	if untold {
+		d.due.by(m.Alert.Stateful.EndsAt) // then only the account knows of it
 	}
 }
 
@@ -208,8 +224,7 @@ func alone(a *pipeline.Alert) *merged {
 // owed reports whether a member that is resolved has to be told as firing first: nobody but us says that it is over,
 // and nobody was told that it began. Whoever posts once, as producers of events do, would else never be heard.
 func (d *decision) owed(m *member) bool {
-	_, acked := d.watch.acked(m.Alert.Fingerprint)
-	return m.expired() && len(m.Told) == 0 && len(d.receiver.Integrations) > 0 && !acked
+	return m.expired() && len(m.Told) == 0 && len(d.receiver.Integrations) > 0
 }
 
 // settle is what the store is told.

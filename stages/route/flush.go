@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -260,11 +262,7 @@ func (g *Grouper) sourcesOf(ctx context.Context, asked map[string]bool, now time
 	if len(asked) == 0 {
 		return nil, nil
 	}
-	keys := make([]string, 0, len(asked))
-	for key := range asked {
-		keys = append(keys, key)
-	}
-	found, err := g.deps.Groups.Sources(ctx, now, keys)
+	found, err := g.deps.Groups.Sources(ctx, now, slices.Collect(maps.Keys(asked)))
 	if err != nil {
 		return nil, fmt.Errorf("look for what inhibits: %w", err)
 	}

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -60,13 +61,7 @@ func readMembers(stored []pipeline.Member) (*members, error) {
 	}
 	// The store gives them in whatever order it likes; messages are the same whichever it is.
 	slices.SortStableFunc(ms.all, func(a, b *member) int {
-		if c := a.Alert.Stateful.StartsAt.Compare(b.Alert.Stateful.StartsAt); c != 0 {
-			return c
-		}
-		if a.Alert.Fingerprint < b.Alert.Fingerprint {
-			return -1
-		}
-		return 1
+		return cmp.Or(a.Alert.Stateful.StartsAt.Compare(b.Alert.Stateful.StartsAt), cmp.Compare(a.Alert.Fingerprint, b.Alert.Fingerprint))
 	})
 	return ms, failed
 }

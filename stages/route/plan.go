@@ -34,17 +34,11 @@ func (p *planned) held(until time.Time) {
 // changes by itself. What is kept back is told as soon as it may be; everything else keeps group_interval.
 func (d *decision) plan() {
 	var next planned // what has to wait until the group is ready
-	tended := true
 	for _, m := range d.firing {
 		next.by(m.Alert.Stateful.EndsAt) // passed: it is told as firing now, and as resolved when the group is ready again
-		if ack, acked := d.watch.acked(m.Alert.Fingerprint); acked {
-			d.due.held(ack.Until)
-		} else {
-			tended = false
-		}
 	}
 	for _, to := range d.receiver.Integrations {
-		if last := d.memory.Told[to.Topic]; !tended && !last.IsZero() {
+		if last := d.memory.Told[to.Topic]; len(d.waiting) > 0 && !last.IsZero() {
 			next.by(last.Add(d.route.RepeatInterval))
 		}
 	}

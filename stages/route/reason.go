@@ -1,6 +1,10 @@
 package route
 
-import "github.com/tocsin-security/tocsin/pipeline"
+import (
+	"slices"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
 
 // Why a notification goes out. The words are Alertmanager's where it has them; templates see them.
 const (
@@ -21,50 +25,26 @@ const (
 //  3. something it knows of is resolved, and it wants to hear of that
 //  4. its latest notification is repeat_interval old, and something fires that nobody takes care of
 func (d *decision) reason(to Integration) string {
-	var announced, released, waits bool
-	unknown := false
-	for _, m := range d.members.all {
-		announced = announced || m.isTold(to.Topic)
-	}
-	for _, m := range d.firing {
-		if _, acked := d.watch.acked(m.Alert.Fingerprint); acked {
-			continue
-		}
-		waits = true
-		unknown = unknown || !m.isTold(to.Topic)
-		released = released || m.Kept == pipeline.BySilence
-	}
+	told := func(m *member) bool { return m.isTold(to.Topic) }
+	untold := func(m *member) bool { return !m.isTold(to.Topic) }
 	switch {
-	case unknown && announced:
-		return reasonNew
-	case unknown:
+	case slices.ContainsFunc(d.waiting, untold):
+		if slices.ContainsFunc(d.members.all, told) {
+			return reasonNew
+		}
 		return reasonFirst
-	case released:
+	case slices.ContainsFunc(d.waiting, func(m *member) bool { return m.Kept == pipeline.BySilence }):
 		return reasonSilence
-	case d.unmuted():
+	case slices.ContainsFunc(d.waiting, func(m *member) bool { return m.Kept == pipeline.ByMuteInterval || m.Kept == pipeline.ByActiveInterval }):
 		return reasonMute
-	}
-	if to.SendResolved {
-		for _, m := range d.gone {
-			if m.isTold(to.Topic) && (len(d.firing) > 0 || d.hidden) {
-				return reasonSome
-			} else if m.isTold(to.Topic) {
-				return reasonResolved
-			}
+	case to.SendResolved && slices.ContainsFunc(d.gone, told):
+		if len(d.firing) > 0 || d.hidden {
+			return reasonSome
 		}
-	}
-	if last := d.memory.Told[to.Topic]; waits && !last.Add(d.route.RepeatInterval).After(d.now) {
+		return reasonResolved
+	case len(d.waiting) > 0 && !d.memory.Told[to.Topic].Add(d.route.RepeatInterval).After(d.now):
 		return reasonRepeat
+	default:
+		return ""
 	}
-	return ""
-}
-
-// unmuted reports whether a member fires, and nobody takes care of it, that a time interval had kept back.
-func (d *decision) unmuted() bool {
-	for _, m := range d.firing {
-		if _, acked := d.watch.acked(m.Alert.Fingerprint); !acked && (m.Kept == pipeline.ByMuteInterval || m.Kept == pipeline.ByActiveInterval) {
-			return true
-		}
-	}
-	return false
 }

@@ -44,7 +44,7 @@ type Groups interface {
 	Sources(ctx context.Context, now time.Time, keys []string) ([]pipeline.Source, error)
 }
 
-// Silences says what is kept quiet by people. Both methods answer from memory.
+// Silences says what is kept quiet by people. All but Refresh answer from memory.
 type Silences interface {
 	// Silenced returns the silences that apply to these labels at now.
 	Silenced(labels map[string]string, now time.Time) []pipeline.Suppressed

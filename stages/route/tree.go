@@ -70,11 +70,11 @@ func Validate(cfg *Config, known []string) error {
 	if cfg == nil {
 		return &ConfigError{Err: errors.New("there is no route: it says who hears of what")}
 	}
-	names := map[string]bool{}
-	for _, name := range known {
-		names[name] = true
-	}
-	return errors.Join(append(cfg.check("", true, names), cfg.checkNames("", map[string]string{})...)...)
+	seen := map[string]string{}
+	return errors.Join(cfg.mistakes("", func(path string, c *Config, bad mistake) {
+		c.check(path, known, bad)
+		c.checkName(path, seen, bad)
+	})...)
 }
 
 // NewTree compiles a tree.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -180,22 +181,18 @@ func (c *counter) tell(ctx context.Context, s *pipeline.Silence, now time.Time) 
 	return c.mirror.put(ctx, pipeline.Document{Key: noticeKey(s), At: now, Body: []byte("{}")})
 }
 
-// sweep forgets what is about silences that are gone.
-func (c *counter) sweep(ctx context.Context, there map[string]bool) error {
+// sweep forgets what is about silences that are not there any more.
+func (c *counter) sweep(ctx context.Context, there func(silence string) bool) error {
 	c.reading.Lock()
 	defer c.reading.Unlock()
 	var gone []string
 	for key := range c.mirror.all {
-		if !there[silenceOf(key)] {
+		if !there(silenceOf(key)) {
 			gone = append(gone, key)
 		}
 	}
 	c.mu.Lock()
-	for id := range c.own {
-		if !there[id] {
-			delete(c.own, id)
-		}
-	}
+	maps.DeleteFunc(c.own, func(id string, _ *ownHits) bool { return !there(id) })
 	c.mu.Unlock()
 	return c.mirror.remove(ctx, gone...)
 }

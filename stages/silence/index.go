@@ -31,13 +31,8 @@ func newIndex(entries []*entry) *index {
 
 // find returns the silences that apply to labels at now.
 func (x *index) find(set map[string]string, now time.Time) (found []pipeline.Suppressed) {
-	var room [8][]int32
-	candidates := x.places.Find(set, room[:0])
-	for {
-		i, ok := candidates.Next()
-		if !ok {
-			return found
-		}
+	candidates := x.places.Find(set, make(matcher.Found, 0, 8))
+	for i, ok := candidates.Next(); ok; i, ok = candidates.Next() {
 		e := x.entries[i]
 		s := &e.silence
 		if now.Before(s.StartsAt) || !now.Before(s.EndsAt) || !matcher.Match(e.matchers, set) {
@@ -45,4 +40,5 @@ func (x *index) find(set map[string]string, now time.Time) (found []pipeline.Sup
 		}
 		found = append(found, pipeline.Suppressed{Why: pipeline.BySilence, By: s.ID, Note: s.CreatedBy + ": " + s.Comment, Until: s.EndsAt})
 	}
+	return found
 }

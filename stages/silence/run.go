@@ -165,7 +165,8 @@ func (s *Silences) forget(ctx context.Context, c chores) error {
 	if s.swept && len(c.silences) == 0 {
 		return nil
 	}
-	if err := s.hits.sweep(ctx, s.ids()); err != nil {
+	there := func(id string) bool { _, known := s.silences.all[id]; return known }
+	if err := s.hits.sweep(ctx, there); err != nil {
 		return fmt.Errorf("forget the hits of silences: %w", err)
 	}
 	s.swept = true

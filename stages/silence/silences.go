@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -298,13 +297,4 @@ func (s *Silences) Stats() Stats {
 	}
 	n.Acks = len(*s.acked.Load())
 	return n
-}
-
-// ids are those of all silences. It is called with the lock.
-func (s *Silences) ids() map[string]bool {
-	all := make(map[string]bool, len(s.list))
-	for id := range maps.Keys(s.silences.all) {
-		all[id] = true
-	}
-	return all
 }

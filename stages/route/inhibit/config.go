@@ -3,7 +3,6 @@ package inhibit
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -100,26 +99,6 @@ func (c *Config) sides() [2]side {
 }
 
 // compile returns the side's matchers, or the place of the first one that is none.
-func (s side) compile() (all labels.Matchers, at string, err error) {
-	for i, text := range s.matchers {
-		ms, err := matcher.Parse(text)
-		if err != nil {
-			return nil, "." + s.name + "_matchers[" + strconv.Itoa(i) + "]", err
-		}
-		all = append(all, ms...)
-	}
-	for _, older := range []struct {
-		key string
-		op  labels.MatchType
-		set map[string]string
-	}{{"_match", labels.MatchEqual, s.equal}, {"_match_re", labels.MatchRegexp, s.re}} {
-		for _, name := range slices.Sorted(maps.Keys(older.set)) {
-			m, err := labels.NewMatcher(older.op, name, older.set[name])
-			if err != nil {
-				return nil, "." + s.name + older.key + "." + name, fmt.Errorf("no regular expression: %w", err)
-			}
-			all = append(all, m)
-		}
-	}
-	return all, "", nil
+func (s side) compile() (labels.Matchers, string, error) {
+	return matcher.Keys(s.name+"_", s.matchers, s.equal, s.re)
 }

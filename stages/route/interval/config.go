@@ -76,7 +76,7 @@ func (s Spec) compile(path string) (hours, error) {
 	var errs []error
 	bad := func(at string, err error) {
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s.%w", path, fmt.Errorf("%s: %w", at, err)))
+			errs = append(errs, fmt.Errorf("%s.%s: %w", path, at, err))
 		}
 	}
 	if s.Times != nil && len(s.Times) == 0 {

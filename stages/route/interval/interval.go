@@ -53,9 +53,6 @@ func New(all []Config) (*Set, error) {
 	return s, nil
 }
 
-// Has reports whether there is an interval of that name.
-func (s *Set) Has(name string) bool { return s.named[name] != nil }
-
 // In reports whether at is in the interval of that name, and when that changes: to the minute, or zero if it does
 // not within about a year. To ask again for a later moment is cheap. No moment is in an interval that is not there.
 func (s *Set) In(name string, at time.Time) (in bool, until time.Time) {

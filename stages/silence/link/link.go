@@ -22,9 +22,6 @@ const (
 	Silence = "silence"
 )
 
-// LeastSecret is the least length of a secret, in bytes: a shorter one could be found by trying.
-const LeastSecret = 16
-
 // A token is, in base64url without padding: version, purpose, fingerprint, the second it expires (from 1970 on, until
 // 2106), and the first 16 bytes of the HMAC-SHA256 of those before. Chats show the address, so it is kept short.
 const (
