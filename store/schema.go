@@ -93,6 +93,12 @@ var migrations = []string{
 		SELECT p.id, g.id, p.alerts FROM pending p JOIN route_groups g ON g.key = p.group_key ORDER BY p.id;
 	DROP TABLE pending;
 	DROP TABLE groups;`,
+	// 5: groups and repeats have journals of their own.
+	`DROP TABLE repeats;
+	DROP TABLE route_groups;
+	DROP TABLE inbox;
+	DROP TABLE members;
+	DROP TABLE sources;`,
 }
 
 // migrate brings the file to this build's schema.

@@ -1,6 +1,6 @@
-// Package store is the embedded state: one SQLite file in the data folder. It keeps what a kill may not
-// lose and the bus does not hold: groups, what waits in them and what inhibits, the journal of repeats, and
-// documents (deployments, findings, accounts of exceptions). It decides nothing; the stages declare what they need of it.
+// Package store is the embedded state: one SQLite file in the data folder. It keeps documents: silences, deployments,
+// findings, accounts of exceptions. It decides nothing; the stages declare what they need of it. Groups and repeats,
+// which change with every alert, are in journals (store/groups, store/journal).
 //
 // Every method is one transaction. Transactions are in the file's write-ahead log when they return, so
 // that kill -9 loses none; the log is synced to the device at checkpoints only, so that a power cut can
@@ -28,8 +28,6 @@ type Store struct {
 	db      *sql.DB
 	aside   *sql.DB     // Run's
 	written atomic.Bool // since Run looked
-	groups  *Groups
-	repeats repeatsStatements
 }
 
 // Open opens the file at path, making it and its folder (0700) if needed.
@@ -62,22 +60,10 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open the store %s: %w", path, err), db.Close())
 	}
 	s.aside.SetMaxOpenConns(1)
-	if err := s.start(ctx); err != nil {
+	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
-}
-
-// start brings the file to this build's schema and prepares what is asked of it.
-func (s *Store) start(ctx context.Context) error {
-	if err := s.migrate(ctx); err != nil {
-		return err
-	}
-	s.groups = &Groups{s: s}
-	if err := errors.Join(s.repeats.prepare(ctx, s.db), s.groups.prepare(ctx, s.db)); err != nil {
-		return s.explain("prepare statements", err)
-	}
-	return s.groups.start(ctx)
 }
 
 // Close closes the file.

@@ -30,14 +30,9 @@ func open(t testing.TB, path string) *store.Store {
 	return s
 }
 
-// put brings alerts to a new group that is due at once.
-func put(ctx context.Context, s *store.Store, key string, ids ...string) error {
-	in := pipeline.Inbox{Key: key, Receiver: "ops", Labels: map[string]string{"rule": "终端 \"Shell\""}}
-	for _, id := range ids {
-		in.Alerts = append(in.Alerts, pipeline.Alert{ID: id, Time: t0, Count: 1})
-	}
-	_, _, err := s.Groups().Put(ctx, t0, []pipeline.Inbox{in}, nil)
-	return err
+// put keeps a document of some size.
+func put(ctx context.Context, s *store.Store, key string) error {
+	return s.Documents("things", 1_000_000).Put(ctx, pipeline.Document{Key: key, At: t0, Body: make([]byte, 500)})
 }
 
 func TestOpenErrorsAreForPeople(t *testing.T) {
@@ -82,25 +77,25 @@ func TestFullDiskSaysSo(t *testing.T) {
 	}
 	var err error
 	for i := 0; err == nil && i < 1000; i++ {
-		err = put(t.Context(), s, fmt.Sprint("group ", i), "1", "2", "3")
+		err = put(t.Context(), s, fmt.Sprint("thing ", i))
 	}
 	if err == nil || !strings.Contains(err.Error(), "the disk is full") {
 		t.Fatalf("Put: %v, want it to say that the disk is full", err)
 	}
-	if _, err := s.Groups().NextDue(t.Context()); err != nil {
-		t.Errorf("NextDue afterwards: %v, want the store to go on", err)
+	if _, err := s.Documents("things", 1).Get(t.Context(), "thing 0"); err != nil {
+		t.Errorf("Get afterwards: %v, want the store to go on", err)
 	}
 }
 
 func TestFileIsPrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tocsin.db")
-	if err := put(t.Context(), open(t, path), "a", "1"); err != nil {
+	if err := put(t.Context(), open(t, path), "a"); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range []string{path, path + "-wal"} {
 		info, err := os.Stat(p)
 		if err != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("Stat(%s) = %v, %v, want mode 0600: alerts hold command lines", p, info.Mode(), err)
+			t.Errorf("Stat(%s) = %v, %v, want mode 0600: findings are nobody else's business", p, info.Mode(), err)
 		}
 	}
 }
@@ -126,7 +121,7 @@ func TestAPanicDoesNotKeepTheConnection(t *testing.T) {
 	}()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if _, err := s.Repeats().Append(ctx, []byte("row"), nil); err != nil {
-		t.Errorf("Append after a panic: %v, want the connection free", err)
+	if err := put(ctx, s, "a"); err != nil {
+		t.Errorf("Put after a panic: %v, want the connection free", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tocsin-security/tocsin/configs"
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -31,6 +32,7 @@ import (
 	"github.com/tocsin-security/tocsin/store/documents"
 	"github.com/tocsin-security/tocsin/store/groups"
 	"github.com/tocsin-security/tocsin/store/history"
+	"github.com/tocsin-security/tocsin/store/journal"
 	"github.com/tocsin-security/tocsin/store/shared"
 )
 
@@ -46,6 +48,8 @@ type durable struct {
 	account *account.Account // of what the whitelist keeps quiet
 	history *history.History
 	store   *store.Store
+	groups  *groups.Memory   // of this process
+	quiet   *journal.Journal // of repeats; nil: the shared store has them
 	grouper *route.Grouper
 	standby *route.Grouper                // for while the shared store is away; nil: there is none
 	dedupe  atomic.Pointer[dedupe.Dedupe] // exchanged by a reload
@@ -88,7 +92,10 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	if d.store, err = store.Open(ctx, filepath.Join(p.cfg.DataDir, "tocsin.db")); err != nil {
 		return err
 	}
-	if err = d.openShared(ctx, string(p.cfg.Store), p.cfg.Windows, reg); err != nil {
+	if d.groups, err = groups.OpenMemory(filepath.Join(p.cfg.DataDir, "groups"), d.log); err != nil {
+		return err
+	}
+	if err = d.openShared(ctx, p, reg); err != nil {
 		return err
 	}
 	if err = d.openHistory(ctx, p, reg); err != nil {
@@ -117,11 +124,12 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 }
 
 // openShared opens the store that a fleet shares, where one is configured, and what counts in it.
-func (d *durable) openShared(ctx context.Context, url string, windows window.Config, reg prometheus.Registerer) (err error) {
-	if d.repeats, err = d.openRepeats(ctx, url, reg); err != nil {
-		return err
-	}
+func (d *durable) openShared(ctx context.Context, p *plan, reg prometheus.Registerer) (err error) {
+	url, windows := string(p.cfg.Store), p.cfg.Windows
 	if shared.IsEmbedded(url) {
+		if err := d.openRepeats(ctx, p, reg); err != nil {
+			return err
+		}
 		d.counts = window.NewMemory(windows)
 		d.windows = window.NewStage(d.counts)
 	} else {
@@ -222,8 +230,19 @@ func (d *durable) parts() []part {
 	return append(parts,
 		part{name: "router", run: d.router.Run, grace: routerGrace},
 		part{name: "file", run: func(ctx context.Context) error { return d.store.Run(ctx, d.log) }},
+		part{name: "journals", run: d.runJournals},
 		part{name: "history", run: d.history.Run}, // after all that notes steps
 	)
+}
+
+// runJournals brings journals to the device.
+func (d *durable) runJournals(ctx context.Context) error {
+	running, ctx := errgroup.WithContext(ctx)
+	running.Go(func() error { return d.groups.Run(ctx) })
+	if d.quiet != nil {
+		running.Go(func() error { return d.quiet.Run(ctx, d.log) })
+	}
+	return running.Wait()
 }
 
 // close releases what was opened, in the opposite order.
@@ -237,6 +256,12 @@ func (d *durable) close() error {
 	}
 	if d.store != nil {
 		errs = append(errs, d.store.Close())
+	}
+	if d.groups != nil {
+		errs = append(errs, d.groups.Close())
+	}
+	if d.quiet != nil {
+		errs = append(errs, d.quiet.Close())
 	}
 	if d.bus != nil {
 		errs = append(errs, d.bus.Close())

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -11,24 +12,24 @@ import (
 
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/stages/dedupe/repeats"
-	"github.com/tocsin-security/tocsin/store/shared"
+	"github.com/tocsin-security/tocsin/store/journal"
 )
 
-// openRepeats opens what counts repeats in this process alone, with its journal in the store. Where a fleet
-// shares a store it is not needed, and nil.
-func (d *durable) openRepeats(ctx context.Context, url string, reg prometheus.Registerer) (repeats.Engine, error) {
-	if !shared.IsEmbedded(url) {
-		return nil, nil
+// openRepeats opens what counts repeats in this process alone, and its journal.
+func (d *durable) openRepeats(ctx context.Context, p *plan, reg prometheus.Registerer) (err error) {
+	if d.quiet, err = journal.Open(journal.Config{Dir: filepath.Join(p.cfg.DataDir, "repeats")}); err != nil {
+		return err
 	}
-	m := repeats.OpenMemory(ctx, 0, d.store.Repeats(), d.log)
-	err := reg.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
+	m := repeats.OpenMemory(ctx, 0, journal.Rows{Journal: d.quiet}, d.log)
+	d.repeats = m
+	err = reg.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "tocsin_dedupe_journal_errors_total",
 		Help: "Times the journal of repeats could not be written or read: after a kill, what is quiet may be told again.",
 	}, func() float64 { return float64(m.JournalErrors()) }))
 	if err != nil {
-		return nil, fmt.Errorf("register the metrics of repeats: %w", err)
+		return fmt.Errorf("register the metrics of repeats: %w", err)
 	}
-	return m, nil
+	return nil
 }
 
 // pass brings what people are to be told of to its groups. History keeps it meanwhile, and the repeats that were not

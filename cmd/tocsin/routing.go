@@ -37,14 +37,14 @@ const lookForOthers = time.Second
 // openGrouper makes what gathers alerts into groups.
 func (d *durable) openGrouper(p *plan) {
 	deps := route.Deps{
-		Groups: d.store.Groups(), Repeats: d.repeats, Publish: d.router.PublishNotifications, Silences: d.silences,
+		Groups: d.groups, Repeats: d.repeats, Publish: d.router.PublishNotifications, Silences: d.silences,
 		Steps: d.history, Log: d.log,
 	}
 	if d.shared != nil {
 		local := deps
 		local.Standby = true
 		d.standby = route.NewGrouper(p.routing, local)
-		deps.Groups, deps.Look = groups.New(d.shared), lookForOthers
+		deps.Groups, deps.Look = groups.NewShared(d.shared), lookForOthers
 	}
 	d.grouper = route.NewGrouper(p.routing, deps)
 }

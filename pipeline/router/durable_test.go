@@ -20,14 +20,15 @@ import (
 	"github.com/tocsin-security/tocsin/stages/dedupe"
 	"github.com/tocsin-security/tocsin/stages/dedupe/repeats"
 	"github.com/tocsin-security/tocsin/stages/route"
-	"github.com/tocsin-security/tocsin/store"
+	"github.com/tocsin-security/tocsin/store/groups"
+	"github.com/tocsin-security/tocsin/store/journal"
 )
 
 // durable is the whole durable half in one process, wired as the command wires it.
 type durable struct {
 	*router.Router
 	bus     *bus.Bus
-	store   *store.Store
+	groups  *groups.Memory
 	grouper *route.Grouper
 	repeats *repeats.Memory
 	reg     *prometheus.Registry
@@ -69,7 +70,11 @@ func open(o options) (*durable, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := store.Open(ctx, filepath.Join(o.dir, "tocsin.db"))
+	kept, err := groups.OpenMemory(filepath.Join(o.dir, "groups"), log)
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	quiet, err := journal.Open(journal.Config{Dir: filepath.Join(o.dir, "repeats")})
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
@@ -91,10 +96,10 @@ func open(o options) (*durable, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := repeats.OpenMemory(ctx, 0, st.Repeats(), log)
+	w := repeats.OpenMemory(ctx, 0, journal.Rows{Journal: quiet}, log)
 	dd := dedupe.New(dedupe.Config{For: duration(o.quiet)}, w)
 	g := route.NewGrouper(route.Setup{Tree: tree, Summaries: route.DefaultSummaries()}, route.Deps{
-		Groups: st.Groups(), Repeats: w, Publish: r.PublishNotifications, Log: log,
+		Groups: kept, Repeats: w, Publish: r.PublishNotifications, Log: log,
 	})
 	handle := router.AlertsFunc(func(ctx context.Context, alerts []pipeline.Alert) error {
 		pass, _, err := dd.Process(ctx, alerts)
@@ -118,9 +123,9 @@ func open(o options) (*durable, error) {
 	group.Go(func() error { return g.Run(run) })
 	group.Go(func() error { return dedupe.NewCloser(w, g.Add, log).Run(run) })
 	<-r.Running()
-	return &durable{Router: r, bus: b, store: st, grouper: g, repeats: w, reg: reg, stop: func() error {
+	return &durable{Router: r, bus: b, groups: kept, grouper: g, repeats: w, reg: reg, stop: func() error {
 		cancel()
-		return errors.Join(group.Wait(), b.Close(), st.Close())
+		return errors.Join(group.Wait(), b.Close(), kept.Close(), quiet.Close())
 	}}, nil
 }
 

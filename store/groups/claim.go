@@ -31,7 +31,7 @@ type popped struct {
 }
 
 // Claim leases at most limit due groups to the caller, those that are longest due in each shard.
-func (g *Groups) Claim(ctx context.Context, now time.Time, limit int) ([]pipeline.Claimed, error) {
+func (g *Shared) Claim(ctx context.Context, now time.Time, limit int) ([]pipeline.Claimed, error) {
 	until := now.Add(lease).UnixMicro()
 	due, err := g.pop(ctx, now.UnixMicro(), until, limit)
 	if err != nil {
@@ -54,7 +54,7 @@ func (g *Groups) Claim(ctx context.Context, now time.Time, limit int) ([]pipelin
 }
 
 // pop takes due groups out of the shards' sets: of each shard as many as of the others, as far as there are.
-func (g *Groups) pop(ctx context.Context, now, until int64, limit int) ([]popped, error) {
+func (g *Shared) pop(ctx context.Context, now, until int64, limit int) ([]popped, error) {
 	var due []popped
 	asked := make([]int, shards)
 	begin := int(g.begin.Add(1) % shards)
@@ -103,7 +103,7 @@ func poppedOf(tag string, reply any) ([]popped, error) {
 }
 
 // take leases groups that were popped, and reads what they hold. On an error it returns those that are complete.
-func (g *Groups) take(ctx context.Context, due []popped, until int64, room *int) ([]pipeline.Claimed, error) {
+func (g *Shared) take(ctx context.Context, due []popped, until int64, room *int) ([]pipeline.Claimed, error) {
 	calls := make([]shared.Call, len(due))
 	tokens := make([]string, len(due))
 	for i, p := range due {

@@ -9,7 +9,7 @@ import (
 )
 
 // Wake makes all groups that hold something back due now.
-func (g *Groups) Wake(ctx context.Context, now time.Time) error {
+func (g *Shared) Wake(ctx context.Context, now time.Time) error {
 	for shard := range shards {
 		if err := g.wakeShard(ctx, now.UnixMicro(), names{tag: tagOf(shard)}); err != nil {
 			return fmt.Errorf("wake groups: %w", err)
@@ -18,7 +18,7 @@ func (g *Groups) Wake(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-func (g *Groups) wakeShard(ctx context.Context, now int64, n names) error {
+func (g *Shared) wakeShard(ctx context.Context, now int64, n names) error {
 	for cursor := "0"; ; {
 		replies, err := g.store.Run(ctx, wakeScript, []shared.Call{{Keys: []string{n.holds(), n.wakes()}, Args: []any{cursor, scan}}})
 		if err != nil {
@@ -44,7 +44,7 @@ func (g *Groups) wakeShard(ctx context.Context, now int64, n names) error {
 }
 
 // NextDue is the earliest time at which a group is due or a lease runs out; zero: nothing is there.
-func (g *Groups) NextDue(ctx context.Context) (next time.Time, err error) {
+func (g *Shared) NextDue(ctx context.Context) (next time.Time, err error) {
 	calls := make([]shared.Call, shards)
 	for shard := range calls {
 		calls[shard] = shared.Call{Keys: []string{tagOf(shard) + "due"}}
@@ -70,7 +70,7 @@ func (g *Groups) NextDue(ctx context.Context) (next time.Time, err error) {
 }
 
 // Due tells when groups are due.
-func (g *Groups) Due(ctx context.Context, keys []string) (map[string]time.Time, error) {
+func (g *Shared) Due(ctx context.Context, keys []string) (map[string]time.Time, error) {
 	due := make(map[string]time.Time, len(keys))
 	for len(keys) > 0 {
 		some := keys[:min(len(keys), maxAsked)]

@@ -59,7 +59,7 @@ var (
 	sourcesScript = shared.NewScript(sourcesLua)
 )
 
-// Scripts are what the shared store has to know for Groups.
+// Scripts are what the shared store has to know for Shared.
 func Scripts() []*shared.Script {
 	return []*shared.Script{
 		putScript, popScript, takeScript, rowsScript, membersScript, stageScript, settleScript,
@@ -78,16 +78,16 @@ const (
 	maxBytes = 256 << 10
 )
 
-// Groups keeps groups. It is safe for concurrent use, by several processes.
-type Groups struct {
+// Shared keeps groups in a fleet's store. It is safe for concurrent use, by several processes.
+type Shared struct {
 	store  *shared.Store
 	me     string        // begins the tokens of this process
 	claims atomic.Uint64 // how many claims there were: each has its own token
 	begin  atomic.Uint32 // the shard that the next Claim begins with, so that none has to wait for the others
 }
 
-// New makes a Groups. The store was opened with Scripts.
-func New(store *shared.Store) *Groups { return &Groups{store: store, me: rand.Text()} }
+// NewShared makes a Shared. The store was opened with Scripts.
+func NewShared(store *shared.Store) *Shared { return &Shared{store: store, me: rand.Text()} }
 
 // names are a group's keys in Redis.
 type names struct {

@@ -47,7 +47,7 @@ func ownGroup(n int) string { return fmt.Sprintf(`{}/team:{k8s_pod_name="cart-%d
 // What 256 alerts of as many groups cost from their coming to their going, ours and Redis's.
 func BenchmarkGroups(b *testing.B) {
 	server := redistest.Start(b)
-	g := groups.New(open(b, server.URL()+"?timeout=20s"))
+	g := groups.NewShared(open(b, server.URL()+"?timeout=20s"))
 	var put, flush time.Duration
 	n, before := 0, redisTime(b, server)
 	b.ReportAllocs()
@@ -107,7 +107,7 @@ func info(b *testing.B, server *redistest.Server, section, name string) float64 
 // What a group with an alert takes of Redis's memory.
 func BenchmarkMemory(b *testing.B) {
 	server := redistest.Start(b)
-	g := groups.New(open(b, server.URL()+"?timeout=20s"))
+	g := groups.NewShared(open(b, server.URL()+"?timeout=20s"))
 	before := info(b, server, "memory", "used_memory:")
 	const n = 20_000
 	for b.Loop() {

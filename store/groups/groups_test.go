@@ -36,9 +36,9 @@ func suite(t *testing.T, url string, flush func()) {
 	groupstest.Run(t, groupstest.Engine{
 		Fresh: func() groupstest.Groups {
 			flush()
-			return groups.New(s)
+			return groups.NewShared(s)
 		},
-		Another: func() groupstest.Groups { return groups.New(open(t, url)) },
+		Another: func() groupstest.Groups { return groups.NewShared(open(t, url)) },
 		Parts:   true,
 	})
 	if s.Degraded() {
@@ -84,7 +84,7 @@ func lot(key string, ids ...string) pipeline.Inbox {
 // While the store is away everything is an error that says so; when it is back nothing that was taken is missing.
 func TestAStoreThatGoesAndComes(t *testing.T) {
 	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
-	g := groups.New(open(t, server.URL()+"?timeout=2s"))
+	g := groups.NewShared(open(t, server.URL()+"?timeout=2s"))
 	if _, _, err := g.Put(t.Context(), t0, []pipeline.Inbox{lot("a", "1"), lot("b", "2")}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestAStoreThatGoesAndComes(t *testing.T) {
 func TestASlowLine(t *testing.T) {
 	server := redistest.Start(t)
 	proxy := redistest.StartProxy(t, server.Addr)
-	g := groups.New(open(t, "redis://"+proxy.Addr+"?timeout=300ms"))
+	g := groups.NewShared(open(t, "redis://"+proxy.Addr+"?timeout=300ms"))
 	want := map[string]bool{}
 	for i := range 6 {
 		if i%2 == 1 {
@@ -164,7 +164,7 @@ func TestASlowLine(t *testing.T) {
 
 func TestEveryKeyIsOneOfOurs(t *testing.T) {
 	server := redistest.Start(t)
-	g := groups.New(open(t, server.URL()+"?timeout=20s"))
+	g := groups.NewShared(open(t, server.URL()+"?timeout=20s"))
 	if _, _, err := g.Put(t.Context(), t0, []pipeline.Inbox{lot("a", "1")}, []pipeline.Source{{Key: "k", Ends: t0.Add(time.Hour)}}); err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestEveryKeyIsOneOfOurs(t *testing.T) {
 // What cannot be read is lost; it does not stop what can.
 func TestADamagedGroupStopsNoOther(t *testing.T) {
 	server := redistest.Start(t)
-	g := groups.New(open(t, server.URL()+"?timeout=20s"))
+	g := groups.NewShared(open(t, server.URL()+"?timeout=20s"))
 	if _, _, err := g.Put(t.Context(), t0, []pipeline.Inbox{lot("bad", "1")}, nil); err != nil {
 		t.Fatal(err)
 	}

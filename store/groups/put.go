@@ -13,7 +13,7 @@ import (
 )
 
 // Put adds alerts to inboxes and sources to what inhibits.
-func (g *Groups) Put(ctx context.Context, now time.Time, in []pipeline.Inbox, sources []pipeline.Source) (next time.Time, absent []string, err error) {
+func (g *Shared) Put(ctx context.Context, now time.Time, in []pipeline.Inbox, sources []pipeline.Source) (next time.Time, absent []string, err error) {
 	p := putting{now: now.UnixMicro()}
 	for i := range in {
 		if err := p.add(&in[i]); err != nil {

@@ -14,7 +14,7 @@ import (
 const maxChanges = 2000
 
 // Settle ends leases, and returns the keys of those that are not the caller's.
-func (g *Groups) Settle(ctx context.Context, now time.Time, done []pipeline.Settled) (lost []string, err error) {
+func (g *Shared) Settle(ctx context.Context, now time.Time, done []pipeline.Settled) (lost []string, err error) {
 	var calls []shared.Call
 	first, bytes := 0, 0
 	for i := range done {
@@ -41,7 +41,7 @@ func (g *Groups) Settle(ctx context.Context, now time.Time, done []pipeline.Sett
 }
 
 // settlement is the call that ends a lease. What is too large for it is staged.
-func (g *Groups) settlement(ctx context.Context, now time.Time, d *pipeline.Settled) (call shared.Call, bytes int, err error) {
+func (g *Shared) settlement(ctx context.Context, now time.Time, d *pipeline.Settled) (call shared.Call, bytes int, err error) {
 	n := nameOf(d.Key)
 	token, more := strings.CutSuffix(d.Token, moreMark)
 	due, ready := int64(0), any("")
@@ -64,7 +64,7 @@ func (g *Groups) settlement(ctx context.Context, now time.Time, d *pipeline.Sett
 
 // changes are those of members, as scripts have them: fingerprint, change … It stages all but the last of them when
 // they are too many.
-func (g *Groups) changes(ctx context.Context, staged string, d *pipeline.Settled) (changes []any, bytes int, err error) {
+func (g *Shared) changes(ctx context.Context, staged string, d *pipeline.Settled) (changes []any, bytes int, err error) {
 	add := func(of pipeline.Fingerprint, change []byte) error {
 		if len(changes) >= 2*maxChanges || len(changes) > 0 && bytes+len(change) > maxBytes {
 			if _, err := g.store.Run(ctx, stageScript, []shared.Call{{Keys: []string{staged}, Args: changes}}); err != nil {

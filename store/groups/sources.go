@@ -14,7 +14,7 @@ import (
 const maxSources = 64
 
 // putSources takes sources; those of the same keys that are over are forgotten.
-func (g *Groups) putSources(ctx context.Context, now time.Time, sources []pipeline.Source) error {
+func (g *Shared) putSources(ctx context.Context, now time.Time, sources []pipeline.Source) error {
 	calls := make([]shared.Call, len(sources))
 	for i, s := range sources {
 		one, both := sourcesOf(s.Key)
@@ -30,7 +30,7 @@ func (g *Groups) putSources(ctx context.Context, now time.Time, sources []pipeli
 }
 
 // Sources returns what inhibits by these keys at now.
-func (g *Groups) Sources(ctx context.Context, now time.Time, keys []string) ([]pipeline.Source, error) {
+func (g *Shared) Sources(ctx context.Context, now time.Time, keys []string) ([]pipeline.Source, error) {
 	var asked []string
 	var calls []shared.Call
 	seen := make(map[string]bool, len(keys))

@@ -64,7 +64,7 @@ func takenOf(reply any) (*taken, error) {
 }
 
 // readAll reads the rest of what a group holds. Nobody else changes it: what comes meanwhile comes behind.
-func (g *Groups) readAll(ctx context.Context, n names, t *taken, room *int) error {
+func (g *Shared) readAll(ctx context.Context, n names, t *taken, room *int) error {
 	read := 0
 	for {
 		for _, row := range t.rows {
@@ -100,7 +100,7 @@ func (g *Groups) readAll(ctx context.Context, n names, t *taken, room *int) erro
 	return g.readMembers(ctx, n, t)
 }
 
-func (g *Groups) readMembers(ctx context.Context, n names, t *taken) error {
+func (g *Shared) readMembers(ctx context.Context, n names, t *taken) error {
 	bodies := make(map[string]string, t.count)
 	add := func(list []any) {
 		for i := 0; i+1 < len(list); i += 2 {

@@ -1,0 +1,182 @@
+package groups
+
+import (
+	"hash/maphash"
+	"slices"
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// apply makes true in memory what a row of the journal says. What cannot be read of it is left out.
+func (m *Memory) apply(number int64, row []byte) error {
+	return eachEntry(row, func(e *entry) error {
+		m.applyEntry(e, piece{number, e.off, e.size})
+		return nil
+	})
+}
+
+func (m *Memory) applyEntry(e *entry, at piece) {
+	switch e.kind {
+	case entrySource:
+		m.setSource(e, at)
+		return
+	case entryTrim, entryMemberGone, entryGone:
+		if g := m.groups[e.id]; g != nil {
+			m.takeAway(g, e)
+		}
+		return
+	}
+	g := m.groups[e.id]
+	if g == nil {
+		g = &group{id: e.id, place: notOrdered}
+		m.groups[e.id] = g
+	}
+	switch e.kind {
+	case entryMeta:
+		g.route, g.receiver, g.labels = m.name(e.route), m.name(e.receiver), hashOf(e.text)
+		m.replace(&g.meta, at)
+	case entryTimes:
+		if g.holds {
+			m.holding--
+		}
+		if g.status = e.status; g.holds {
+			m.holding++
+		}
+		m.order.fix(g)
+		m.replace(&g.times, at)
+	case entryState:
+		if len(e.text) == 0 {
+			m.release(g.state)
+			g.state = piece{}
+		} else {
+			m.replace(&g.state, at)
+		}
+	case entryLot:
+		m.addLot(g, lot{at, e.mark, e.alerts})
+	case entryMember:
+		if g.members == nil {
+			g.members = map[pipeline.Fingerprint]piece{}
+		}
+		p := g.members[e.fingerprint]
+		m.replace(&p, at)
+		g.members[e.fingerprint] = p
+	}
+}
+
+// takeAway removes a part of a group, or all of it.
+func (m *Memory) takeAway(g *group, e *entry) {
+	switch e.kind {
+	case entryTrim:
+		n := 0
+		for n < len(g.inbox) && g.inbox[n].mark <= e.mark {
+			m.release(g.inbox[n].piece)
+			n++
+		}
+		if g.inbox = g.inbox[n:]; len(g.inbox) == 0 {
+			g.inbox = nil
+		}
+	case entryMemberGone:
+		m.release(g.members[e.fingerprint])
+		delete(g.members, e.fingerprint)
+	case entryGone:
+		m.remove(g)
+	}
+}
+
+// addLot adds a lot behind those before it, or takes note that one is elsewhere now.
+func (m *Memory) addLot(g *group, l lot) {
+	m.lastMark = max(m.lastMark, l.mark)
+	i, there := slices.BinarySearchFunc(g.inbox, l.mark, func(l lot, mark int64) int { return int(l.mark - mark) })
+	if there {
+		m.replace(&g.inbox[i].piece, l.piece)
+		return
+	}
+	m.journal.Take(l.row, int(l.size))
+	g.inbox = slices.Insert(g.inbox, i, l)
+}
+
+// remove forgets a group.
+func (m *Memory) remove(g *group) {
+	for _, p := range []piece{g.meta, g.times, g.state} {
+		m.release(p)
+	}
+	for _, l := range g.inbox {
+		m.release(l.piece)
+	}
+	for _, p := range g.members {
+		m.release(p)
+	}
+	if g.holds {
+		m.holding--
+	}
+	m.order.drop(g)
+	delete(m.groups, g.id)
+}
+
+// lives reports whether an entry of a row is the one that is right.
+func (m *Memory) lives(number int64, e *entry) bool {
+	at := piece{number, e.off, e.size}
+	if e.kind == entrySource {
+		return slices.ContainsFunc(m.sources[string(e.key)], func(s source) bool { return s.piece == at })
+	}
+	g := m.groups[e.id]
+	if g == nil {
+		return false
+	}
+	switch e.kind {
+	case entryMeta:
+		return g.meta == at
+	case entryTimes:
+		return g.times == at
+	case entryState:
+		return g.state == at
+	case entryLot:
+		return slices.ContainsFunc(g.inbox, func(l lot) bool { return l.piece == at })
+	case entryMember:
+		return g.members[e.fingerprint] == at
+	}
+	return false
+}
+
+// replace makes p where the journal has something.
+func (m *Memory) replace(p *piece, at piece) {
+	m.journal.Take(at.row, int(at.size))
+	m.release(*p)
+	*p = at
+}
+
+func (m *Memory) release(p piece) { m.journal.Release(p.row, int(p.size)) }
+
+// name is a text that many groups share, once.
+func (m *Memory) name(b []byte) string {
+	if s, known := m.names[string(b)]; known {
+		return s
+	}
+	if len(m.names) > maxNames {
+		clear(m.names) // of configurations long ago, mostly
+	}
+	s := string(b)
+	m.names[s] = s
+	return s
+}
+
+// maxNames bounds the names that are kept once.
+const maxNames = 10_000
+
+var seed = maphash.MakeSeed()
+
+func hashOf(b []byte) uint64 { return maphash.Bytes(seed, b) }
+
+// setSource takes a source in the place of the one with its key and fingerprint.
+func (m *Memory) setSource(e *entry, at piece) {
+	s := source{piece: at, Source: pipeline.Source{Key: string(e.key), Fingerprint: e.fingerprint, Ends: time.UnixMicro(e.ends), Both: e.both}}
+	m.journal.Take(at.row, int(at.size))
+	all := m.sources[s.Key]
+	if i := slices.IndexFunc(all, func(o source) bool { return o.Fingerprint == s.Fingerprint }); i >= 0 {
+		m.release(all[i].piece)
+		all[i] = s
+		return
+	}
+	m.sources[s.Key] = append(all, s)
+}

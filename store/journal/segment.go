@@ -1,0 +1,171 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// segment is a file of rows with consecutive numbers. Its name is the first of them.
+type segment struct {
+	first  int64
+	file   *os.File
+	size   int64
+	sealed bool // nothing more goes into it
+}
+
+// A record is the length and the checksum of a row, both 4 bytes, and the row. The checksum is of its number, too.
+const headerLen = 8
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func appendRecord(b []byte, number int64, text []byte) []byte {
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(text)))
+	b = binary.LittleEndian.AppendUint32(b, checksum(number, text))
+	return append(b, text...)
+}
+
+func checksum(number int64, text []byte) uint32 {
+	var n [8]byte
+	binary.LittleEndian.PutUint64(n[:], uint64(number))
+	return crc32.Update(crc32.Checksum(n[:], castagnoli), castagnoli, text)
+}
+
+// suffix is that of the files.
+const suffix = ".rows"
+
+func (j *Journal) name(first int64) string {
+	return filepath.Join(j.cfg.Dir, fmt.Sprintf("%016x%s", first, suffix))
+}
+
+// openSegments opens what is there and finds its rows.
+func (j *Journal) openSegments() error {
+	entries, err := os.ReadDir(j.cfg.Dir) // in the order of their names, which is that of their numbers
+	if err != nil {
+		return fmt.Errorf("open the journal: %w", err)
+	}
+	for _, e := range entries {
+		hex, ok := strings.CutSuffix(e.Name(), suffix)
+		if !ok {
+			continue
+		}
+		first, err := strconv.ParseInt(hex, 16, 64)
+		if err != nil {
+			return fmt.Errorf("open the journal: %s is no file of a journal: remove it", filepath.Join(j.cfg.Dir, e.Name()))
+		}
+		file, err := os.OpenFile(j.name(first), os.O_RDWR, 0o600)
+		if err != nil {
+			return fmt.Errorf("open the journal: %w", err)
+		}
+		seg := &segment{first: first, file: file, sealed: true}
+		j.segments = append(j.segments, seg)
+		j.next = max(j.next, first)
+		if err := j.scan(seg, nil); err != nil {
+			return err
+		}
+		if seg.size == 0 { // the next file may be of its name
+			j.segments = j.segments[:len(j.segments)-1]
+			if err := errors.Join(file.Close(), os.Remove(j.name(first))); err != nil {
+				return fmt.Errorf("open the journal: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// scan finds a segment's rows, up to where it cannot be read: a power cut may have torn its end, which is nobody's.
+// With f it calls that with each instead.
+func (j *Journal) scan(seg *segment, f func(number int64, text []byte)) error {
+	all, err := io.ReadAll(io.NewSectionReader(seg.file, 0, 1<<62))
+	if err != nil {
+		return fmt.Errorf("read the journal: %w", err)
+	}
+	number, off := seg.first, 0
+	for off+headerLen <= len(all) {
+		size := int(binary.LittleEndian.Uint32(all[off:]))
+		if size > len(all)-off-headerLen {
+			break
+		}
+		text := all[off+headerLen : off+headerLen+size]
+		if binary.LittleEndian.Uint32(all[off+4:]) != checksum(number, text) {
+			break
+		}
+		off += headerLen
+		if f != nil {
+			f(number, text)
+		} else {
+			j.rows = append(j.rows, row{number: number, seg: seg, off: int64(off), size: size})
+		}
+		off += size
+		number++
+	}
+	if f == nil {
+		seg.size = int64(off)
+		j.next = max(j.next, number)
+		j.torn += int64(len(all) - off)
+	}
+	return nil
+}
+
+// Each calls f with every row, in their order. The row is f's until it returns.
+func (j *Journal) Each(f func(number int64, text []byte)) error {
+	j.mu.Lock()
+	segments := slices.Clone(j.segments)
+	j.mu.Unlock()
+	for _, seg := range segments {
+		if err := j.scan(seg, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// current is the segment to write to. It needs j.mu.
+func (j *Journal) current() (*segment, error) {
+	if n := len(j.segments); n > 0 && !j.segments[n-1].sealed && j.segments[n-1].size < j.cfg.Segment {
+		return j.segments[n-1], nil
+	}
+	file, err := os.OpenFile(j.name(j.next), os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("begin a file of the journal: %w", err)
+	}
+	seg := &segment{first: j.next, file: file}
+	j.segments = append(j.segments, seg)
+	return seg, nil
+}
+
+// write adds a record, or nothing.
+func (s *segment) write(record []byte) error {
+	n, err := s.file.WriteAt(record, s.size)
+	if err == nil {
+		s.size += int64(n)
+		return nil
+	}
+	if n > 0 {
+		if cut := s.file.Truncate(s.size); cut != nil {
+			s.sealed = true // what was written of the record ends the file
+			err = errors.Join(err, cut)
+		}
+	}
+	return err
+}
+
+// read returns a row.
+func (s *segment) read(number, off int64, size int) ([]byte, error) {
+	record := make([]byte, headerLen+size)
+	if _, err := s.file.ReadAt(record, off-headerLen); err != nil {
+		return nil, fmt.Errorf("read the journal: %w", err)
+	}
+	text := record[headerLen:]
+	if binary.LittleEndian.Uint32(record[4:]) != checksum(number, text) {
+		return nil, fmt.Errorf("read the journal: row %d in %s is damaged", number, s.file.Name())
+	}
+	return text, nil
+}
