@@ -112,10 +112,11 @@ func (j *Journal) drop() {
 		j.total -= j.rows[n].total
 		n++
 	}
-	if n == 0 {
-		return
-	}
 	j.rows = j.rows[n:]
+}
+
+// retire finds files of which nothing is needed. It needs j.mu.
+func (j *Journal) retire() {
 	for len(j.segments) > 1 && (len(j.rows) == 0 || j.rows[0].seg != j.segments[0]) {
 		j.dead = append(j.dead, j.segments[0])
 		j.segments = j.segments[1:]

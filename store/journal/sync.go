@@ -40,6 +40,7 @@ func (j *Journal) Run(ctx context.Context, log *slog.Logger) error {
 // sync also removes dead files: not before what makes them dead is on the device.
 func (j *Journal) sync() error {
 	j.mu.Lock()
+	j.retire()
 	unsynced, dead := j.unsynced, j.dead
 	j.unsynced, j.dead = nil, nil
 	j.mu.Unlock()
