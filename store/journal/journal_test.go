@@ -2,12 +2,14 @@ package journal_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -144,8 +146,15 @@ func TestRunRemovesFiles(t *testing.T) {
 	number := add(t, j, "short lived")
 	j.Release(number, 11)
 	add(t, j, "last")
-	ctx, stop := t.Context(), make(chan error, 1)
-	go func() { stop <- j.Run(ctx, slog.New(slog.DiscardHandler)) }()
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := j.Run(ctx, slog.New(slog.DiscardHandler)); err != nil {
+			t.Error(err)
+		}
+	})
+	defer running.Wait()
+	defer cancel()
 	for deadline := time.Now().Add(20 * time.Second); len(files(t, cfg.Dir)) > 1; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("files are %q, want the last only", files(t, cfg.Dir))
