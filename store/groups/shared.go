@@ -1,8 +1,10 @@
-// Package groups keeps groups in the store that a fleet shares, so that any router can flush any group and another
-// takes over what a dead one had. Groups are spread over shards by their keys; all that belongs to one has the
-// shard's hash tag, and what happens to it is one script.
+// Package groups keeps groups, what waits in them, and what inhibits: Memory those of one process, with a journal, and
+// Shared those that a fleet shares, so that any router can flush any group and another takes over what a dead one had.
+// Both are held to the suite in store/groupstest.
 //
-// A store that is away is an error here, shared.ErrAway: alerts stay on the bus until it is back.
+// Of a fleet, groups are spread over shards by their keys; all that belongs to one has the shard's hash tag, and what
+// happens to it is one script. A store that is away is an error, shared.ErrAway: alerts stay on the bus until it is
+// back.
 package groups
 
 import (
