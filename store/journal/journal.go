@@ -42,7 +42,6 @@ type Journal struct {
 	next     int64
 	live     int // of all rows
 	total    int
-	buf      []byte
 	torn     int64      // bytes that Open could not read
 	unsynced []*segment // written since they were brought to the device
 	dead     []*segment // nothing of them is needed once what came later is on the device
@@ -93,8 +92,7 @@ func (j *Journal) Append(text []byte) (number int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	j.buf = appendRecord(j.buf[:0], j.next, text)
-	if err := seg.write(j.buf); err != nil {
+	if err := seg.write(j.next, text); err != nil {
 		return 0, fmt.Errorf("write the journal: %w", err)
 	}
 	j.rows = append(j.rows, row{number: j.next, seg: seg, off: seg.size - int64(len(text)), size: len(text)})

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // segment is a file of rows with consecutive numbers. Its name is the first of them.
@@ -26,10 +28,9 @@ const headerLen = 8
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func appendRecord(b []byte, number int64, text []byte) []byte {
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(text)))
-	b = binary.LittleEndian.AppendUint32(b, checksum(number, text))
-	return append(b, text...)
+func headerOf(number int64, text []byte) []byte {
+	b := binary.LittleEndian.AppendUint32(make([]byte, 0, headerLen), uint32(len(text)))
+	return binary.LittleEndian.AppendUint32(b, checksum(number, text))
 }
 
 func checksum(number int64, text []byte) uint32 {
@@ -142,17 +143,38 @@ func (j *Journal) current() (*segment, error) {
 }
 
 // write adds a record, or nothing.
-func (s *segment) write(record []byte) error {
-	n, err := s.file.WriteAt(record, s.size)
-	if err == nil {
-		s.size += int64(n)
-		return nil
-	}
-	if n > 0 {
-		if cut := s.file.Truncate(s.size); cut != nil {
-			s.sealed = true // what was written of the record ends the file
-			err = errors.Join(err, cut)
+func (s *segment) write(number int64, text []byte) error {
+	rest := [][]byte{headerOf(number, text), text}
+	at := s.size
+	for len(rest) > 0 {
+		n, err := unix.Pwritev(int(s.file.Fd()), rest, at)
+		if errors.Is(err, unix.EINTR) {
+			continue
 		}
+		if err != nil {
+			return s.undo(at > s.size, err)
+		}
+		at += int64(n)
+		for len(rest) > 0 && n >= len(rest[0]) {
+			n -= len(rest[0])
+			rest = rest[1:]
+		}
+		if n > 0 { // less was written than asked for, as on a disk that is almost full
+			rest[0] = rest[0][n:]
+		}
+	}
+	s.size = at
+	return nil
+}
+
+// undo takes back what was written of a record.
+func (s *segment) undo(some bool, err error) error {
+	if !some {
+		return err
+	}
+	if cut := s.file.Truncate(s.size); cut != nil {
+		s.sealed = true // what was written of the record ends the file
+		err = errors.Join(err, cut)
 	}
 	return err
 }
