@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	"store/documents":          {"pipeline", "store/shared"},
 	"store/groups":             {"pipeline", "pipeline/alertjson", "store/journal", "store/shared"},
 	"store/groupstest":         {"pipeline"},
-	"store/history":            {"pipeline", "pipeline/alertjson", "pipeline/matcher", "store/shared"},
+	"store/history":            {"pipeline", "pipeline/alertjson", "pipeline/matcher", "store/journal", "store/shared"},
 	"store/documentstest":      {"pipeline"},
 	"templates":                {"pipeline"},
 	"stages/decode":            {"pipeline", "bpf"},

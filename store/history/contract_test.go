@@ -449,6 +449,7 @@ func steps(t *testing.T, open opener) {
 
 func trimAll(t *testing.T, h *History, now time.Time) {
 	t.Helper()
+	h.catchUp(t.Context())
 	for range 10_000 {
 		more, err := h.engine.trim(t.Context(), now)
 		must(t, err)

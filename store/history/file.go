@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,8 +25,10 @@ type file struct {
 	path    string
 	maxAge  time.Duration
 	maxSize int64
+	log     *slog.Logger
 	db      *sql.DB
 	readers *sql.DB
+	applied int64 // row of the journal up to which all was in the file when it was opened
 
 	mu       sync.Mutex // one writer at a time; guards what follows
 	accounts many       // reads accounts
@@ -71,6 +74,8 @@ const schema = `
 		step    BLOB NOT NULL -- JSON, one or several
 	);
 	CREATE INDEX IF NOT EXISTS steps_subject ON steps (subject, id);
+	CREATE TABLE IF NOT EXISTS applied (number INTEGER NOT NULL); -- of the journal: rows up to it are in the file
+	INSERT INTO applied SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM applied);
 	PRAGMA user_version = 1;`
 
 // OpenFile opens the history in the file at path. It always returns one: a damaged file is moved away, and when
@@ -88,7 +93,12 @@ func OpenFile(ctx context.Context, cfg Config, path string, resolve time.Duratio
 	if err != nil {
 		return newHistory(nil, resolve, log), err
 	}
-	return newHistory(f, resolve, log), nil
+	f.log = log
+	h := newHistory(f, resolve, log)
+	if h.backlog, err = openBacklog(f, strings.TrimSuffix(path, filepath.Ext(path))); err != nil {
+		return newHistory(nil, resolve, log), errors.Join(fmt.Errorf("open the history: %w", err), f.close())
+	}
+	return h, nil
 }
 
 func isDamaged(err error) bool {
@@ -171,6 +181,9 @@ func (f *file) load(ctx context.Context) error {
 		return err
 	}, "SELECT id, fingerprint FROM current")
 	if err != nil {
+		return err
+	}
+	if err := f.db.QueryRowContext(ctx, "SELECT number FROM applied").Scan(&f.applied); err != nil {
 		return err
 	}
 	return f.db.QueryRowContext(ctx, `SELECT max(coalesce((SELECT max(id) FROM occurrences), 0),

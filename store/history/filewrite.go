@@ -54,8 +54,10 @@ func (f *file) inTx(ctx context.Context, do func(context.Context, *sql.Tx) error
 	return nil
 }
 
-func (f *file) update(ctx context.Context, of []pipeline.Fingerprint, decide func(int, *state) change) error {
-	rows := rows{now: time.Now(), newID: f.newID, added: map[pipeline.Fingerprint]int64{}}
+// apply is update with the number of the latest row of the journal that is in the file by it, and with the JSON of
+// alerts where that is there already.
+func (f *file) apply(ctx context.Context, of []pipeline.Fingerprint, decide func(int, *state) change, bodies map[*pipeline.Alert][]byte, number int64) error {
+	rows := rows{now: time.Now(), newID: f.newID, added: map[pipeline.Fingerprint]int64{}, bodies: bodies}
 	err := f.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		was, err := f.readAccounts(ctx, tx, of)
 		if err != nil {
@@ -75,6 +77,7 @@ func (f *file) update(ctx context.Context, of []pipeline.Fingerprint, decide fun
 			f.upsert.exec(ctx, tx, rows.current),
 			f.occurred.exec(ctx, tx, rows.occurred),
 			f.unneeded.exec(ctx, tx, rows.unneeded),
+			noteApplied(ctx, tx, number),
 		)
 	})
 	if err == nil {
@@ -82,6 +85,18 @@ func (f *file) update(ctx context.Context, of []pipeline.Fingerprint, decide fun
 		maps.Copy(f.places, rows.added)
 		f.placesMu.Unlock()
 	}
+	return err
+}
+
+func (f *file) update(ctx context.Context, of []pipeline.Fingerprint, decide func(int, *state) change) error {
+	return f.apply(ctx, of, decide, nil, 0)
+}
+
+func noteApplied(ctx context.Context, tx *sql.Tx, number int64) error {
+	if number == 0 {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "UPDATE applied SET number = ?", number)
 	return err
 }
 
@@ -130,6 +145,7 @@ type rows struct {
 	newID                       func(time.Time) int64
 	current, occurred, unneeded []any
 	added                       map[pipeline.Fingerprint]int64 // ids of new accounts
+	bodies                      map[*pipeline.Alert][]byte     // JSON, of those where it is there
 }
 
 // add adds what becomes of an account.
@@ -163,9 +179,11 @@ func (r *rows) add(fp pipeline.Fingerprint, had account, c change) error {
 }
 
 func (r *rows) keep(fp pipeline.Fingerprint, k kept) (id int64, err error) {
-	body, err := encodeAlert(k.alert)
-	if err != nil {
-		return 0, err
+	body := r.bodies[k.alert]
+	if body == nil {
+		if body, err = encodeAlert(k.alert); err != nil {
+			return 0, err
+		}
 	}
 	id = r.newID(r.now)
 	r.occurred = append(r.occurred, id, nanos(occurredAt(k)), int64(fp), k.kind, k.alert.Rule, int64(k.alert.Priority), body)

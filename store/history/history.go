@@ -50,7 +50,8 @@ type engine interface {
 
 // History is safe for concurrent use. Run has to run for steps to be kept and for its bounds to hold.
 type History struct {
-	engine  engine // nil: there is none
+	engine  engine   // nil: there is none
+	backlog *backlog // what the engine has not yet; nil: it has all
 	log     *slog.Logger
 	resolve atomic.Int64
 	errors  atomic.Uint64
@@ -82,7 +83,10 @@ func (h *History) Close() error {
 	if h.engine == nil {
 		return nil
 	}
-	return h.engine.close()
+	if h.backlog == nil {
+		return h.engine.close()
+	}
+	return errors.Join(h.backlog.close(), h.engine.close())
 }
 
 // Record keeps a batch: the alerts that were let through, with all that was added to them, and the events that were
@@ -98,15 +102,31 @@ func (h *History) Record(ctx context.Context, now time.Time, passed, repeats []p
 	if slices.Equal(keys, h.last) {
 		return nil
 	}
-	of, batch := gather(passed, repeats)
-	resolve := time.Duration(h.resolve.Load())
-	err := h.engine.update(ctx, of, func(i int, was *state) change { return batch[i].apply(was, now, resolve) })
-	if err != nil {
+	if err := h.record(ctx, &batch{now: now, resolve: time.Duration(h.resolve.Load()), passed: passed, repeats: repeats}); err != nil {
 		h.errors.Add(1)
-		return fmt.Errorf("keep %d alerts in the history: %w", len(of), err)
+		return fmt.Errorf("keep %d alerts in the history: %w", len(passed)+len(repeats), err)
 	}
 	h.last = keys
 	return nil
+}
+
+func (h *History) record(ctx context.Context, rec *batch) error {
+	if h.backlog != nil {
+		return h.backlog.record(rec)
+	}
+	m := newSeveral()
+	m.add(rec)
+	return h.engine.update(ctx, m.of, m.decide)
+}
+
+// catchUp has the engine know what was recorded before. Where it cannot, the question is answered by what it knows.
+func (h *History) catchUp(ctx context.Context) {
+	if h.backlog == nil {
+		return
+	}
+	if h.backlog.apply(ctx) != nil && ctx.Err() == nil {
+		h.errors.Add(1)
+	}
 }
 
 func keysOf(passed, repeats []pipeline.Alert) []string {
@@ -163,6 +183,7 @@ func (h *History) EachLive(ctx context.Context, now time.Time, ms []pipeline.Mat
 	if err != nil {
 		return err
 	}
+	h.catchUp(ctx)
 	return h.engine.live(ctx, now, textsOf(ms), func(l pipeline.Live) error {
 		if !matcher.Match(compiled, l.Labels) {
 			return nil
@@ -190,5 +211,6 @@ func (h *History) Get(ctx context.Context, of pipeline.Fingerprint) (*pipeline.K
 	if h.engine == nil {
 		return nil, ErrOff
 	}
+	h.catchUp(ctx)
 	return h.engine.get(ctx, of)
 }

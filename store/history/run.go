@@ -24,6 +24,9 @@ func (h *History) Run(ctx context.Context) error {
 	}
 	var tending sync.WaitGroup
 	tending.Go(func() { h.tend(ctx) })
+	if h.backlog != nil {
+		tending.Go(func() { h.backlog.run(ctx, func() { h.errors.Add(1) }) })
+	}
 	defer tending.Wait()
 	writing := context.WithoutCancel(ctx) // what is begun is brought to its end
 	tick := time.NewTicker(writeEvery)
@@ -33,6 +36,7 @@ func (h *History) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			h.drain(writing, lines)
+			h.catchUp(writing)
 			return nil
 		case more := <-h.queue:
 			if lines = append(lines, more...); len(lines) >= maxLines {

@@ -51,6 +51,7 @@ func (h *History) Search(ctx context.Context, q pipeline.HistoryQuery) (pipeline
 	if err != nil {
 		return page, err
 	}
+	h.catchUp(ctx)
 	var failed error
 	var last place
 	more := false

@@ -1,0 +1,237 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/store/journal"
+)
+
+const (
+	// maxApplied is about how many alerts one transaction brings to the file. More share the pages that it writes; fewer
+	// keep steps waiting for less.
+	maxApplied = 2048
+	// applyEvery is the pause between two looks at what waits, unless there is enough for a transaction sooner.
+	applyEvery = 500 * time.Millisecond
+	// maxInMemory is how many alerts wait in memory; those beyond are read from the journal again.
+	maxInMemory = 4096
+	// maxWaiting is how many alerts wait while the file cannot be written, the latest ones.
+	maxWaiting = 500_000
+)
+
+// backlog is what was recorded and is not in the file yet: in a journal, where it outlives a kill. What is recorded
+// waits for a write to the journal only; what many batches bring to the file shares its transaction.
+type backlog struct {
+	file    *file
+	journal *journal.Journal
+
+	applying sync.Mutex // held while something is brought to the file; guards failing
+	failing  bool
+
+	mu       sync.Mutex // guards what follows
+	waiting  []*recorded
+	alerts   int           // in waiting
+	inMemory int           // of these
+	filling  chan struct{} // there is enough for a transaction
+}
+
+// recorded is what one Record brought.
+type recorded struct {
+	number int64 // of its row in the journal
+	alerts int
+	batch  *batch // nil: only the journal has it
+}
+
+// batch is a Record.
+type batch struct {
+	now             time.Time
+	resolve         time.Duration
+	passed, repeats []pipeline.Alert
+	bodies          [][]byte // JSON of passed
+}
+
+// openBacklog opens the journal in a folder, and has what is in it and not in the file wait.
+func openBacklog(f *file, dir string) (*backlog, error) {
+	j, err := journal.Open(journal.Config{Dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	b := &backlog{file: f, journal: j, filling: make(chan struct{}, 1)}
+	err = j.Each(func(number int64, row []byte) {
+		if number > f.applied {
+			b.add(&recorded{number: number, alerts: max(alertsIn(row), 1)})
+		}
+	})
+	if err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	return b, nil
+}
+
+// record keeps a batch.
+func (b *backlog) record(rec *batch) error {
+	row, err := rec.encode()
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	number, err := b.journal.Append(row)
+	if err != nil {
+		return err
+	}
+	r := &recorded{number: number, alerts: len(rec.passed) + len(rec.repeats)}
+	if b.inMemory+r.alerts <= maxInMemory {
+		rec.passed, rec.repeats = slices.Clone(rec.passed), slices.Clone(rec.repeats)
+		r.batch = rec
+	}
+	b.add(r)
+	return nil
+}
+
+// add needs mu.
+func (b *backlog) add(r *recorded) {
+	b.journal.Take(r.number, 1)
+	b.waiting = append(b.waiting, r)
+	b.alerts += r.alerts
+	if r.batch != nil {
+		b.inMemory += r.alerts
+	}
+	if b.alerts >= maxApplied/2 {
+		select {
+		case b.filling <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// apply brings to the file what waits at its begin.
+func (b *backlog) apply(ctx context.Context) error {
+	b.applying.Lock()
+	defer b.applying.Unlock()
+	last := b.last()
+	for ctx.Err() == nil {
+		some := b.first(last)
+		if len(some) == 0 {
+			return nil
+		}
+		if err := b.applySome(ctx, some); err != nil {
+			if !b.failing { // said once: it may last
+				b.file.log.Warn("the history cannot be written; what happens meanwhile waits in its journal", "err", err)
+			}
+			b.failing = true
+			b.dropOldest()
+			return err
+		}
+		b.failing = false
+		b.forget(len(some))
+	}
+	return ctx.Err()
+}
+
+func (b *backlog) last() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.waiting) == 0 {
+		return 0
+	}
+	return b.waiting[len(b.waiting)-1].number
+}
+
+// first are the first that wait, of those up to last.
+func (b *backlog) first(last int64) (some []*recorded) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	alerts := 0
+	for _, r := range b.waiting {
+		if r.number > last || alerts >= maxApplied {
+			break
+		}
+		some = append(some, r)
+		alerts += r.alerts
+	}
+	return some
+}
+
+// forget is for the first n, which need not wait any more.
+func (b *backlog) forget(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range b.waiting[:n] {
+		b.journal.Release(r.number, 1)
+		b.alerts -= r.alerts
+		if r.batch != nil {
+			b.inMemory -= r.alerts
+		}
+	}
+	clear(b.waiting[:n])
+	b.waiting = b.waiting[n:]
+}
+
+// dropOldest keeps what waits bounded while the file cannot be written.
+func (b *backlog) dropOldest() {
+	b.mu.Lock()
+	n, left := 0, b.alerts
+	for n < len(b.waiting) && left > maxWaiting {
+		left -= b.waiting[n].alerts
+		n++
+	}
+	dropped := b.alerts - left
+	b.mu.Unlock()
+	if n > 0 {
+		b.file.log.Error("alerts are missing in the history: too many wait for its file", "alerts", dropped)
+		b.forget(n)
+	}
+}
+
+// applySome brings some to the file, with one transaction.
+func (b *backlog) applySome(ctx context.Context, some []*recorded) error {
+	var unread error
+	m := newSeveral()
+	for _, r := range some {
+		rec := r.batch
+		if rec == nil {
+			row, err := b.journal.Row(r.number)
+			if err == nil {
+				rec, err = decodeBatch(row)
+			}
+			if err != nil {
+				unread = errors.Join(unread, fmt.Errorf("row %d: %w", r.number, err))
+				continue
+			}
+		}
+		m.add(rec)
+	}
+	err := b.file.apply(context.WithoutCancel(ctx), m.of, m.decide, m.bodies, some[len(some)-1].number)
+	if err == nil && unread != nil { // they will not be readable next time either
+		b.file.log.Error("alerts are missing in the history, since its journal cannot be read", "err", unread)
+	}
+	return err
+}
+
+func (b *backlog) close() error { return b.journal.Close() }
+
+// run applies what waits, and brings the journal to the device, until ctx ends; failed is called for each error, which is logged.
+func (b *backlog) run(ctx context.Context, failed func()) {
+	var tidying sync.WaitGroup
+	tidying.Go(func() { _ = b.journal.Run(ctx, b.file.log) }) // it logs what fails
+	defer tidying.Wait()
+	tick := time.NewTicker(applyEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-b.filling:
+		}
+		if b.apply(ctx) != nil && ctx.Err() == nil {
+			failed()
+		}
+	}
+}
