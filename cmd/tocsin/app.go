@@ -127,7 +127,7 @@ func (a *app) openDownstream(ctx context.Context, p *plan) (publish func(context
 		if forwards(p.cfg) {
 			return nil, fmt.Errorf("bus: %s takes alerts itself: a router's address is for `tocsin sensor`", a.role.name)
 		}
-		if a.durable, err = openDurable(ctx, p, a.reg, a.log); err != nil {
+		if a.durable, err = openDurable(ctx, a.role, p, a.reg, a.log); err != nil {
 			return nil, err
 		}
 		return a.durable.router.PublishAlerts, nil

@@ -56,7 +56,7 @@ type durable struct {
 	payload atomic.Pointer[match.Payload] // rules for structured events; likewise
 	owners  atomic.Pointer[owner.Owners]  // likewise
 	places  *geoip.Databases
-	show    func(context.Context, []pipeline.Alert) // prints what passed dedupe; nil when a receiver does
+	show    func(context.Context, []pipeline.Alert) // prints what passed dedupe; nil when a receiver does, or nobody is to see it
 	log     *slog.Logger
 
 	deployments *deployment.Deployments
@@ -77,8 +77,11 @@ func openBus(ctx context.Context, cfg *configs.Loaded, log *slog.Logger) (*bus.B
 	return bus.Open(ctx, bus.Config{URL: url, Dir: filepath.Join(cfg.DataDir, "bus")}, log)
 }
 
-func openDurable(ctx context.Context, p *plan, reg prometheus.Registerer, log *slog.Logger) (*durable, error) {
-	d := &durable{log: log, show: p.show, places: p.places}
+func openDurable(ctx context.Context, r role, p *plan, reg prometheus.Registerer, log *slog.Logger) (*durable, error) {
+	d := &durable{log: log, places: p.places}
+	if r.hot { // a router's alerts are other hosts', its output is a service's log
+		d.show = p.show
+	}
 	if err := d.open(ctx, p, reg); err != nil {
 		return nil, errors.Join(err, d.close())
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -191,14 +190,7 @@ func (w *writer) pairs(name string, pairs map[string]string) {
 		return
 	}
 	w.b = append(w.b, '{')
-	var space [48]string
-	for i, k := range sortedKeys(space[:0], pairs) {
-		if i > 0 {
-			w.b = append(w.b, ',')
-		}
-		w.b = append(appendString(w.b, k), ':')
-		w.b = appendString(w.b, pairs[k])
-	}
+	appendMembers(w, pairs, func(s string) { w.b = appendString(w.b, s) })
 	w.b = append(w.b, '}')
 }
 
@@ -209,14 +201,7 @@ func (w *writer) fields(name string, fields pipeline.Fields) {
 		return
 	}
 	w.b = append(w.b, '{')
-	var space [48]string
-	for i, k := range sortedKeys(space[:0], fields) {
-		if i > 0 {
-			w.b = append(w.b, ',')
-		}
-		w.b = append(appendString(w.b, k), ':')
-		w.value(fields[k])
-	}
+	appendMembers(w, fields, w.value)
 	w.b = append(w.b, '}')
 }
 
@@ -258,13 +243,4 @@ func isInteger(s string) bool {
 		}
 	}
 	return true
-}
-
-// sortedKeys appends m's keys to keys in order, which is encoding/json's too.
-func sortedKeys[V any](keys []string, m map[string]V) []string {
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
