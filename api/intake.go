@@ -73,25 +73,37 @@ func (p *posted) unreadable(err error) {
 	p.malformed("the body could not be read: " + err.Error())
 }
 
-// values reads the body as one JSON value or an array of them, and answers by itself when it cannot.
-func (p *posted) values() ([]json.RawMessage, bool) {
-	body, err := io.ReadAll(p.r.Body)
+// values reads the body as one value or an array of them, and answers by itself when it cannot. Whoever reads a value
+// finds out whether it is JSON.
+func (p *posted) values() (whole []byte, values []json.RawMessage, ok bool) {
+	whole, err := io.ReadAll(p.r.Body)
 	if err != nil {
 		p.unreadable(err)
-		return nil, false
+		return nil, nil, false
 	}
-	values, err := splitJSON(body)
-	if err != nil {
+	whole = bytes.TrimSpace(whole)
+	if values, ok = alertjson.Split(whole); ok && len(values) > 0 {
+		return whole, values, true
+	}
+	if values, err = splitJSON(whole); err != nil {
 		p.malformed(err.Error())
-		return nil, false
+		return nil, nil, false
 	}
-	return values, true
+	return whole, values, true
+}
+
+// malformedValue answers for a value that cannot be taken: with where the body is no JSON, if it is none.
+func (p *posted) malformedValue(whole []byte, reason string) {
+	if _, err := splitJSON(whole); err != nil {
+		reason = err.Error()
+	}
+	p.malformed(reason)
 }
 
 // postFalco takes what Falco's http_output and Falcosidekick's webhook send: one alert, or an array.
 func (s *Server) postFalco(w http.ResponseWriter, r *http.Request) {
 	p := s.posted(w, r, sourceFalco)
-	bodies, ok := p.values()
+	whole, bodies, ok := p.values()
 	if !ok {
 		return
 	}
@@ -99,7 +111,7 @@ func (s *Server) postFalco(w http.ResponseWriter, r *http.Request) {
 	for i, body := range bodies {
 		alert, err := falcoAlert(body, s.deps.Hostname)
 		if err != nil {
-			p.malformed(fmt.Sprintf("alert %d: %v", i+1, err))
+			p.malformedValue(whole, fmt.Sprintf("alert %d: %v", i+1, err))
 			return
 		}
 		if alert.ID == "" && key != "" {
@@ -115,7 +127,7 @@ func (s *Server) postFalco(w http.ResponseWriter, r *http.Request) {
 // postAlerts takes alerts as tocsin itself makes them: what a sensor without a broker sends its router.
 func (s *Server) postAlerts(w http.ResponseWriter, r *http.Request) {
 	p := s.posted(w, r, sourceAlerts)
-	bodies, ok := p.values()
+	whole, bodies, ok := p.values()
 	if !ok {
 		return
 	}
@@ -126,7 +138,7 @@ func (s *Server) postAlerts(w http.ResponseWriter, r *http.Request) {
 				goneV1(w)
 				return
 			}
-			p.malformed(fmt.Sprintf("alert %d: %v", i+1, err))
+			p.malformedValue(whole, fmt.Sprintf("alert %d: %v", i+1, err))
 			return
 		}
 	}

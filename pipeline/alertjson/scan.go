@@ -3,8 +3,10 @@ package alertjson
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -111,19 +113,48 @@ func (p *Scanner) String() (string, error) {
 
 // escaped reads a string with escapes, which begins at begin with its quote.
 func (p *Scanner) escaped(begin int) (text string, err error) {
-	for ; p.i < len(p.s); p.i++ {
-		switch p.s[p.i] {
-		case '\\':
+	plain := append(make([]byte, 0, 2*(p.i-begin)+64), p.s[begin+1:p.i]...)
+	for p.i < len(p.s) {
+		switch c := p.s[p.i]; {
+		case c == '"':
 			p.i++
-		case '"':
-			p.i++
-			if json.Unmarshal([]byte(p.s[begin:p.i]), &text) != nil {
-				return "", ErrOdd
+			if text := string(plain); utf8.ValidString(text) {
+				return text, nil
 			}
-			return text, nil
+			return "", ErrOdd
+		case c < ' ':
+			return "", ErrOdd
+		case c != '\\':
+			plain = append(plain, c)
+			p.i++
+		default:
+			if plain, err = p.escape(plain); err != nil {
+				return "", err
+			}
 		}
 	}
 	return "", ErrOdd
+}
+
+// escape reads an escape and appends what it stands for. Surrogates are left to encoding/json.
+func (p *Scanner) escape(b []byte) ([]byte, error) {
+	rest := p.s[p.i+1:]
+	if rest == "" {
+		return b, ErrOdd
+	}
+	if c := strings.IndexByte(`"\/bfnrt`, rest[0]); c >= 0 {
+		p.i += 2
+		return append(b, "\"\\/\b\f\n\r\t"[c]), nil
+	}
+	if rest[0] != 'u' || len(rest) < 5 {
+		return b, ErrOdd
+	}
+	n, err := strconv.ParseUint(rest[1:5], 16, 16)
+	if err != nil || utf16.IsSurrogate(rune(n)) {
+		return b, ErrOdd
+	}
+	p.i += 6
+	return utf8.AppendRune(b, rune(n)), nil
 }
 
 // Raw returns the text of the value that follows, which is valid where a scalar; of an object or array only that its
