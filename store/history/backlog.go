@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -52,7 +51,7 @@ type batch struct {
 	now             time.Time
 	resolve         time.Duration
 	passed, repeats []pipeline.Alert
-	bodies          [][]byte // JSON of passed
+	bodies          [][]byte // JSON of passed, then of repeats
 }
 
 // openBacklog opens the journal in a folder, and has what is in it and not in the file wait.
@@ -87,7 +86,7 @@ func (b *backlog) record(rec *batch) error {
 	}
 	r := &recorded{number: number, alerts: len(rec.passed) + len(rec.repeats)}
 	if b.inMemory+r.alerts <= maxInMemory {
-		rec.passed, rec.repeats = slices.Clone(rec.passed), slices.Clone(rec.repeats)
+		rec.passed, rec.repeats = slim(rec.passed), slim(rec.repeats)
 		r.batch = rec
 	}
 	b.add(r)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -17,20 +18,34 @@ func (rec *batch) encode() (row []byte, err error) {
 	row = binary.AppendVarint(row, int64(rec.resolve))
 	row = binary.AppendUvarint(row, uint64(len(rec.passed)))
 	row = binary.AppendUvarint(row, uint64(len(rec.repeats)))
-	rec.bodies = make([][]byte, 0, len(rec.passed))
+	rec.bodies = make([][]byte, 0, len(rec.passed)+len(rec.repeats))
 	var body []byte
+	var begins, ends []int
 	for _, alerts := range [][]pipeline.Alert{rec.passed, rec.repeats} {
 		for i := range alerts {
 			if body, err = alertjson.Append(body[:0], &alerts[i]); err != nil {
 				return nil, fmt.Errorf("encode alert %s of rule %q: %w", alerts[i].ID, alerts[i].Rule, err)
 			}
 			row = append(binary.AppendUvarint(row, uint64(len(body))), body...)
-			if len(rec.bodies) < len(rec.passed) {
-				rec.bodies = append(rec.bodies, row[len(row)-len(body):])
-			}
+			begins = append(begins, len(row)-len(body))
+			ends = append(ends, len(row))
 		}
 	}
+	for i := range begins { // not before row stays where it is
+		rec.bodies = append(rec.bodies, row[begins[i]:ends[i]:ends[i]])
+	}
 	return row, nil
+}
+
+// slim returns alerts without what only their JSON needs, as far as that is known.
+func slim(alerts []pipeline.Alert) []pipeline.Alert {
+	all := slices.Clone(alerts)
+	for i := range all {
+		if a := &all[i]; a.Stateful == nil && a.Completes == nil {
+			a.Output, a.OutputFields, a.Labels, a.Annotations, a.Tags = "", nil, nil, nil, nil
+		}
+	}
+	return all
 }
 
 var errCut = errors.New("a batch of the history is cut")
@@ -48,8 +63,9 @@ func decodeBatch(row []byte) (*batch, error) {
 		if err != nil {
 			return nil, err
 		}
+		rec.bodies = append(rec.bodies, body)
 		if n < passed {
-			rec.passed, rec.bodies = append(rec.passed, a), append(rec.bodies, body)
+			rec.passed = append(rec.passed, a)
 		} else {
 			rec.repeats = append(rec.repeats, a)
 		}

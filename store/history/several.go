@@ -31,8 +31,12 @@ func (m *several) add(rec *batch) {
 		}
 		m.said[n] = append(m.said[n], said{rec, all[i]})
 	}
-	for i := range rec.bodies {
-		m.bodies[&rec.passed[i]] = rec.bodies[i]
+	for i, body := range rec.bodies {
+		if i < len(rec.passed) {
+			m.bodies[&rec.passed[i]] = body
+		} else {
+			m.bodies[&rec.repeats[i-len(rec.passed)]] = body
+		}
 	}
 }
 
