@@ -29,6 +29,7 @@ type Message struct {
 	Title    string // plain text, one line: mail subject, push preview
 	Body     string // text in the channel's markup; mail: the plain part
 	HTML     string // mail only
+	More     string // what stands at the end of a text that is cut
 	Payload  []byte // webhook only: the JSON body
 	Again    bool   // it may have been sent before; Title, Body and HTML say so already
 	Attempt  int    // at delivering it, from 1
