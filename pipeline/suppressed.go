@@ -9,6 +9,7 @@ const (
 	ByMuteInterval   = "mute_time_interval"
 	ByActiveInterval = "active_time_interval"
 	ByAck            = "ack"
+	ByQuota          = "quota" // of a channel: many notifications in one
 )
 
 // Suppressed is one reason why an alert is kept back.
