@@ -113,9 +113,13 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Bus, error) {
 func (b *Bus) Publisher() message.Publisher { return publisher{b.nats} }
 
 // Subscriber makes a subscriber for the consumer group. A topic has one group; its members share the
-// messages. Each call makes an independent one, to be closed by its user.
-func (b *Bus) Subscriber(group string) (message.Subscriber, error) {
-	return newSubscriber(b.nats, group), nil
+// messages. Each call makes an independent one, to be closed by its user. inFlight is how many messages of a topic are
+// worked on at once, 0 the configured number; all together have up to 64 MB.
+func (b *Bus) Subscriber(group string, inFlight int) (message.Subscriber, error) {
+	if inFlight == 0 {
+		inFlight = b.nats.cfg.InFlight
+	}
+	return newSubscriber(b.nats, group, inFlight), nil
 }
 
 // PastOf is what is known of earlier attempts to handle a message that a Subscriber handed out.

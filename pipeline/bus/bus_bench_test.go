@@ -19,7 +19,7 @@ func BenchmarkEmbedded(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer bus.Close()
-			sub, err := bus.Subscriber("group")
+			sub, err := bus.Subscriber("group", 0)
 			if err != nil {
 				b.Fatal(err)
 			}

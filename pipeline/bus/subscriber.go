@@ -12,6 +12,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/semaphore"
 )
 
 // nackDelay is how soon a refused message comes again. Handlers back off on their own; this only keeps
@@ -28,12 +29,16 @@ const (
 	pullHeartbeat = 5 * time.Second
 )
 
+// maxInFlightBytes bounds the messages of one topic that are worked on at once, however many may be.
+const maxInFlightBytes = 64 << 20
+
 // subscriber is ours rather than watermill-nats' because neither of its two can work on a message for
 // longer than AckWait (they give it up and the server hands it out a second time, to be worked on side
 // by side), nor on more than one at a time per consumer.
 type subscriber struct {
-	bus   *natsBus
-	group string
+	bus      *natsBus
+	group    string
+	inFlight int
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -42,8 +47,8 @@ type subscriber struct {
 
 var _ message.Subscriber = (*subscriber)(nil)
 
-func newSubscriber(b *natsBus, group string) *subscriber {
-	return &subscriber{bus: b, group: group, closing: make(chan struct{})}
+func newSubscriber(b *natsBus, group string, inFlight int) *subscriber {
+	return &subscriber{bus: b, group: group, inFlight: inFlight, closing: make(chan struct{})}
 }
 
 // Subscribe hands out the topic's messages until ctx ends or the subscriber is closed; then it takes no
@@ -57,18 +62,19 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 		Durable:       token(s.group),
 		AckPolicy:     jetstream.AckExplicitPolicy,
 		AckWait:       s.bus.cfg.AckWait,
-		MaxAckPending: s.bus.cfg.InFlight,
+		MaxAckPending: s.inFlight,
 		MaxDeliver:    -1,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to bus topic %q: %w", topic, err)
 	}
-	incoming, err := consumer.Messages(jetstream.PullMaxMessages(pullAhead+s.bus.cfg.InFlight), jetstream.PullHeartbeat(pullHeartbeat))
+	incoming, err := consumer.Messages(jetstream.PullMaxMessages(pullAhead+s.inFlight), jetstream.PullHeartbeat(pullHeartbeat))
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to bus topic %q: %w", topic, err)
 	}
 	ctx, stop := context.WithCancel(ctx)
-	d := &delivery{bus: s.bus, topic: topic, stream: hashOf(streamName(topic)), out: make(chan *message.Message), working: map[uint64]bool{}}
+	d := &delivery{bus: s.bus, topic: topic, stream: hashOf(streamName(topic)), out: make(chan *message.Message),
+		bytes: semaphore.NewWeighted(maxInFlightBytes), working: map[uint64]bool{}}
 	s.running.Add(1)
 	go func() {
 		select {
@@ -100,6 +106,7 @@ type delivery struct {
 	stream   uint64 // hash of its stream's name
 	out      chan *message.Message
 	trackers sync.WaitGroup
+	bytes    *semaphore.Weighted    // of the messages that are worked on
 	acked    atomic.Pointer[string] // where the latest acknowledgement went
 
 	mu      sync.Mutex
@@ -125,7 +132,15 @@ func (d *delivery) run(ctx context.Context, incoming jetstream.MessagesContext) 
 		case ctx.Err() != nil:
 			d.warn("refuse", m.Nak()) // at once to another member, or to us after a restart
 		default:
-			d.trackers.Go(func() { d.track(ctx, m) })
+			size := min(int64(len(m.Data())), maxInFlightBytes)
+			if d.bytes.Acquire(ctx, size) != nil {
+				d.warn("refuse", m.Nak()) // it is stopping
+				continue
+			}
+			d.trackers.Go(func() {
+				defer d.bytes.Release(size)
+				d.track(ctx, m)
+			})
 		}
 	}
 }

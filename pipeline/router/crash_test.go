@@ -54,7 +54,7 @@ func child(job string) error {
 		return resp.Body.Close()
 	}
 	d, err := open(options{
-		dir: dir, deliver: map[string]router.DeliverFunc{"sink": deliver}, quiet: time.Hour,
+		dir: dir, deliver: map[string]deliverFunc{"sink": deliver}, quiet: time.Hour,
 		retry: router.RetryConfig{Min: 10 * time.Millisecond, Max: 100 * time.Millisecond},
 		route: route.Config{
 			// Half of the groups go out at once, half gather: both ways must survive.

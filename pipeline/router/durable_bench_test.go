@@ -38,7 +38,7 @@ func benchmarkAlerts(b *testing.B, cfg route.Config, distinct bool) {
 	}
 	d := start(b, options{
 		dir: b.TempDir(), route: cfg, quiet: time.Hour,
-		deliver: map[string]router.DeliverFunc{"counter": count},
+		deliver: map[string]deliverFunc{"counter": count},
 	})
 	b.ReportAllocs()
 	sent := uint64(0)
@@ -98,7 +98,7 @@ func BenchmarkDurableLatency(b *testing.B) {
 	d := start(b, options{
 		dir: b.TempDir(), quiet: time.Hour,
 		route: route.Config{GroupBy: []string{route.AllLabels}, GroupWait: duration(0)},
-		deliver: map[string]router.DeliverFunc{"clock": func(context.Context, pipeline.Notification) error {
+		deliver: map[string]deliverFunc{"clock": func(context.Context, pipeline.Notification) error {
 			arrived <- time.Now()
 			return nil
 		}},

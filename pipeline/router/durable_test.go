@@ -38,7 +38,7 @@ type durable struct {
 type options struct {
 	dir      string
 	route    route.Config
-	deliver  map[string]router.DeliverFunc // by integration
+	deliver  map[string]deliverFunc // by integration
 	receiver []route.Receiver              // default: one, "ops", of all of deliver
 	retry    router.RetryConfig
 	quiet    time.Duration
@@ -113,7 +113,7 @@ func open(o options) (*durable, error) {
 	}
 	r.HandleAlerts(handle)
 	for integration, deliver := range o.deliver {
-		if err := r.HandleNotifications(integration, deliver); err != nil {
+		if err := r.HandleNotifications(integration, deliver.handler()); err != nil {
 			return nil, err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 // one that is made again.
 const (
 	outcomeSent  = "sent"
+	outcomeMoved = "moved" // to the fallback
 	outcomeDead  = "dead"
 	outcomeRetry = "retry"
 )

@@ -19,11 +19,19 @@ type notifyHandler struct {
 	handler *message.Handler
 }
 
+// Handler delivers the notifications of one integration.
+type Handler struct {
+	Deliver DeliverFunc
+	// InFlight is how many it is handed at once; 0: as many as the bus hands out otherwise. It stays what it was when the
+	// integration was new.
+	InFlight int
+}
+
 // HandleNotifications sets the handler of the integration named topic, before or during Run.
-func (r *Router) HandleNotifications(topic string, deliver DeliverFunc) error {
+func (r *Router) HandleNotifications(topic string, handler Handler) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.add(topic, deliver); err != nil {
+	if err := r.add(topic, handler); err != nil {
 		return err
 	}
 	return r.runAdded()
@@ -32,11 +40,11 @@ func (r *Router) HandleNotifications(topic string, deliver DeliverFunc) error {
 // SetNotificationHandlers makes handlers, by integration, the ones that run: new ones start, those that
 // are there get the new function for their next attempt, the others finish what they have under way
 // and stop. What is still in the topic of a stopped one stays there until it is configured again.
-func (r *Router) SetNotificationHandlers(ctx context.Context, handlers map[string]DeliverFunc) error {
+func (r *Router) SetNotificationHandlers(ctx context.Context, handlers map[string]Handler) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for topic, deliver := range handlers {
-		if err := r.add(topic, deliver); err != nil {
+	for topic, handler := range handlers {
+		if err := r.add(topic, handler); err != nil {
 			return err
 		}
 	}
@@ -44,7 +52,7 @@ func (r *Router) SetNotificationHandlers(ctx context.Context, handlers map[strin
 		return err
 	}
 	for topic, h := range r.notifies {
-		if handlers[topic] != nil {
+		if _, stays := handlers[topic]; stays {
 			continue
 		}
 		if err := r.remove(ctx, topic, h); err != nil {
@@ -55,17 +63,17 @@ func (r *Router) SetNotificationHandlers(ctx context.Context, handlers map[strin
 }
 
 // add needs r.mu.
-func (r *Router) add(topic string, deliver DeliverFunc) error {
+func (r *Router) add(topic string, handler Handler) error {
 	if h := r.notifies[topic]; h != nil {
-		h.deliver.Store(&deliver)
+		h.deliver.Store(&handler.Deliver)
 		return nil
 	}
-	sub, err := r.bus.Subscriber(group)
+	sub, err := r.bus.Subscriber(group, handler.InFlight)
 	if err != nil {
 		return fmt.Errorf("make the subscriber of integration %q: %w", topic, err)
 	}
 	h := &notifyHandler{}
-	h.deliver.Store(&deliver)
+	h.deliver.Store(&handler.Deliver)
 	h.handler = r.wm.AddConsumerHandler(notifyPrefix+topic, notifyPrefix+topic, sub, func(msg *message.Message) error {
 		return r.handleNotification(msg, topic, h)
 	})
@@ -119,24 +127,20 @@ func (r *Router) handleNotification(msg *message.Message, integration string, h 
 	ctx := msg.Context()
 	tries := r.triesOf(msg, n)
 	for failures := 0; ctx.Err() == nil; failures++ {
-		start := time.Now()
-		n := tries.begin()
-		err := r.attempt(ctx, func(ctx context.Context) error { return (*h.deliver.Load())(ctx, n) })
+		d := tries.delivery()
+		err := guarded(func() error { return (*h.deliver.Load())(ctx, d) })
+		if ctx.Err() != nil && !tries.begun {
+			break // a stop, before its turn
+		}
 		tries.end(err)
-		r.metrics.handler.WithLabelValues("notify").Observe(time.Since(start).Seconds())
 		if err == nil {
 			r.metrics.notified(n, outcomeSent)
-			r.cfg.Observe(n, failures+1, outcomeSent, "", 0)
+			r.cfg.Observe(n, failures+1, outcomeSent, d.Note, 0)
 			return nil
 		}
 		wait, retry := r.retryIn(n, err, failures)
 		if !retry {
-			if err := r.park(msg, "notify", topic, err); err != nil {
-				return err
-			}
-			r.metrics.notified(n, outcomeDead)
-			r.cfg.Observe(n, failures+1, outcomeDead, answer(err), 0)
-			return nil
+			return r.giveUp(msg, n, failures+1, topic, err)
 		}
 		r.metrics.retries.WithLabelValues("notify").Inc()
 		r.cfg.Observe(n, failures+1, outcomeRetry, answer(err), wait)
@@ -145,6 +149,24 @@ func (r *Router) handleNotification(msg *message.Message, integration string, h 
 		sleep(ctx, wait)
 	}
 	return ctx.Err()
+}
+
+// giveUp has a notification go elsewhere, or parks it where there is nowhere.
+func (r *Router) giveUp(msg *message.Message, n pipeline.Notification, attempt int, topic string, reason error) error {
+	moved, err := r.cfg.Fallback(msg.Context(), n, answer(reason))
+	if err != nil {
+		return fmt.Errorf("hand notification %s of receiver %q to the fallback: %w", n.ID, n.Receiver, err)
+	}
+	outcome := outcomeMoved
+	if !moved {
+		outcome = outcomeDead
+		if err := r.park(msg, "notify", topic, reason); err != nil {
+			return err
+		}
+	}
+	r.metrics.notified(n, outcome)
+	r.cfg.Observe(n, attempt, outcome, answer(reason), 0)
+	return nil
 }
 
 // retryIn decides whether a failed delivery is tried again, and when. An error without a class is

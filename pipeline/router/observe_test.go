@@ -41,7 +41,7 @@ func TestEveryAttemptIsObserved(t *testing.T) {
 		answers[n.ID] = answers[n.ID][1:]
 		return err
 	}
-	if err := r.HandleNotifications("webhook-1", deliver); err != nil {
+	if err := r.HandleNotifications("webhook-1", deliverFunc(deliver).handler()); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())

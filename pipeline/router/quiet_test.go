@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
-	"github.com/tocsin-security/tocsin/pipeline/router"
 	"github.com/tocsin-security/tocsin/stages/route"
 )
 
@@ -88,7 +87,7 @@ func TestKillTellsNothingTwice(t *testing.T) {
 	}, func(a pipeline.Alert) { things[a.Fingerprint]++ })
 
 	atOnce := route.Config{GroupWait: duration(0), GroupInterval: duration(50 * time.Millisecond)}
-	d := start(t, options{dir: dir, quiet: time.Hour, route: atOnce, deliver: map[string]router.DeliverFunc{"sink": func(_ context.Context, n pipeline.Notification) error {
+	d := start(t, options{dir: dir, quiet: time.Hour, route: atOnce, deliver: map[string]deliverFunc{"sink": func(_ context.Context, n pipeline.Notification) error {
 		heard.note(n)
 		return nil
 	}}})
@@ -134,7 +133,7 @@ func TestKillTellsNothingTwice(t *testing.T) {
 func TestThousandProcessesAreOneMessage(t *testing.T) {
 	told := sink(make(chan pipeline.Notification, 10))
 	d := start(t, options{
-		dir: t.TempDir(), quiet: time.Hour, deliver: map[string]router.DeliverFunc{"sink": told.deliver},
+		dir: t.TempDir(), quiet: time.Hour, deliver: map[string]deliverFunc{"sink": told.deliver},
 		route: route.Config{GroupWait: duration(3 * time.Second), GroupInterval: duration(time.Minute)},
 	})
 	var alerts []pipeline.Alert
@@ -156,7 +155,7 @@ func TestThousandProcessesAreOneMessage(t *testing.T) {
 func TestSummary(t *testing.T) {
 	told := sink(make(chan pipeline.Notification, 10))
 	d := start(t, options{
-		dir: t.TempDir(), quiet: time.Second, deliver: map[string]router.DeliverFunc{"sink": told.deliver},
+		dir: t.TempDir(), quiet: time.Second, deliver: map[string]deliverFunc{"sink": told.deliver},
 		route: route.Config{GroupWait: duration(0), GroupInterval: duration(time.Second)},
 	})
 	first := newAlert("/etc/shadow")

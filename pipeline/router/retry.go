@@ -66,10 +66,15 @@ func (p *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", p.valu
 func (r *Router) attempt(ctx context.Context, f func(context.Context) error) (err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.AttemptTimeout)
 	defer cancel()
+	return guarded(func() error { return f(ctx) })
+}
+
+// guarded makes a panic an error.
+func guarded(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &panicError{v, debug.Stack()}
 		}
 	}()
-	return f(ctx)
+	return f()
 }

@@ -42,11 +42,13 @@ type Config struct {
 	// AttemptTimeout bounds one run of a handler; default 30 s. It also bounds how long a stop waits for
 	// an attempt that is under way: cutting it off would send the message twice.
 	AttemptTimeout time.Duration
+	// Fallback publishes a notification elsewhere that its channel cannot take; false: there is nowhere. nil: never.
+	Fallback func(ctx context.Context, n pipeline.Notification, reason string) (bool, error)
 	// Dir is where it keeps which alerts were handled, so that those that come again after a kill are not told
 	// again; "": in memory alone.
 	Dir string
 	// Observe, if set, is told of every attempt to deliver a notification: the how many-th it was (of this process, from
-	// 1; 0: it could not even wait), its outcome (sent, retry, dead), what the channel said, and when it is tried again.
+	// 1; 0: it could not even wait), its outcome (sent, retry, moved, dead), what the channel said, and when it is tried again.
 	// It does not block.
 	Observe func(n pipeline.Notification, attempt int, outcome, answer string, retryIn time.Duration)
 }
@@ -54,8 +56,9 @@ type Config struct {
 // AlertsFunc handles a batch of alerts. nil means that all that follows from them is durable.
 type AlertsFunc func(ctx context.Context, alerts []pipeline.Alert) error
 
-// DeliverFunc delivers a notification: nil, or an error that is best a *pipeline.DeliveryError.
-type DeliverFunc func(ctx context.Context, n pipeline.Notification) error
+// DeliverFunc delivers a notification, when its turn has come: nil, or an error that is best a *pipeline.DeliveryError.
+// It bounds its attempt itself (AttemptTimeout), calls d.Begin before it, and returns soon when ctx ends before that.
+type DeliverFunc func(ctx context.Context, d *pipeline.Delivery) error
 
 // Router is safe for concurrent use.
 type Router struct {
@@ -84,6 +87,9 @@ func New(cfg Config, b *bus.Bus, reg prometheus.Registerer, log *slog.Logger) (*
 	if err := cfg.Retry.setDefaults(); err != nil {
 		return nil, err
 	}
+	if cfg.Fallback == nil {
+		cfg.Fallback = func(context.Context, pipeline.Notification, string) (bool, error) { return false, nil }
+	}
 	if cfg.Observe == nil {
 		cfg.Observe = func(pipeline.Notification, int, string, string, time.Duration) {}
 	}
@@ -96,7 +102,7 @@ func New(cfg Config, b *bus.Bus, reg prometheus.Registerer, log *slog.Logger) (*
 	if err != nil {
 		return nil, fmt.Errorf("make the Watermill router: %w", err)
 	}
-	sub, err := b.Subscriber(group)
+	sub, err := b.Subscriber(group, 0)
 	if err != nil {
 		return nil, fmt.Errorf("make the subscriber of alerts: %w", err)
 	}

@@ -52,7 +52,7 @@ func settled(t *testing.T, d *durable, topic string) {
 // deadLetters reads n dead letters.
 func deadLetters(t *testing.T, d *durable, n int) []router.DeadLetter {
 	t.Helper()
-	sub, err := d.bus.Subscriber("test")
+	sub, err := d.bus.Subscriber("test", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func deadLetters(t *testing.T, d *durable, n int) []router.DeadLetter {
 
 func TestAlertBecomesNotification(t *testing.T) {
 	out := make(sink, 1)
-	d := start(t, options{dir: t.TempDir(), route: atOnce, quiet: time.Hour, deliver: map[string]router.DeliverFunc{"webhook-1": out.deliver}})
+	d := start(t, options{dir: t.TempDir(), route: atOnce, quiet: time.Hour, deliver: map[string]deliverFunc{"webhook-1": out.deliver}})
 	a := newAlert("/etc/shadow")
 	publish(t, d, a)
 	n := out.next(t)
@@ -96,7 +96,7 @@ func TestAlertBecomesNotification(t *testing.T) {
 func TestHundredRepeatsAreOneMessage(t *testing.T) {
 	out := make(sink, 100)
 	d := start(t, options{
-		dir: t.TempDir(), quiet: time.Hour, deliver: map[string]router.DeliverFunc{"webhook-1": out.deliver},
+		dir: t.TempDir(), quiet: time.Hour, deliver: map[string]deliverFunc{"webhook-1": out.deliver},
 		route: route.Config{GroupWait: duration(3 * time.Second), GroupInterval: duration(time.Hour)}, // longer than a busy machine takes for the hundred
 	})
 	for range 100 {
@@ -121,7 +121,7 @@ func TestSinkThatComesBack(t *testing.T) {
 		}
 		return out.deliver(ctx, n)
 	}
-	d := start(t, options{dir: t.TempDir(), route: atOnce, retry: quick, quiet: time.Hour, deliver: map[string]router.DeliverFunc{"webhook-1": flaky}})
+	d := start(t, options{dir: t.TempDir(), route: atOnce, retry: quick, quiet: time.Hour, deliver: map[string]deliverFunc{"webhook-1": flaky}})
 	publish(t, d, newAlert("/etc/shadow"))
 	out.next(t)
 	settled(t, d, "notify.webhook-1")
@@ -131,13 +131,13 @@ func TestSinkThatComesBack(t *testing.T) {
 }
 
 func TestWhatCannotBeDeliveredIsParked(t *testing.T) {
-	refuse := func(class pipeline.DeliveryClass) router.DeliverFunc {
+	refuse := func(class pipeline.DeliveryClass) deliverFunc {
 		return func(_ context.Context, n pipeline.Notification) error {
 			return &pipeline.DeliveryError{Class: class, Receiver: n.Receiver, Err: errors.New("no such robot")}
 		}
 	}
 	for name, tc := range map[string]struct {
-		deliver router.DeliverFunc
+		deliver deliverFunc
 		retry   router.RetryConfig
 		want    string
 	}{
@@ -148,7 +148,7 @@ func TestWhatCannotBeDeliveredIsParked(t *testing.T) {
 		"one whose notifier panics": {func(context.Context, pipeline.Notification) error { panic("nil map") }, quick, "panic: nil map"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := start(t, options{dir: t.TempDir(), route: atOnce, retry: tc.retry, deliver: map[string]router.DeliverFunc{"wecom-1": tc.deliver}})
+			d := start(t, options{dir: t.TempDir(), route: atOnce, retry: tc.retry, deliver: map[string]deliverFunc{"wecom-1": tc.deliver}})
 			a := newAlert("/etc/shadow")
 			publish(t, d, a)
 			l := deadLetters(t, d, 1)[0]
@@ -165,7 +165,7 @@ func TestWhatCannotBeDeliveredIsParked(t *testing.T) {
 }
 
 func TestGarbageIsParked(t *testing.T) {
-	d := start(t, options{dir: t.TempDir(), route: atOnce, deliver: map[string]router.DeliverFunc{"w": make(sink, 1).deliver}})
+	d := start(t, options{dir: t.TempDir(), route: atOnce, deliver: map[string]deliverFunc{"w": make(sink, 1).deliver}})
 	for topic, body := range map[string]string{router.TopicAlerts: "not json\xff", "notify.w": `{"alerts": 1}`} {
 		if err := d.bus.Publisher().Publish(topic, message.NewMessage("garbage for "+topic, []byte(body))); err != nil {
 			t.Fatal(err)
@@ -185,7 +185,7 @@ func TestGarbageIsParked(t *testing.T) {
 func TestPanicParksOnlyItsAlert(t *testing.T) {
 	out := make(sink, 10)
 	d := start(t, options{
-		dir: t.TempDir(), route: atOnce, quiet: time.Hour, deliver: map[string]router.DeliverFunc{"w": out.deliver},
+		dir: t.TempDir(), route: atOnce, quiet: time.Hour, deliver: map[string]deliverFunc{"w": out.deliver},
 		wrap: func(next router.AlertsFunc) router.AlertsFunc {
 			return func(ctx context.Context, alerts []pipeline.Alert) error {
 				for _, a := range alerts {
@@ -216,7 +216,7 @@ func TestStageThatFailsIsTriedAgain(t *testing.T) {
 	out := make(sink, 10)
 	var tries atomic.Int64
 	d := start(t, options{
-		dir: t.TempDir(), route: atOnce, retry: quick, quiet: time.Hour, deliver: map[string]router.DeliverFunc{"w": out.deliver},
+		dir: t.TempDir(), route: atOnce, retry: quick, quiet: time.Hour, deliver: map[string]deliverFunc{"w": out.deliver},
 		wrap: func(next router.AlertsFunc) router.AlertsFunc {
 			return func(ctx context.Context, alerts []pipeline.Alert) error {
 				if tries.Add(1) <= 3 {
@@ -239,7 +239,7 @@ func TestStageThatFailsIsTriedAgain(t *testing.T) {
 func TestBlockedIntegrationHoldsUpNoOther(t *testing.T) {
 	out, release := make(sink, 10), make(chan struct{})
 	hangs := func(context.Context, pipeline.Notification) error { <-release; return nil }
-	d := start(t, options{dir: t.TempDir(), route: atOnce, quiet: time.Hour, deliver: map[string]router.DeliverFunc{"hangs": hangs, "works": out.deliver}})
+	d := start(t, options{dir: t.TempDir(), route: atOnce, quiet: time.Hour, deliver: map[string]deliverFunc{"hangs": hangs, "works": out.deliver}})
 	defer close(release)
 	for i := range 50 { // more than an integration works on at once
 		publish(t, d, newAlert(fmt.Sprint("/etc/shadow-", i)))
@@ -260,7 +260,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		}
 		return &pipeline.DeliveryError{RetryAfter: 400 * time.Millisecond, Err: errors.New("429 Too Many Requests")}
 	}
-	d := start(t, options{dir: t.TempDir(), route: atOnce, retry: quick, deliver: map[string]router.DeliverFunc{"w": limited}})
+	d := start(t, options{dir: t.TempDir(), route: atOnce, retry: quick, deliver: map[string]deliverFunc{"w": limited}})
 	publish(t, d, newAlert("/etc/shadow"))
 	<-done
 	if wait := at[1].Sub(at[0]); wait < 400*time.Millisecond {
@@ -272,10 +272,10 @@ func TestReloadChangesIntegrations(t *testing.T) {
 	old, added, swapped := make(sink, 10), make(sink, 10), make(sink, 10)
 	d := start(t, options{
 		dir: t.TempDir(), route: atOnce, quiet: time.Hour,
-		deliver: map[string]router.DeliverFunc{"stays": old.deliver, "goes": old.deliver},
+		deliver: map[string]deliverFunc{"stays": old.deliver, "goes": old.deliver},
 	})
-	set := map[string]router.DeliverFunc{"stays": swapped.deliver, "comes": added.deliver}
-	if err := d.SetNotificationHandlers(t.Context(), set); err != nil {
+	set := map[string]deliverFunc{"stays": swapped.deliver, "comes": added.deliver}
+	if err := d.SetNotificationHandlers(t.Context(), handlers(set)); err != nil {
 		t.Fatalf("SetNotificationHandlers: %v", err)
 	}
 	for topic, want := range map[string]sink{"stays": swapped, "comes": added} {
@@ -294,7 +294,7 @@ func TestReloadChangesIntegrations(t *testing.T) {
 		t.Error("a removed or replaced handler was called")
 	}
 	set["goes"] = old.deliver
-	if err := d.SetNotificationHandlers(t.Context(), set); err != nil {
+	if err := d.SetNotificationHandlers(t.Context(), handlers(set)); err != nil {
 		t.Fatalf("SetNotificationHandlers: %v", err)
 	}
 	if n := old.next(t); n.ID != "to goes" {
@@ -313,7 +313,7 @@ func TestCountsAddUp(t *testing.T) {
 		}
 		return nil
 	}
-	d := start(t, options{dir: t.TempDir(), route: atOnce, retry: quick, quiet: time.Hour, deliver: map[string]router.DeliverFunc{"w": deliver}})
+	d := start(t, options{dir: t.TempDir(), route: atOnce, retry: quick, quiet: time.Hour, deliver: map[string]deliverFunc{"w": deliver}})
 	publish(t, d, alertsOf(60)...)
 	settled(t, d, router.TopicAlerts)
 	for deadline := time.Now().Add(20 * time.Second); d.metric(t, "tocsin_notifications_published_total") < 60 && time.Now().Before(deadline); {
@@ -351,7 +351,7 @@ func TestCleanStopSendsNothingTwice(t *testing.T) {
 			return ctx.Err()
 		}
 	}
-	o := options{dir: dir, route: atOnce, quiet: time.Hour, deliver: map[string]router.DeliverFunc{"w": slow}}
+	o := options{dir: dir, route: atOnce, quiet: time.Hour, deliver: map[string]deliverFunc{"w": slow}}
 	d, err := open(o)
 	if err != nil {
 		t.Fatal(err)
@@ -376,7 +376,7 @@ func TestFullTopicParksAndGoesOn(t *testing.T) {
 	out := make(sink, 1000)
 	d := start(t, options{
 		dir: t.TempDir(), route: atOnce, quiet: time.Hour, maxBytes: 64 << 10,
-		deliver: map[string]router.DeliverFunc{"hangs": hangs, "works": out.deliver},
+		deliver: map[string]deliverFunc{"hangs": hangs, "works": out.deliver},
 	})
 	defer close(release)
 	for i := 0; d.metric(t, "tocsin_dead_letters_total", "stage=publish") == 0; i++ {

@@ -2,6 +2,7 @@ package router
 
 import (
 	"errors"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
@@ -17,10 +18,21 @@ type tries struct {
 	msg    *message.Message
 	n      pipeline.Notification
 	past   bus.Past
+	begun  bool // the attempt that is under way
+	start  time.Time
 }
 
 func (r *Router) triesOf(msg *message.Message, n pipeline.Notification) *tries {
 	return &tries{router: r, msg: msg, n: n, past: r.bus.PastOf(msg)}
+}
+
+// delivery is the next attempt.
+func (t *tries) delivery() *pipeline.Delivery {
+	t.begun = false
+	n := t.n
+	n.Attempt = int(t.past.Attempts) + 1
+	n.Again = t.n.Again || t.past.Unsure
+	return &pipeline.Delivery{Notification: n, Begin: t.begin}
 }
 
 // begin notes that an attempt begins, so that a kill from here on leaves it known, and returns what to deliver.
@@ -29,12 +41,17 @@ func (t *tries) begin() pipeline.Notification {
 	n.Attempt = int(t.past.Attempts) + 1
 	n.Again = t.n.Again || t.past.Unsure
 	t.past.Attempts++
+	t.begun, t.start = true, time.Now()
 	t.note(bus.Past{Attempts: t.past.Attempts, Unsure: true})
 	return n
 }
 
 // end takes what came of the attempt.
 func (t *tries) end(err error) {
+	if !t.begun {
+		return
+	}
+	t.router.metrics.handler.WithLabelValues("notify").Observe(time.Since(t.start).Seconds())
 	switch {
 	case err == nil:
 		return // acknowledged by whoever asked for it

@@ -64,7 +64,7 @@ func TestAttemptsAreMarked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := &fussy{answers: c.answers}
 			d := start(t, options{
-				dir: t.TempDir(), quiet: time.Hour, deliver: map[string]router.DeliverFunc{"fussy": f.deliver},
+				dir: t.TempDir(), quiet: time.Hour, deliver: map[string]deliverFunc{"fussy": f.deliver},
 				route: route.Config{GroupWait: duration(0)}, retry: router.RetryConfig{Min: time.Millisecond, Max: time.Millisecond},
 			})
 			if err := d.PublishAlerts(t.Context(), alertsOf(1)); err != nil {
@@ -82,7 +82,7 @@ func TestAttemptsGoOnAfterAStop(t *testing.T) {
 	dir := t.TempDir()
 	o := options{dir: dir, quiet: time.Hour, route: route.Config{GroupWait: duration(0)}, retry: router.RetryConfig{Min: time.Hour, Max: time.Hour}}
 	first := &fussy{answers: []error{&pipeline.DeliveryError{Err: errors.New("try later")}}}
-	o.deliver = map[string]router.DeliverFunc{"fussy": first.deliver}
+	o.deliver = map[string]deliverFunc{"fussy": first.deliver}
 	d, err := open(o)
 	if err != nil {
 		t.Fatal(err)

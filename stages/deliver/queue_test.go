@@ -279,8 +279,9 @@ func TestReload(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() { b.several(t, 3, pipeline.Warning) })
 		time.Sleep(time.Minute)
-		b.channel.Limits = nil
-		b.queues.Set("sec.robot-1", b.channel)
+		other := b.channel
+		other.Limits = nil
+		b.queues.Set("sec.robot-1", other)
 		wg.Wait()
 		if took := time.Since(begun); len(b.robot.msgs) != 3 || took > 2*time.Minute {
 			t.Errorf("%d messages after %s, want 3 with the new channel", len(b.robot.msgs), took)
