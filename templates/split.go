@@ -75,13 +75,20 @@ func boundary(s string) int {
 }
 
 // longest is the largest n up to most with ok(n), for an ok that holds up to some n and not beyond; 0 where it never does.
+// It asks of little more than that, as a text may be far longer.
 func longest(most int, ok func(n int) bool) int {
-	low, high := 0, most
-	for low < high {
-		if mid := (low + high + 1) / 2; ok(mid) {
+	low, high := 0, min(1024, most)
+	for ok(high) {
+		if high == most {
+			return most
+		}
+		low, high = high, min(2*high, most)
+	}
+	for low < high-1 {
+		if mid := (low + high) / 2; ok(mid) {
 			low = mid
 		} else {
-			high = mid - 1
+			high = mid
 		}
 	}
 	return low

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ type Robot struct {
 	header http.Header
 	secret string
 	client *notifiers.Client
+	parts  notifiers.Parts
 	log    *slog.Logger
 	now    func() time.Time
 }
@@ -71,23 +73,49 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Robot, error) {
 // ID names the robot: the same for every entry that uses it.
 func (r *Robot) ID() string { return r.id }
 
-// Notify posts the message. When DingTalk refuses the signature and its clock is not ours, the message
-// is signed once more by its clock.
+// Cost is how many requests a message takes.
+func (r *Robot) Cost(m pipeline.Message) int {
+	parts, err := encode(r.cfg, m)
+	if err != nil {
+		return 1 // which Notify says
+	}
+	return len(parts)
+}
+
+// Notify posts the message, in parts where it is long. When one fails, those behind it are not sent, and the next attempt
+// sends only what is missing.
 func (r *Robot) Notify(ctx context.Context, m pipeline.Message) error {
-	body, err := encode(r.cfg, m.Title, m.Body)
+	parts, err := encode(r.cfg, m)
 	if err != nil {
 		return r.client.Fail(pipeline.BadMessage, fmt.Errorf("encode the message: %w", err))
 	}
-	now := r.now()
-	code, date, err := r.post(ctx, body, now)
+	for i, p := range parts {
+		name := strconv.Itoa(i)
+		if r.parts.Sent(m.ID, name) {
+			continue
+		}
+		if err = r.sendPart(ctx, p); err != nil {
+			break
+		}
+		r.parts.Add(m.ID, name)
+	}
+	r.parts.Settle(m.ID, err)
+	return err
+}
+
+// sendPart posts one part, and once more as plain text where DingTalk's moderation refuses it.
+func (r *Robot) sendPart(ctx context.Context, p part) error {
+	code, err := r.send(ctx, p.body)
+	if err == nil && moderated(code.Code) {
+		r.log.Warn("dingtalk's moderation refused a message, sending it as plain text without addresses", "errcode", code.Code)
+		body, failed := encodePlain(r.cfg, p.text, p.called)
+		if failed != nil {
+			return r.client.Fail(pipeline.BadMessage, fmt.Errorf("encode the plain message: %w", failed))
+		}
+		code, err = r.send(ctx, body)
+	}
 	if err != nil {
 		return err
-	}
-	if r.secret != "" && refusal(code) == signRefused && skew(date, now).Abs() > time.Minute {
-		r.log.Warn("dingtalk refused the signature, signing again by its clock", "skew", skew(date, now))
-		if code, _, err = r.post(ctx, body, date); err != nil {
-			return err
-		}
 	}
 	if code.Code == 0 {
 		r.log.Debug("dingtalk message sent")
@@ -97,6 +125,18 @@ func (r *Robot) Notify(ctx context.Context, m pipeline.Message) error {
 	e := r.client.Fail(class, fmt.Errorf("errcode %d: %s (%s)", code.Code, meaning, code.Message))
 	e.RetryAfter = after
 	return e
+}
+
+// send posts one body. When DingTalk refuses the signature and its clock is not ours, the body is signed once more by its
+// clock.
+func (r *Robot) send(ctx context.Context, body []byte) (notifiers.Code, error) {
+	now := r.now()
+	code, date, err := r.post(ctx, body, now)
+	if err == nil && r.secret != "" && refusal(code) == signRefused && skew(date, now).Abs() > time.Minute {
+		r.log.Warn("dingtalk refused the signature, signing again by its clock", "skew", skew(date, now))
+		code, _, err = r.post(ctx, body, date)
+	}
+	return code, err
 }
 
 // post sends body, signed at now, and returns the robot's code and the server's time.

@@ -129,19 +129,31 @@ func TestNotifyReservesRoomForMentionsAndKeyword(t *testing.T) {
 			if err := n.Notify(t.Context(), m); err != nil {
 				t.Fatalf("Notify = %v", err)
 			}
-			p := robot.Posts()[0]
-			if diff := cmp.Diff([]string{"13800000000", "manager42", "all"}, p.Mentions); diff != "" {
-				t.Errorf("mentions (-want +got):\n%s", diff)
+			posts := robot.Posts()
+			if cost := n.Cost(m); cost != len(posts) {
+				t.Errorf("Cost = %d, and %d requests were made", cost, len(posts))
 			}
-			if len(p.Body) > maxBody {
-				t.Errorf("the body has %d bytes, want at most %d", len(p.Body), maxBody)
+			if many := len(body) > maxBody; many != (len(posts) == 3) {
+				t.Errorf("a text of %d bytes went in %d parts", len(body), len(posts))
 			}
-			if len(body) > maxBody && len(p.Body) < maxBody*9/10 {
-				t.Errorf("the body has %d bytes: too much was cut", len(p.Body))
-			}
-			for _, s := range []string{p.Title, p.Text} {
-				if !strings.Contains(s, "tocsin") {
-					t.Errorf("no keyword in %.100q", s)
+			for i, p := range posts {
+				var want []string
+				if i == len(posts)-1 {
+					want = []string{"13800000000", "manager42", "all"}
+				}
+				if diff := cmp.Diff(want, p.Mentions); diff != "" {
+					t.Errorf("mentions of part %d (-want +got):\n%s", i+1, diff)
+				}
+				if len(p.Body) > maxBody {
+					t.Errorf("the body has %d bytes, want at most %d", len(p.Body), maxBody)
+				}
+				if len(posts) > 1 && len(p.Body) < maxBody*9/10 {
+					t.Errorf("the body of part %d has %d bytes: too much was cut", i+1, len(p.Body))
+				}
+				for _, s := range []string{p.Title, p.Text} {
+					if !strings.Contains(s, "tocsin") {
+						t.Errorf("no keyword in %.100q", s)
+					}
 				}
 			}
 		})
@@ -179,6 +191,36 @@ func TestNotifyReadsErrcode(t *testing.T) {
 				t.Errorf("answer %s = %v after %v, want %v after %v", answer, e.Class, e.RetryAfter, want.class, want.after)
 			}
 		})
+	}
+}
+
+// What the moderation refuses goes out as plain text that nothing can be followed from, once.
+func TestModeration(t *testing.T) {
+	for again, want := range map[string]bool{"": true, `{"errcode":430102,"errmsg":"unsafe text"}`: false} {
+		robot := robottest.DingTalk(robottest.Options{Key: token, Secret: secret, Keywords: []string{"tocsin"}})
+		n := newRobot(t, serve(t, robot), func(c *Config) {
+			c.Keywords = []string{"tocsin"}
+			c.At = At{Mobiles: []string{"13800000000"}}
+		})
+		robot.Answer(200, nil, `{"errcode":430101,"errmsg":"unsafe link"}`)
+		if again != "" {
+			robot.Answer(200, nil, again)
+		}
+		m := notifiertest.Message()
+		m.Body = "#### **Miner**  \n- curl http://evil.example.com/x.sh 203.0.113.9  \n[Silence](https://tocsin.example/s?t=1)"
+		if err := n.Notify(t.Context(), m); (err == nil) != want {
+			t.Fatalf("Notify = %v, want it taken: %v", err, want)
+		}
+		if !want {
+			continue
+		}
+		p := robot.Posts()[0]
+		if text := "Miner\n- curl hxxp://evil[.]example[.]com/x[.]sh 203[.]0[.]113[.]9\nSilence\n\n@13800000000\ntocsin"; p.Type != "text" || p.Text != text {
+			t.Errorf("the %s message is %q, want %q", p.Type, p.Text, text)
+		}
+		if diff := cmp.Diff([]string{"13800000000"}, p.Mentions); diff != "" {
+			t.Errorf("mentions (-want +got):\n%s", diff)
+		}
 	}
 }
 

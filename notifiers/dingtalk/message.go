@@ -1,10 +1,10 @@
 package dingtalk
 
 import (
-	"sort"
 	"strings"
 
 	"github.com/tocsin-security/tocsin/notifiers"
+	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/templates"
 )
 
@@ -15,9 +15,6 @@ const (
 	// maxTitle: a phone shows some twenty characters of the preview.
 	maxTitle = 256
 )
-
-// cut marks a shortened message.
-const cut = "\n\n……"
 
 type request struct {
 	MsgType  string   `json:"msgtype"`
@@ -36,26 +33,39 @@ type at struct {
 	All     bool     `json:"isAtAll,omitempty"`
 }
 
-// encode builds the body, with as much of the text as fits once encoded. Mentions and keyword come after
-// the cut: without them nobody is called, or nothing is taken.
-func encode(cfg Config, title, text string) (body []byte, err error) {
-	r := request{
-		MsgType: "markdown",
-		At:      at{Mobiles: cfg.At.Mobiles, UserIDs: cfg.At.UserIDs, All: cfg.At.All},
+// encode builds the bodies: one, or several where the text is long. The last calls people, and a keyword is in each:
+// without it nothing is taken.
+func encode(cfg Config, m pipeline.Message) (parts []part, err error) {
+	title := withKeyword(templates.TruncateBytes(m.Title, maxTitle, "…"), cfg.Keywords, " ")
+	people := mentions(cfg.At)
+	one := func(text string, called bool) []byte {
+		r := request{MsgType: "markdown", Markdown: markdown{Title: title, Text: withKeyword(text, cfg.Keywords, "\n\n")}}
+		if called {
+			r.At = at{Mobiles: cfg.At.Mobiles, UserIDs: cfg.At.UserIDs, All: cfg.At.All}
+		}
+		body, failed := notifiers.EncodeJSON(r)
+		if failed != nil {
+			err = failed
+		}
+		return body
 	}
-	r.Markdown.Title = withKeyword(templates.TruncateBytes(title, maxTitle, "…"), cfg.Keywords, " ")
-	fits := func(room int) bool {
-		r.Markdown.Text = withKeyword(templates.TruncateBytes(text, room, cut)+mentions(cfg.At), cfg.Keywords, "\n\n")
-		body, err = notifiers.EncodeJSON(r)
-		return err != nil || len(body) <= maxBody
+	// Encoding a byte takes one to six: only the encoded body can be measured.
+	texts := templates.Split(m.Body, m.More, func(s string) bool { return len(one(s+people, true)) <= maxBody })
+	for i, text := range texts {
+		if i == len(texts)-1 {
+			parts = append(parts, part{text, true, one(text+people, true)})
+		} else {
+			parts = append(parts, part{text, false, one(text, false)})
+		}
 	}
-	if fits(maxBody) || err != nil {
-		return body, err
-	}
-	// Encoding a byte takes one to six, so the room is searched for, not computed.
-	less := sort.Search(maxBody, func(less int) bool { return fits(maxBody - less) })
-	fits(maxBody - less)
-	return body, err
+	return parts, err
+}
+
+// part is one request of a message.
+type part struct {
+	text   string
+	called bool // people are called in it
+	body   []byte
 }
 
 // mentions is what must stand in the text for DingTalk to call someone who is also listed in at.

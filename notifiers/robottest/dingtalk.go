@@ -53,7 +53,11 @@ func readDingTalk(r *Robot, body []byte) (Post, Code) {
 			Title string `json:"title"`
 			Text  string `json:"text"`
 		} `json:"markdown"`
-		At struct {
+		Content struct {
+			Text string `json:"content"`
+		} `json:"text"`
+		Card dingTalkCard `json:"actionCard"`
+		At   struct {
 			Mobiles []string `json:"atMobiles"`
 			UserIDs []string `json:"atUserIds"`
 			All     bool     `json:"isAtAll"`
@@ -62,7 +66,20 @@ func readDingTalk(r *Robot, body []byte) (Post, Code) {
 	if code := decode(body, &m, 40035); code != ok {
 		return Post{}, code
 	}
-	p := Post{Type: m.MsgType, Title: m.Markdown.Title, Text: m.Markdown.Text}
+	p := Post{Type: m.MsgType}
+	switch p.Type {
+	case "markdown":
+		p.Title, p.Text = m.Markdown.Title, m.Markdown.Text
+	case "text":
+		p.Title, p.Text = "-", m.Content.Text
+	case "actionCard":
+		p.Title, p.Text, p.Buttons = m.Card.Title, m.Card.Text, m.Card.buttons()
+		if len(p.Buttons) == 0 {
+			return p, Code{40035, "missing parameter singleTitle or btns"}
+		}
+	default:
+		return p, Code{400105, "unsupported msgtype"}
+	}
 	// Only someone who is both listed and named in the text is called.
 	for _, who := range slices.Concat(m.At.Mobiles, m.At.UserIDs) {
 		if strings.Contains(p.Text, "@"+who) {
@@ -73,14 +90,37 @@ func readDingTalk(r *Robot, body []byte) (Post, Code) {
 		p.Mentions = append(p.Mentions, "all")
 	}
 	switch {
-	case p.Type != "markdown":
-		return p, Code{400105, "unsupported msgtype"}
 	case p.Title == "" || p.Text == "":
 		return p, Code{40035, "missing parameter title or text"}
 	case !holdsKeyword(p.Title+p.Text, r.opts.Keywords):
 		return p, Code{310000, "keywords not in content"}
 	}
 	return p, ok
+}
+
+// dingTalkCard has one button, or several.
+type dingTalkCard struct {
+	Title       string `json:"title"`
+	Text        string `json:"text"`
+	SingleTitle string `json:"singleTitle"`
+	SingleURL   string `json:"singleURL"`
+	Buttons     []struct {
+		Title string `json:"title"`
+		URL   string `json:"actionURL"`
+	} `json:"btns"`
+}
+
+// buttons are "title url" of each.
+func (c dingTalkCard) buttons() (all []string) {
+	if c.SingleTitle != "" && c.SingleURL != "" {
+		return []string{c.SingleTitle + " " + c.SingleURL}
+	}
+	for _, b := range c.Buttons {
+		if b.Title != "" && b.URL != "" {
+			all = append(all, b.Title+" "+b.URL)
+		}
+	}
+	return all
 }
 
 func holdsKeyword(s string, keywords []string) bool {

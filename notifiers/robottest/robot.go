@@ -17,7 +17,8 @@ type Post struct {
 	Title    string // DingTalk: the push preview
 	Text     string // content, whatever its type
 	Mentions []string
-	Body     []byte // as received
+	Buttons  []string // "title url" of each
+	Body     []byte   // as received
 }
 
 // Options is what the robot's owner set.

@@ -1,6 +1,7 @@
 package wecom
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/tocsin-security/tocsin/templates"
@@ -11,9 +12,6 @@ const (
 	maxMarkdown = 4096
 	maxText     = 2048
 )
-
-// cut marks a shortened message.
-const cut = "\n……"
 
 type request struct {
 	MsgType  string    `json:"msgtype"`
@@ -31,28 +29,40 @@ type text struct {
 	MentionedMobileList []string `json:"mentioned_mobile_list,omitempty"`
 }
 
-// markdownRequest is body and the mentions that markdown can carry, for which room is kept: a mention
-// that is cut off reaches nobody.
-func markdownRequest(body string, userIDs []string) request {
+// part is one request of a message, with a name that tells it from the others.
+type part struct {
+	name    string
+	request request
+}
+
+// markdownParts are body in as many messages as it takes. The mentions that markdown can carry stand in the last, and
+// have their room in it: one that is cut off reaches nobody.
+func markdownParts(body, more string, userIDs []string) (parts []part) {
 	var mentions strings.Builder
 	for _, id := range userIDs {
 		if id != all {
 			mentions.WriteString("<@" + id + ">")
 		}
 	}
-	if mentions.Len() > 0 {
-		body = templates.TruncateBytes(body, maxMarkdown-mentions.Len()-1, cut) + "\n" + mentions.String()
-	} else {
-		body = templates.TruncateBytes(body, maxMarkdown, cut)
+	added := mentions.String()
+	if added != "" {
+		added = "\n" + added
 	}
-	return request{MsgType: "markdown", Markdown: &markdown{Content: body}}
+	texts := templates.Split(body, more, func(s string) bool { return len(s)+len(added) <= maxMarkdown })
+	texts[len(texts)-1] += added
+	for i, text := range texts {
+		parts = append(parts, part{fmt.Sprint("markdown", i), request{MsgType: "markdown", Markdown: &markdown{Content: text}}})
+	}
+	return parts
 }
 
-// textRequest is a plain message; the mentions stand beside the content.
-func textRequest(content string, userIDs, mobiles []string) request {
-	return request{MsgType: "text", Text: &text{
-		Content:             templates.TruncateBytes(content, maxText, cut),
-		MentionedList:       userIDs,
-		MentionedMobileList: mobiles,
-	}}
+// textParts are plain messages; the mentions stand beside the content of the last.
+func textParts(name, content, more string, userIDs, mobiles []string) (parts []part) {
+	texts := templates.Split(content, more, func(s string) bool { return len(s) <= maxText })
+	for i, content := range texts {
+		parts = append(parts, part{fmt.Sprint(name, i), request{MsgType: "text", Text: &text{Content: content}}})
+	}
+	last := parts[len(parts)-1].request.Text
+	last.MentionedList, last.MentionedMobileList = userIDs, mobiles
+	return parts
 }

@@ -66,40 +66,45 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Robot, error) {
 // ID names the robot: the same for every entry that uses it.
 func (r *Robot) ID() string { return r.id }
 
-// Notify posts the message, and a second one for mentions that markdown cannot carry. When only the
-// second fails, the next attempt sends only that.
-func (r *Robot) Notify(ctx context.Context, m pipeline.Message) error {
-	err := r.send(ctx, m)
+// Cost is how many requests a message takes.
+func (r *Robot) Cost(m pipeline.Message) int { return len(r.partsOf(m)) }
+
+// Notify posts the message: in parts where it is long, and a last one for mentions that markdown cannot carry. When one
+// fails, those behind it are not sent, and the next attempt sends only what is missing.
+func (r *Robot) Notify(ctx context.Context, m pipeline.Message) (err error) {
+	for _, p := range r.partsOf(m) {
+		if err = r.sendPart(ctx, m.ID, p); err != nil {
+			break
+		}
+	}
 	r.parts.Settle(m.ID, err)
 	return err
 }
 
-func (r *Robot) send(ctx context.Context, m pipeline.Message) error {
+func (r *Robot) partsOf(m pipeline.Message) []part {
 	if r.cfg.MsgType == "text" {
-		return r.sendPart(ctx, m.ID, "text", textRequest(m.Body, r.cfg.MentionedList, r.cfg.MentionedMobileList))
+		return textParts("text", m.Body, m.More, r.cfg.MentionedList, r.cfg.MentionedMobileList)
 	}
-	if err := r.sendPart(ctx, m.ID, "markdown", markdownRequest(m.Body, r.cfg.MentionedList)); err != nil {
-		return err
-	}
+	parts := markdownParts(m.Body, m.More, r.cfg.MentionedList)
 	if everyone, mobiles := r.companion(); len(everyone)+len(mobiles) > 0 {
-		return r.sendPart(ctx, m.ID, "mention", textRequest(m.Title, everyone, mobiles))
+		parts = append(parts, textParts("mention", m.Title, m.More, everyone, mobiles)...)
 	}
-	return nil
+	return parts
 }
 
 // sendPart posts one part of message id, unless an earlier attempt did.
-func (r *Robot) sendPart(ctx context.Context, id, part string, content request) error {
-	if r.parts.Sent(id, part) {
+func (r *Robot) sendPart(ctx context.Context, id string, p part) error {
+	if r.parts.Sent(id, p.name) {
 		return nil
 	}
-	body, err := notifiers.EncodeJSON(content)
+	body, err := notifiers.EncodeJSON(p.request)
 	if err != nil {
-		return r.client.Fail(pipeline.BadMessage, fmt.Errorf("encode the %s message: %w", part, err))
+		return r.client.Fail(pipeline.BadMessage, fmt.Errorf("encode part %s: %w", p.name, err))
 	}
 	if err := r.post(ctx, body); err != nil {
 		return err
 	}
-	r.parts.Add(id, part)
+	r.parts.Add(id, p.name)
 	return nil
 }
 

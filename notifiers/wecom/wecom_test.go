@@ -105,6 +105,10 @@ func TestNotifyMentions(t *testing.T) {
 			for _, p := range robot.Posts() {
 				got = append(got, p.Mentions)
 			}
+			if cost := n.Cost(m); cost != len(got) {
+				t.Errorf("Cost = %d, and %d requests were made", cost, len(got))
+			}
+			c.want = append([][]string{nil, nil}, c.want...) // three parts, and mentions in the last
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("mentions (-want +got):\n%s", diff)
 			}
