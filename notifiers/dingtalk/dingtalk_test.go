@@ -179,7 +179,6 @@ func TestNotifyReadsErrcode(t *testing.T) {
 		`{"errcode":310000,"errmsg":"sign not match"}`:                                     down,
 		`{"errcode":310000,"errmsg":"ip 1.2.3.4 not in whitelist"}`:                        down,
 		`{"errcode":400105,"errmsg":"unsupported msgtype"}`:                                bad,
-		`{"errcode":430102,"errmsg":"unsafe text"}`:                                        bad,
 		`{"errcode":460101,"errmsg":"message too long"}`:                                   bad,
 		`{"errcode":777,"errmsg":"?"}`:                                                     bad,
 	} {
