@@ -74,7 +74,9 @@ func (r *Robot) ID() string { return r.id }
 // Notify posts the message. When DingTalk refuses the signature and its clock is not ours, the message
 // is signed once more by its clock.
 func (r *Robot) Notify(ctx context.Context, m pipeline.Message) error {
-	body, err := encode(r.cfg, m.Title, m.Body)
+	cfg := r.cfg
+	cfg.At = cfg.At.with(m.Mentions)
+	body, err := encode(cfg, m.Title, m.Body)
 	if err != nil {
 		return r.client.Fail(pipeline.BadMessage, fmt.Errorf("encode the message: %w", err))
 	}

@@ -75,13 +75,14 @@ func (r *Robot) Notify(ctx context.Context, m pipeline.Message) error {
 }
 
 func (r *Robot) send(ctx context.Context, m pipeline.Message) error {
+	userIDs, mobiles := r.cfg.called(m.Mentions)
 	if r.cfg.MsgType == "text" {
-		return r.sendPart(ctx, m.ID, "text", textRequest(m.Body, r.cfg.MentionedList, r.cfg.MentionedMobileList))
+		return r.sendPart(ctx, m.ID, "text", textRequest(m.Body, userIDs, mobiles))
 	}
-	if err := r.sendPart(ctx, m.ID, "markdown", markdownRequest(m.Body, r.cfg.MentionedList)); err != nil {
+	if err := r.sendPart(ctx, m.ID, "markdown", markdownRequest(m.Body, userIDs)); err != nil {
 		return err
 	}
-	if everyone, mobiles := r.companion(); len(everyone)+len(mobiles) > 0 {
+	if everyone := everyone(userIDs); len(everyone)+len(mobiles) > 0 {
 		return r.sendPart(ctx, m.ID, "mention", textRequest(m.Title, everyone, mobiles))
 	}
 	return nil
@@ -103,12 +104,12 @@ func (r *Robot) sendPart(ctx context.Context, id, part string, content request) 
 	return nil
 }
 
-// companion lists the mentions that need a text message.
-func (r *Robot) companion() (everyone, mobiles []string) {
-	if slices.Contains(r.cfg.MentionedList, all) {
-		everyone = []string{all}
+// everyone is the mention of user ids that markdown cannot carry, and that needs a text message.
+func everyone(userIDs []string) []string {
+	if slices.Contains(userIDs, all) {
+		return []string{all}
 	}
-	return everyone, r.cfg.MentionedMobileList
+	return nil
 }
 
 func (r *Robot) post(ctx context.Context, body []byte) error {
