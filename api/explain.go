@@ -24,7 +24,7 @@ type delivery struct {
 	Notification string    `json:"notification"`
 	Receiver     string    `json:"receiver"`
 	Integration  string    `json:"integration"`
-	State        string    `json:"state"` // sent, retrying, dead
+	State        string    `json:"state"` // sent, retrying, moved, dead
 	Attempts     []attempt `json:"attempts"`
 }
 
@@ -32,7 +32,7 @@ type delivery struct {
 type attempt struct {
 	At      time.Time `json:"at"`
 	Attempt int       `json:"attempt"` // of a process, from 1
-	Verdict string    `json:"verdict"` // sent, retry, dead
+	Verdict string    `json:"verdict"` // sent, retry, moved, dead
 	Answer  string    `json:"answer,omitempty"`
 }
 

@@ -86,6 +86,8 @@ func outcome(d *delivery, happened, now time.Time) string {
 			text += fmt.Sprintf(", at attempt %d", n)
 		}
 		return text
+	case "moved":
+		return fmt.Sprintf("handed to the fallback: %s could not take it: %s", over, last.Answer)
 	case "dead":
 		return fmt.Sprintf("parked: %s took no message: %s", over, last.Answer)
 	default:

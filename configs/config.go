@@ -72,7 +72,8 @@ func (g Global) Validate() error {
 // Receiver is a named list of channels.
 type Receiver struct {
 	Name     string            `yaml:"name"`
-	Labels   map[string]string `yaml:"labels"` // for whoever asks for receivers; its name is one of them
+	Labels   map[string]string `yaml:"labels"`   // for whoever asks for receivers; its name is one of them
+	Fallback string            `yaml:"fallback"` // receiver of what no channel here can take
 	WeCom    []wecom.Config    `yaml:"wecom_configs"`
 	DingTalk []dingtalk.Config `yaml:"dingtalk_configs"`
 	Email    []email.Config    `yaml:"email_configs"`

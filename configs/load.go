@@ -156,6 +156,15 @@ func (f *file) validateReceivers(body ast.Node, c *Config) []string {
 			f.invalid(body, path+"."+channel.path, channel.validate(c.Global))
 		}
 	}
+	for i, r := range c.Receivers {
+		switch {
+		case r.Fallback == "":
+		case r.Fallback == r.Name:
+			f.invalid(body, fmt.Sprintf("receivers[%d].fallback", i), fmt.Errorf("receiver %q cannot stand in for itself", r.Name))
+		case !seen[r.Fallback]:
+			f.invalid(body, fmt.Sprintf("receivers[%d].fallback", i), fmt.Errorf("there is no receiver %q", r.Fallback))
+		}
+	}
 	return names
 }
 

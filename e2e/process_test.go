@@ -183,6 +183,11 @@ func get(url string) (int, string, error) {
 // eventually tries check until it returns nil, and fails the test with its last error after patience.
 func eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
+	eventuallyWithin(t, patience, what, check)
+}
+
+func eventuallyWithin(t testing.TB, patience time.Duration, what string, check func() error) {
+	t.Helper()
 	var err error
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if err = check(); err == nil {

@@ -26,6 +26,7 @@ type webhookSink struct {
 type webhookPost struct {
 	Version  string `json:"version"`
 	Receiver string `json:"receiver"`
+	Via      string `json:"via"`
 	Status   string `json:"status"`
 	Alerts   []struct {
 		Status      string            `json:"status"`

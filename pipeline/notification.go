@@ -16,6 +16,7 @@ type Notification struct {
 	Reason      string            `json:"reason"`          // "first notification", "new alerts added", "summary" of quiet times that are over
 	Held        []Held            `json:"held,omitempty"`  // what was kept back, and no longer is
 	Again       bool              `json:"again,omitempty"` // it may have been sent before: nobody learned what came of that
+	Via         string            `json:"via,omitempty"`   // whom it was for and why it is here: it came to a fallback
 	Attempt     int               `json:"-"`               // of delivering it, from 1; 0: not under way
 	Alerts      []Alert           `json:"alerts"`
 	CreatedAt   time.Time         `json:"created_at"`

@@ -23,8 +23,8 @@ type Suppressed struct {
 
 // Held sums up what a group kept back while something suppressed it.
 type Held struct {
-	Why    string     `json:"why"`             // mute_time_interval, active_time_interval, silence, inhibition
-	By     []string   `json:"by"`              // as of Suppressed, in the order they came; bounded
+	Why    string     `json:"why"`             // mute_time_interval, active_time_interval, silence, inhibition, quota
+	By     []string   `json:"by"`              // as of Suppressed, in the order they came; bounded. Of quota: how many notifications
 	Notes  []string   `json:"notes,omitempty"` // likewise
 	From   time.Time  `json:"from"`            // the first that was kept back
 	To     time.Time  `json:"to"`              // when it was over

@@ -23,7 +23,7 @@ const (
 // WithHeld returns n with an alert for each summary of what was kept back: whatever shows alerts, a template written
 // for Alertmanager too, shows those. It has these annotations, beside the usual ones:
 //
-//	held                        why: mute_time_interval, active_time_interval, silence, inhibition
+//	held                        why: mute_time_interval, active_time_interval, silence, inhibition; quota: a digest of many messages
 //	held_by                     names of the intervals, ids of the silences, fingerprints of the inhibiting alerts
 //	held_notes                  who silenced, and why
 //	held_summary, …_zh          "while muted 22:00–06:00 (night): 3 rules, 41 alerts, worst CRITICAL"
@@ -83,6 +83,7 @@ func heldAlert(n *pipeline.Notification, i int, h *pipeline.Held, language strin
 // heldWords are how summaries of what was kept back read in a language.
 type heldWords struct {
 	while    map[string]string
+	messages string // how many
 	summary  string // while, times, by whom, rules, alerts, priority
 	rule     string // rule, count, priority, times
 	sample   string
@@ -94,16 +95,20 @@ var (
 		while: map[string]string{
 			pipeline.ByMuteInterval: "while muted", pipeline.ByActiveInterval: "outside of active hours",
 			pipeline.BySilence: "while silenced", pipeline.ByInhibition: "while inhibited",
+			pipeline.ByQuota: "digest",
 		},
-		summary: "%s %s (%s): %d rules, %d alerts, worst %s", rule: "%s ×%d, worst %s, %s", sample: ": %s",
+		messages: "%s messages in one, for the channel's quota",
+		summary:  "%s %s (%s): %d rules, %d alerts, worst %s", rule: "%s ×%d, worst %s, %s", sample: ": %s",
 		priority: func(p pipeline.Priority) string { return strings.ToUpper(p.String()) },
 	}
 	heldChinese = heldWords{
 		while: map[string]string{
 			pipeline.ByMuteInterval: "免打扰时段", pipeline.ByActiveInterval: "非活动时段",
 			pipeline.BySilence: "静默期间", pipeline.ByInhibition: "抑制期间",
+			pipeline.ByQuota: "汇总",
 		},
-		summary: "%s %s（%s）：%d 条规则，%d 条告警，最高级别 %s", rule: "%s ×%d，最高 %s，%s", sample: "：%s",
+		messages: "因渠道限额，%s 条消息合并",
+		summary:  "%s %s（%s）：%d 条规则，%d 条告警，最高级别 %s", rule: "%s ×%d，最高 %s，%s", sample: "：%s",
 		priority: func(p pipeline.Priority) string { return priorityName("zh", p.String()) },
 	}
 )
@@ -112,6 +117,9 @@ func heldText(h *pipeline.Held, w *heldWords, zone *time.Location) string {
 	names := h.By
 	if len(h.Notes) > 0 { // an id says nothing to people
 		names = h.Notes
+	}
+	if h.Why == pipeline.ByQuota {
+		names = []string{fmt.Sprintf(w.messages, strings.Join(names, " + "))}
 	}
 	by := TruncateBytes(Clean(strings.Join(names, "; ")), 120, "…")
 	text := fmt.Sprintf(w.summary, w.while[h.Why], span(h.From, h.To, zone), by, len(h.Rules)+h.More, h.Alerts, w.priority(h.Worst))

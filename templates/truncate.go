@@ -20,23 +20,39 @@ func TruncateBytes(s string, n int, marker string) string {
 	if n < len(marker) {
 		marker = ""
 	}
-	// One pass forward: remember the last place where the text so far, what closes it, and the marker
-	// fit. The scan may stop at n bytes, because what follows only grows.
+	cut, closers := cutBelow(s, n-len(marker))
+	return s[:cut] + closers + marker
+}
+
+// cutBelow is the last place where the text so far and what closes it are within n bytes.
+func cutBelow(s string, n int) (cut int, closers string) {
+	// One pass forward. The scan may stop at n bytes, because what follows only grows.
 	var m markup
-	cut, closers := 0, ""
 	for i := 0; i < len(s) && i <= n; {
-		if i+len(m.closers)+len(marker) <= n {
+		if i+len(m.closers) <= n {
 			cut, closers = i, m.closers
 		}
 		i += m.step(s[i:])
 	}
-	return s[:cut] + closers + marker
+	return cut, closers
 }
 
 // markup follows which pairs are open. Its zero value is the start of a text.
 type markup struct {
-	open    []string // what closes each open pair, outermost first
-	closers string   // the same, innermost first: what to append to close them all
+	open    []pair // outermost first
+	closers string // innermost first: what to append to close them all
+}
+
+// pair is markup that opens and closes.
+type pair struct{ opener, closer string }
+
+// openers is what opens again what is open, in a text that goes on elsewhere.
+func (m *markup) openers() string {
+	var b strings.Builder
+	for _, p := range m.open {
+		b.WriteString(p.opener)
+	}
+	return b.String()
 }
 
 const (
@@ -55,10 +71,10 @@ func (m *markup) step(s string) int {
 	}
 	switch {
 	case strings.HasPrefix(s, fence):
-		m.push(fenceClose)
+		m.push(fence+"\n", fenceClose)
 		return len(fence)
 	case s[0] == '`':
-		m.push(codeSpan)
+		m.push(codeSpan, codeSpan)
 	case strings.HasPrefix(s, bold):
 		m.toggle(bold)
 		return len(bold)
@@ -68,7 +84,7 @@ func (m *markup) step(s string) int {
 		m.close(fontClose)
 		return len(fontClose)
 	case strings.HasPrefix(s, "<font"):
-		m.push(fontClose)
+		m.push(s[:tagLen(s)], fontClose)
 		return tagLen(s)
 	case strings.HasPrefix(s, "<@"):
 		return tagLen(s)
@@ -96,35 +112,35 @@ func (m *markup) innermost() string {
 	if len(m.open) == 0 {
 		return ""
 	}
-	return m.open[len(m.open)-1]
+	return m.open[len(m.open)-1].closer
 }
 
-func (m *markup) push(closer string) {
-	m.open = append(m.open, closer)
+func (m *markup) push(opener, closer string) {
+	m.open = append(m.open, pair{opener, closer})
 	m.closers = closer + m.closers
 }
 
 // close drops the innermost pair that closer ends, if one is open.
 func (m *markup) close(closer string) {
 	for i := len(m.open) - 1; i >= 0; i-- {
-		if m.open[i] == closer {
+		if m.open[i].closer == closer {
 			m.open = slices.Delete(m.open, i, i+1)
 			break
 		}
 	}
 	var b strings.Builder
-	for _, c := range slices.Backward(m.open) {
-		b.WriteString(c)
+	for _, p := range slices.Backward(m.open) {
+		b.WriteString(p.closer)
 	}
 	m.closers = b.String()
 }
 
 func (m *markup) toggle(mark string) {
-	if slices.Contains(m.open, mark) {
+	if slices.Contains(m.open, pair{mark, mark}) {
 		m.close(mark)
 		return
 	}
-	m.push(mark)
+	m.push(mark, mark)
 }
 
 // tagLen is the length of the tag s starts with. One that its line does not end is taken with the

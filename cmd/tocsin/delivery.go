@@ -9,7 +9,7 @@ import (
 
 	"github.com/tocsin-security/tocsin/notifiers/stdout"
 	"github.com/tocsin-security/tocsin/pipeline"
-	"github.com/tocsin-security/tocsin/pipeline/router"
+	"github.com/tocsin-security/tocsin/stages/deliver"
 	"github.com/tocsin-security/tocsin/stages/render"
 	"github.com/tocsin-security/tocsin/stages/route"
 )
@@ -23,20 +23,24 @@ func (p *plan) buildDelivery(opts options, out io.Writer, log *slog.Logger) erro
 	if err != nil {
 		return err
 	}
-	p.deliver = map[string]router.DeliverFunc{}
+	p.channels, p.fallbacks = map[string]deliver.Channel{}, map[string]fallback{}
 	var receivers []route.Receiver
 	var errs error
 	prints := false
 	for _, r := range p.cfg.Receivers {
 		integrations, err := integrationsOf(r, p.cfg.Global, opts.output, out, log)
-		channels, err2 := p.addReceiver(r.Name, integrations, renderer)
+		channels, err2 := p.addReceiver(r.Name, integrations, r.Fallback != "", renderer)
 		errs = errors.Join(errs, err, err2)
 		receivers = append(receivers, route.Receiver{Name: r.Name, Integrations: channels})
+		if r.Fallback != "" {
+			p.fallbacks[r.Name] = fallback{receiver: r.Fallback}
+		}
 		prints = prints || len(r.Stdout) > 0
 	}
 	if errs != nil {
 		return errs
 	}
+	p.setFallbacks(receivers)
 	if err = p.buildRouting(receivers, log); err != nil {
 		return err
 	}
@@ -48,30 +52,42 @@ func (p *plan) buildDelivery(opts options, out io.Writer, log *slog.Logger) erro
 
 // addReceiver checks the texts of a receiver's integrations and gives each a name of its own, which is
 // that of its queue on the bus.
-func (p *plan) addReceiver(receiver string, integrations []integration, renderer *render.Renderer) (all []route.Integration, errs error) {
+func (p *plan) addReceiver(receiver string, integrations []integration, fallsBack bool, renderer *render.Renderer) (all []route.Integration, errs error) {
 	for _, i := range integrations {
 		if err := renderer.Check(i.spec); err != nil {
 			errs = errors.Join(errs, fmt.Errorf("receiver %q: %w", receiver, err))
 		}
 		name := receiver + "." + i.notifier.ID()
-		if p.deliver[name] != nil {
+		if _, twice := p.channels[name]; twice {
 			errs = errors.Join(errs, fmt.Errorf("receiver %q: two %s entries with one address: remove one, or make it a receiver of its own", receiver, i.spec.Kind))
 		}
-		p.deliver[name] = deliverer(renderer, i)
+		p.channels[name] = channelOf(renderer, i, fallsBack)
 		all = append(all, route.Integration{Topic: name, SendResolved: i.sendResolved})
 	}
 	return all, errs
 }
 
-// deliverer is the way of a notification through render to its channel.
-func deliverer(renderer *render.Renderer, i integration) router.DeliverFunc {
-	return func(ctx context.Context, n pipeline.Notification) error {
-		m, err := renderer.Render(n, i.spec)
-		if err != nil {
-			return &pipeline.DeliveryError{Class: pipeline.BadMessage, Receiver: n.Receiver, Err: err}
-		}
-		return i.notifier.Notify(ctx, m)
+// limited is a notifier of which only so much is asked.
+type limited interface{ Limits() []pipeline.Limit }
+
+// costly is one whose messages may take several requests.
+type costly interface{ Cost(pipeline.Message) int }
+
+// channelOf is the way of a notification through render to its channel.
+func channelOf(renderer *render.Renderer, i integration, fallsBack bool) deliver.Channel {
+	c := deliver.Channel{
+		Render:   func(n pipeline.Notification) (pipeline.Message, error) { return renderer.Render(n, i.spec) },
+		Notify:   i.notifier.Notify,
+		Robot:    i.notifier.ID(),
+		Fallback: fallsBack,
 	}
+	if l, ok := i.notifier.(limited); ok {
+		c.Limits = l.Limits()
+	}
+	if l, ok := i.notifier.(costly); ok {
+		c.Cost = l.Cost
+	}
+	return c
 }
 
 // printer shows alerts at the terminal, for configurations whose receivers do not.

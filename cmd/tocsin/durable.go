@@ -18,6 +18,7 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline/router"
 	"github.com/tocsin-security/tocsin/stages/dedupe"
 	"github.com/tocsin-security/tocsin/stages/dedupe/repeats"
+	"github.com/tocsin-security/tocsin/stages/deliver"
 	"github.com/tocsin-security/tocsin/stages/deployment"
 	"github.com/tocsin-security/tocsin/stages/enrich/geoip"
 	"github.com/tocsin-security/tocsin/stages/finding"
@@ -33,6 +34,7 @@ import (
 	"github.com/tocsin-security/tocsin/store/groups"
 	"github.com/tocsin-security/tocsin/store/history"
 	"github.com/tocsin-security/tocsin/store/journal"
+	"github.com/tocsin-security/tocsin/store/quota"
 	"github.com/tocsin-security/tocsin/store/shared"
 )
 
@@ -61,6 +63,9 @@ type durable struct {
 
 	deployments *deployment.Deployments
 	findings    *finding.Findings
+
+	queues    *deliver.Queues
+	fallbacks atomic.Pointer[map[string]fallback] // by receiver; exchanged by a reload
 
 	silences *silence.Silences
 	links    *link.Signer
@@ -104,7 +109,13 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	if err = d.openHistory(ctx, p, reg); err != nil {
 		return err
 	}
-	if d.router, err = router.New(router.Config{Observe: d.history.Attempt, Dir: filepath.Join(p.cfg.DataDir, "router")}, d.bus, reg, d.log); err != nil {
+	cfg := router.Config{
+		Observe: d.history.Attempt, Fallback: d.fallBack, AttemptTimeout: attemptTimeout, Dir: filepath.Join(p.cfg.DataDir, "router"),
+	}
+	if d.router, err = router.New(cfg, d.bus, reg, d.log); err != nil {
+		return err
+	}
+	if err = d.openQueues(p, reg); err != nil {
 		return err
 	}
 	d.openContext(ctx, p.cfg.Enrich)
@@ -123,7 +134,7 @@ func (d *durable) open(ctx context.Context, p *plan, reg prometheus.Registerer) 
 	if err := d.router.HandleEvents(d.handleEvent); err != nil {
 		return err
 	}
-	return d.router.SetNotificationHandlers(ctx, p.deliver)
+	return d.router.SetNotificationHandlers(ctx, d.handlers(p))
 }
 
 // openShared opens the store that a fleet shares, where one is configured, and what counts in it.
@@ -136,7 +147,7 @@ func (d *durable) openShared(ctx context.Context, p *plan, reg prometheus.Regist
 		d.counts = window.NewMemory(windows)
 		d.windows = window.NewStage(d.counts)
 	} else {
-		scripts := slices.Concat(repeats.Scripts(), window.Scripts(), documents.Scripts(), groups.Scripts(), history.Scripts())
+		scripts := slices.Concat(repeats.Scripts(), window.Scripts(), documents.Scripts(), groups.Scripts(), history.Scripts(), quota.Scripts())
 		if d.shared, err = shared.Open(ctx, url, scripts, d.log); err != nil {
 			return err
 		}
@@ -205,13 +216,15 @@ func (d *durable) handleEvent(ctx context.Context, event pipeline.Structured) er
 
 // replace exchanges what a reload may: routes, receivers, quiet times.
 func (d *durable) replace(ctx context.Context, p *plan) error {
-	for topic, deliver := range p.deliver {
-		if err := d.router.HandleNotifications(topic, deliver); err != nil {
+	handlers := d.handlers(p)
+	for topic, handler := range handlers {
+		if err := d.router.HandleNotifications(topic, handler); err != nil {
 			return fmt.Errorf("start the new receivers: %w", err)
 		}
 	}
+	d.fallbacks.Store(&p.fallbacks)
 	d.useRouting(ctx, p)
-	if err := d.router.SetNotificationHandlers(ctx, p.deliver); err != nil { // nothing goes to the others any more
+	if err := d.router.SetNotificationHandlers(ctx, handlers); err != nil { // nothing goes to the others any more
 		return fmt.Errorf("stop the old receivers: %w", err)
 	}
 	d.payload.Store(p.payload)

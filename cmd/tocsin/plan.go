@@ -10,8 +10,8 @@ import (
 
 	"github.com/tocsin-security/tocsin/configs"
 	"github.com/tocsin-security/tocsin/pipeline"
-	"github.com/tocsin-security/tocsin/pipeline/router"
 	"github.com/tocsin-security/tocsin/rules"
+	"github.com/tocsin-security/tocsin/stages/deliver"
 	"github.com/tocsin-security/tocsin/stages/enrich/geoip"
 	"github.com/tocsin-security/tocsin/stages/match"
 	"github.com/tocsin-security/tocsin/stages/owner"
@@ -37,7 +37,8 @@ type plan struct {
 	links     *link.Signer     // likewise; it has its secret once the store is open
 	owners    *owner.Owners
 	routing   route.Setup
-	deliver   map[string]router.DeliverFunc           // by integration
+	channels  map[string]deliver.Channel              // by integration
+	fallbacks map[string]fallback                     // by receiver
 	show      func(context.Context, []pipeline.Alert) // prints what passed dedupe; nil when a receiver does
 }
 

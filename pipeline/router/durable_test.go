@@ -39,7 +39,7 @@ type options struct {
 	dir      string
 	route    route.Config
 	deliver  map[string]deliverFunc // by integration
-	receiver []route.Receiver              // default: one, "ops", of all of deliver
+	receiver []route.Receiver       // default: one, "ops", of all of deliver
 	retry    router.RetryConfig
 	quiet    time.Duration
 	maxBytes int64 // of a topic

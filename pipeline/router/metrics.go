@@ -48,7 +48,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		published: counters("notifications_published_total",
 			"Notifications made durable for an integration.", "receiver", "integration"),
 		notifications: counters("notifications_total",
-			"Notifications that came to an end, by outcome: sent, dead.", "receiver", "integration", "outcome"),
+			"Notifications that came to an end, by outcome: sent, moved (to the fallback), dead.", "receiver", "integration", "outcome"),
 		dead:    counters("dead_letters_total", "Messages parked in the dead-letter topic.", "stage"),
 		retries: counters("retries_total", "Failed runs of a handler that are tried again.", "handler"),
 		handler: prometheus.NewHistogramVec(prometheus.HistogramOpts{

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -27,4 +28,12 @@ func marked(m pipeline.Message, language string) pipeline.Message {
 		m.HTML = withHTMLNote(m.HTML, strings.TrimSpace(mark))
 	}
 	return m
+}
+
+// viaNotes say that a message was for somebody else, by language: whom, and why it came here.
+var viaNotes = map[string]string{"zh": "（转自 %s）", "en": "(Instead of %s)"}
+
+// withVia says at the end that a message was for somebody else.
+func withVia(m pipeline.Message, language, kind, via string) pipeline.Message {
+	return withLine(m, fmt.Sprintf(viaNotes[language], templates.TruncateBytes(templates.Escaper(kind)(via), 300, "…")))
 }

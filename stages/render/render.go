@@ -150,13 +150,27 @@ func (r *Renderer) Render(n pipeline.Notification, spec Spec) (pipeline.Message,
 			return m, fmt.Errorf("encode notification %s for receiver %q: %w", n.ID, n.Receiver, err)
 		}
 	}
+	if n.Via != "" {
+		m = withVia(m, r.language, spec.Kind, n.Via)
+	}
 	if n.Again {
 		m = marked(m, r.language)
 	}
+	m.More = r.more()
 	m.ID, m.Receiver, m.Kind, m.Again, m.Attempt = n.ID, n.Receiver, spec.Kind, n.Again, n.Attempt
 	m.Alerts = templates.Sorted(n.Alerts)
 	m.Worst = m.Alerts[0].Priority
 	return m, nil
+}
+
+// mores stand where a text is cut, by language.
+var mores = map[string]string{"zh": "\n……（内容过长，其余未显示）", "en": "\n… (too long: the rest is not shown)"}
+
+func (r *Renderer) more() string {
+	if r.externalURL == "" || len(r.externalURL) > 200 {
+		return mores[r.language]
+	}
+	return mores[r.language] + " " + r.externalURL
 }
 
 func (r *Renderer) run(set *templates.Set, spec Spec, d *templates.Data) (pipeline.Message, error) {
@@ -197,6 +211,11 @@ func withNote(m pipeline.Message, language, kind string, reason error) pipeline.
 	if language == "en" {
 		note = "(The receiver's template failed, this is the built-in form: " + why + ")"
 	}
+	return withLine(m, note)
+}
+
+// withLine puts a line at the end of every text.
+func withLine(m pipeline.Message, note string) pipeline.Message {
 	if m.Body != "" {
 		m.Body = strings.TrimRight(m.Body, "\n") + "\n\n" + note
 	}

@@ -55,6 +55,10 @@ func samples() map[string]pipeline.Notification {
 		Rules: []pipeline.HeldRule{{Rule: "Sample rule", Alerts: 40, Worst: pipeline.Critical, First: at, Last: at.Add(time.Hour), Sample: "sample output"}},
 		More:  1,
 	}}
-	return map[string]pipeline.Notification{"one alert": of(full), "an alert without labels": of(bare), "many alerts": of(several...), "a summary": of(closing),
+	digest, moved := held, of(full)
+	digest.Reason, digest.Held = "digest", []pipeline.Held{held.Held[0]}
+	digest.Held[0].Why, digest.Held[0].By = pipeline.ByQuota, []string{"37"}
+	moved.Via = "night: HTTP status 503"
+	return map[string]pipeline.Notification{"a digest": digest, "what was for somebody else": moved, "one alert": of(full), "an alert without labels": of(bare), "many alerts": of(several...), "a summary": of(closing),
 		"what fires, and what is over": of(fires, over), "what is over": of(over), "what was kept back": held}
 }
