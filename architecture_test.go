@@ -56,6 +56,7 @@ var mayImport = map[string][]string{
 	"stages/deployment":        {"pipeline"},
 	"stages/finding":           {"pipeline"},
 	"stages/late":              {"pipeline"},
+	"stages/oncall":            {"pipeline"},
 	"stages/route":             {"pipeline", "pipeline/matcher", "stages/route/..."},
 	"stages/route/interval":    {"pipeline"},
 	"stages/route/inhibit":     {"pipeline", "pipeline/matcher"},

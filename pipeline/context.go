@@ -6,6 +6,7 @@ import "time"
 type Owner struct {
 	Team   string `json:"team,omitempty"`
 	OnCall string `json:"on_call,omitempty"` // the group that is on call for it
+	Person string `json:"person,omitempty"`  // who that is, by name, when a message is written; several with commas between
 }
 
 // Deployment is what CI said it rolled out.

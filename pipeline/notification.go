@@ -36,6 +36,9 @@ type Message struct {
 	Attempt  int    // at delivering it, from 1
 	Alerts   []Alert
 	Worst    Priority // most severe of Alerts; of summaries only when there is nothing else
+
+	// Mentions are whom it calls, beside those whom the receiver's configuration names.
+	Mentions []Person
 }
 
 // Notifier delivers messages over one channel. It is safe for concurrent use.

@@ -19,6 +19,7 @@ func context(a *pipeline.Alert, set func(name, value string)) {
 	if o := a.Owner; o != nil {
 		set("team", o.Team)
 		set("on_call", o.OnCall)
+		set("on_call_person", o.Person)
 	}
 	if d := a.Deployment; d != nil {
 		set("deployment", d.Version)

@@ -30,7 +30,7 @@ import (
 //
 //	ancestry           the process and those above it, the oldest first
 //	place              where the remote address is: "203.0.113.9 · CN Shanghai · AS4134 CHINANET"
-//	team, on_call      whose it is, and who is on call for it
+//	team, on_call      whose it is, and who is on call for it; on_call_person is who that is by name
 //	deployment         version of the latest one of the workload; with it, what is known of deployment_by,
 //	                   deployment_commit, deployment_link, deployment_at (RFC 3339), deployment_age (12m30s)
 //	findings           what scanners know of image, node or resource; findings_zh the same in Chinese

@@ -18,6 +18,8 @@ type Config struct {
 	Keywords     []string        `yaml:"keywords"`      // the robot's keywords: one is put into every message
 	At           At              `yaml:"at"`
 
+	Mention notifiers.Mention `yaml:"mention"` // whom of the people on call to mention too; default nobody
+
 	HTTPConfig notifiers.HTTPConfig `yaml:"http_config"` // mostly for a proxy
 
 	Title   string `yaml:"title"`   // template of the push preview; default built in
@@ -59,6 +61,9 @@ func (c Config) Validate() error {
 	}
 	if slices.Contains(c.At.Mobiles, "") || slices.Contains(c.At.UserIDs, "") || slices.Contains(c.Keywords, "") {
 		return errors.New("at.mobiles, at.user_ids and keywords: an entry is empty")
+	}
+	if err := c.Mention.Validate(); err != nil {
+		return err
 	}
 	return c.HTTPConfig.Validate()
 }

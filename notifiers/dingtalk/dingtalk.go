@@ -75,17 +75,25 @@ func (r *Robot) ID() string { return r.id }
 
 // Cost is how many requests a message takes.
 func (r *Robot) Cost(m pipeline.Message) int {
-	parts, err := encode(r.cfg, m)
+	parts, err := encode(r.calling(m), m)
 	if err != nil {
 		return 1 // which Notify says
 	}
 	return len(parts)
 }
 
+// calling is the configuration with the people that the message calls.
+func (r *Robot) calling(m pipeline.Message) Config {
+	cfg := r.cfg
+	cfg.At = cfg.At.with(m.Mentions)
+	return cfg
+}
+
 // Notify posts the message, in parts where it is long. When one fails, those behind it are not sent, and the next attempt
 // sends only what is missing.
 func (r *Robot) Notify(ctx context.Context, m pipeline.Message) error {
-	parts, err := encode(r.cfg, m)
+	cfg := r.calling(m)
+	parts, err := encode(cfg, m)
 	if err != nil {
 		return r.client.Fail(pipeline.BadMessage, fmt.Errorf("encode the message: %w", err))
 	}
@@ -94,7 +102,7 @@ func (r *Robot) Notify(ctx context.Context, m pipeline.Message) error {
 		if r.parts.Sent(m.ID, name) {
 			continue
 		}
-		if err = r.sendPart(ctx, p); err != nil {
+		if err = r.sendPart(ctx, cfg, p); err != nil {
 			break
 		}
 		r.parts.Add(m.ID, name)
@@ -104,11 +112,11 @@ func (r *Robot) Notify(ctx context.Context, m pipeline.Message) error {
 }
 
 // sendPart posts one part, and once more as plain text where DingTalk's moderation refuses it.
-func (r *Robot) sendPart(ctx context.Context, p part) error {
+func (r *Robot) sendPart(ctx context.Context, cfg Config, p part) error {
 	code, err := r.send(ctx, p.body)
 	if err == nil && moderated(code.Code) {
 		r.log.Warn("dingtalk's moderation refused a message, sending it as plain text without addresses", "errcode", code.Code)
-		body, failed := encodePlain(r.cfg, p.text, p.called)
+		body, failed := encodePlain(cfg, p.text, p.called)
 		if failed != nil {
 			return r.client.Fail(pipeline.BadMessage, fmt.Errorf("encode the plain message: %w", failed))
 		}

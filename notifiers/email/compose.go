@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	netmail "net/mail"
 	"strings"
 
 	"github.com/wneessen/go-mail"
@@ -13,7 +14,7 @@ import (
 )
 
 // compose writes the mail: headers, then text and HTML as alternatives, the preferred one last.
-func (m *Mailer) compose(msg pipeline.Message) ([]byte, error) {
+func (m *Mailer) compose(msg pipeline.Message, recipients []*netmail.Address) ([]byte, error) {
 	if strings.ContainsAny(msg.Title, "\r\n") {
 		return nil, errors.New("the subject has a line break")
 	}
@@ -22,7 +23,7 @@ func (m *Mailer) compose(msg pipeline.Message) ([]byte, error) {
 	}
 	out := mail.NewMsg(mail.WithCharset(mail.CharsetUTF8), mail.WithEncoding(mail.EncodingQP), mail.WithNoDefaultUserAgent())
 	out.FromMailAddress(m.from)
-	out.ToMailAddress(m.to...)
+	out.ToMailAddress(recipients...)
 	out.Subject(msg.Title)
 	out.SetDateWithValue(m.now())
 	out.SetMessageIDWithValue(messageID(msg.ID, m.from.Address))

@@ -54,6 +54,8 @@ type Config struct {
 	TLSConfig        *notifiers.TLSConfig `yaml:"tls_config"`
 	Headers          map[string]string    `yaml:"headers"` // fixed texts; Subject is a template; default none
 
+	Mention notifiers.Mention `yaml:"mention"` // who of the people on call gets it too; default nobody
+
 	HTML string `yaml:"html"` // template of the HTML part; default built in
 	Text string `yaml:"text"` // template of the text part; default built in
 }
@@ -120,6 +122,9 @@ func (c Config) Validate() error {
 		if err := c.TLSConfig.Validate(); err != nil {
 			return err
 		}
+	}
+	if err := c.Mention.Validate(); err != nil {
+		return err
 	}
 	return validateHeaders(c.Headers)
 }

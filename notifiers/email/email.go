@@ -97,8 +97,12 @@ func (m *Mailer) Notify(ctx context.Context, msg pipeline.Message) error {
 }
 
 func (m *Mailer) send(ctx context.Context, msg pipeline.Message) error {
-	pending := slices.DeleteFunc(addresses(m.to), func(to string) bool { return m.parts.Sent(msg.ID, to) })
-	raw, err := m.compose(msg)
+	recipients, err := m.recipients(msg.Mentions)
+	if err != nil {
+		return m.fail(pipeline.BadMessage, err)
+	}
+	pending := slices.DeleteFunc(addresses(recipients), func(to string) bool { return m.parts.Sent(msg.ID, to) })
+	raw, err := m.compose(msg, recipients)
 	if err != nil {
 		return m.fail(pipeline.BadMessage, fmt.Errorf("compose the mail: %w", err))
 	}

@@ -27,6 +27,8 @@ type Config struct {
 	MentionedList       []string `yaml:"mentioned_list"`
 	MentionedMobileList []string `yaml:"mentioned_mobile_list"`
 
+	Mention notifiers.Mention `yaml:"mention"` // whom of the people on call to mention too; default nobody
+
 	HTTPConfig notifiers.HTTPConfig `yaml:"http_config"` // mostly for a proxy
 
 	Title   string `yaml:"title"`   // template of the companion text message; default built in
@@ -61,6 +63,9 @@ func (c Config) Validate() error {
 	}
 	if slices.Contains(c.MentionedList, "") || slices.Contains(c.MentionedMobileList, "") {
 		return errors.New("mentioned_list and mentioned_mobile_list: an entry is empty")
+	}
+	if err := c.Mention.Validate(); err != nil {
+		return err
 	}
 	return c.HTTPConfig.Validate()
 }

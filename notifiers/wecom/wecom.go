@@ -82,11 +82,12 @@ func (r *Robot) Notify(ctx context.Context, m pipeline.Message) (err error) {
 }
 
 func (r *Robot) partsOf(m pipeline.Message) []part {
+	userIDs, mobiles := r.cfg.called(m.Mentions)
 	if r.cfg.MsgType == "text" {
-		return textParts("text", m.Body, m.More, r.cfg.MentionedList, r.cfg.MentionedMobileList)
+		return textParts("text", m.Body, m.More, userIDs, mobiles)
 	}
-	parts := markdownParts(m.Body, m.More, r.cfg.MentionedList)
-	if everyone, mobiles := r.companion(); len(everyone)+len(mobiles) > 0 {
+	parts := markdownParts(m.Body, m.More, userIDs)
+	if everyone := everyone(userIDs); len(everyone)+len(mobiles) > 0 {
 		parts = append(parts, textParts("mention", m.Title, m.More, everyone, mobiles)...)
 	}
 	return parts
@@ -108,12 +109,12 @@ func (r *Robot) sendPart(ctx context.Context, id string, p part) error {
 	return nil
 }
 
-// companion lists the mentions that need a text message.
-func (r *Robot) companion() (everyone, mobiles []string) {
-	if slices.Contains(r.cfg.MentionedList, all) {
-		everyone = []string{all}
+// everyone is the mention of user ids that markdown cannot carry, and that needs a text message.
+func everyone(userIDs []string) []string {
+	if slices.Contains(userIDs, all) {
+		return []string{all}
 	}
-	return everyone, r.cfg.MentionedMobileList
+	return nil
 }
 
 func (r *Robot) post(ctx context.Context, body []byte) error {
