@@ -69,6 +69,7 @@ var mayImport = map[string][]string{
 	"notifiers/notifiertest":   {"pipeline"},
 	"notifiers/wecom":          {"pipeline", "notifiers", "templates"},
 	"notifiers/dingtalk":       {"pipeline", "notifiers", "templates"},
+	"notifiers/feishu":         {"pipeline", "notifiers", "templates"},
 	"notifiers/email":          {"pipeline", "notifiers"},
 	"notifiers/webhook":        {"pipeline", "notifiers"},
 	"notifiers/stdout":         {"pipeline", "pipeline/alertjson", "notifiers"},

@@ -144,7 +144,7 @@ func (f *file) checkReceiver(receiver ast.Node) {
 	}
 	if len(missing) > 0 && !works && name != nil {
 		f.find(rules.Error, name, "receiver "+quote(name.GetToken().Value)+" has nothing but "+strings.Join(keys, ", ")+
-			": what is routed to it reaches nobody", "give it wecom_configs, dingtalk_configs, email_configs or webhook_configs")
+			": what is routed to it reaches nobody", "give it wecom_configs, dingtalk_configs, feishu_configs, email_configs or webhook_configs")
 	}
 	for _, entry := range missing {
 		why := "this build has no " + channelName[entry.Key.GetToken().Value]

@@ -7,6 +7,7 @@ import (
 	"github.com/tocsin-security/tocsin/notifiers"
 	"github.com/tocsin-security/tocsin/notifiers/dingtalk"
 	"github.com/tocsin-security/tocsin/notifiers/email"
+	"github.com/tocsin-security/tocsin/notifiers/feishu"
 	"github.com/tocsin-security/tocsin/notifiers/stdout"
 	"github.com/tocsin-security/tocsin/notifiers/webhook"
 	"github.com/tocsin-security/tocsin/notifiers/wecom"
@@ -76,6 +77,7 @@ type Receiver struct {
 	Fallback string            `yaml:"fallback"` // receiver of what no channel here can take
 	WeCom    []wecom.Config    `yaml:"wecom_configs"`
 	DingTalk []dingtalk.Config `yaml:"dingtalk_configs"`
+	Feishu   []feishu.Config   `yaml:"feishu_configs"`
 	Email    []email.Config    `yaml:"email_configs"`
 	Webhook  []webhook.Config  `yaml:"webhook_configs"`
 	Stdout   []stdout.Config   `yaml:"stdout_configs"`

@@ -13,6 +13,7 @@ func (r Receiver) channels() []channel {
 	var all []channel
 	all = append(all, entriesOf("wecom_configs", r.WeCom)...)
 	all = append(all, entriesOf("dingtalk_configs", r.DingTalk)...)
+	all = append(all, entriesOf("feishu_configs", r.Feishu)...)
 	for i, c := range r.Email {
 		all = append(all, channel{
 			path:     fmt.Sprintf("email_configs[%d]", i),

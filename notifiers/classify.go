@@ -78,16 +78,16 @@ func RobotCode(body []byte) (Code, error) {
 		ErrMsg  string `json:"errmsg"`
 	}
 	if err := json.Unmarshal(body, &a); err != nil {
-		return Code{}, fmt.Errorf("the answer is not a robot's: %w: %s", err, excerpt(body))
+		return Code{}, fmt.Errorf("the answer is not a robot's: %w: %s", err, Excerpt(body))
 	}
 	if a.ErrCode == nil {
-		return Code{}, fmt.Errorf("the answer is not a robot's: no errcode: %s", excerpt(body))
+		return Code{}, fmt.Errorf("the answer is not a robot's: no errcode: %s", Excerpt(body))
 	}
-	return Code{*a.ErrCode, excerpt([]byte(a.ErrMsg))}, nil
+	return Code{*a.ErrCode, Excerpt([]byte(a.ErrMsg))}, nil
 }
 
-// excerpt is the start of an answer on one line, fit for an error and a log.
-func excerpt(body []byte) string {
+// Excerpt is the start of an answer on one line, fit for an error and a log.
+func Excerpt(body []byte) string {
 	const most = 200
 	s := strings.ToValidUTF8(string(body[:min(len(body), most)]), "")
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }), " ")

@@ -125,7 +125,7 @@ func (c *Client) Send(ctx context.Context, method string, u *url.URL, body []byt
 		answer.Body = []byte(NewRedactor(addressSecrets(u)...).Text(c.redact.Text(string(raw))))
 	}
 	if class, ok := ClassOf(resp.StatusCode); !ok {
-		e := c.Fail(class, fmt.Errorf("HTTP status %d: %s", resp.StatusCode, excerpt(answer.Body)))
+		e := c.Fail(class, fmt.Errorf("HTTP status %d: %s", resp.StatusCode, Excerpt(answer.Body)))
 		e.Unknown = resp.StatusCode == http.StatusBadGateway || resp.StatusCode == http.StatusGatewayTimeout // a proxy's word
 		if class == pipeline.Retry {
 			e.RetryAfter = RetryAfter(resp.Header, time.Now())

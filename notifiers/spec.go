@@ -15,7 +15,7 @@ import (
 // Spec is what a receiver's configuration says about the text of its messages. It has the fields of
 // render.Spec, so that one converts to the other.
 type Spec struct {
-	Kind  string // kind of message text: wecom, wecom_text, dingtalk, email, webhook, stdout
+	Kind  string // kind of message text: wecom, wecom_text, dingtalk, feishu, feishu_text, email, webhook, stdout
 	Title string // Go templates; empty means the built-in text
 	Body  string
 	HTML  string

@@ -26,7 +26,7 @@ type Notification struct {
 type Message struct {
 	ID       string // delivery id: the same on every attempt
 	Receiver string
-	Kind     string // wecom, dingtalk, email, webhook, stdout
+	Kind     string // wecom, dingtalk, feishu, email, webhook, stdout
 	Title    string // plain text, one line: mail subject, push preview
 	Body     string // text in the channel's markup; mail: the plain part
 	HTML     string // mail only

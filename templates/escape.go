@@ -8,12 +8,14 @@ import (
 
 // Kinds of message text, which decide how values are made safe and which blocks are built in.
 const (
-	WeCom     = "wecom"      // WeCom robot, msgtype markdown
-	WeComText = "wecom_text" // WeCom robot, msgtype text
-	DingTalk  = "dingtalk"   // DingTalk robot, msgtype markdown
-	Email     = "email"
-	Webhook   = "webhook"
-	Stdout    = "stdout"
+	WeCom      = "wecom"       // WeCom robot, msgtype markdown
+	WeComText  = "wecom_text"  // WeCom robot, msgtype text
+	DingTalk   = "dingtalk"    // DingTalk robot, msgtype markdown
+	Feishu     = "feishu"      // Feishu robot, a card
+	FeishuText = "feishu_text" // Feishu robot, plain text
+	Email      = "email"
+	Webhook    = "webhook"
+	Stdout     = "stdout"
 )
 
 // Escaper returns what makes a value safe for a kind of channel. Values (command lines, file names,
@@ -24,7 +26,7 @@ const (
 // is ever put into a value: it would spoil a copied command silently.
 func Escaper(kind string) func(string) string {
 	switch kind {
-	case WeCom, WeComText, DingTalk:
+	case WeCom, WeComText, DingTalk, Feishu, FeishuText:
 		return func(s string) string { return neutralise(Clean(s)) }
 	case Webhook:
 		// JSON carries any text; only its own rule, valid UTF-8, is kept.
@@ -76,7 +78,7 @@ func isHidden(r rune) bool {
 	return false
 }
 
-// neutralise replaces what WeCom and DingTalk would read as markup. Only the positions that matter
+// neutralise replaces what WeCom, DingTalk and Feishu would read as markup. Only the positions that matter
 // change: `a < b`, `grep x | wc` and `2>&1` stay as they are.
 func neutralise(s string) string {
 	if !strings.ContainsAny(s, "`<@](*#>") {

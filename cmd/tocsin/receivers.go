@@ -10,6 +10,7 @@ import (
 	"github.com/tocsin-security/tocsin/notifiers"
 	"github.com/tocsin-security/tocsin/notifiers/dingtalk"
 	"github.com/tocsin-security/tocsin/notifiers/email"
+	"github.com/tocsin-security/tocsin/notifiers/feishu"
 	"github.com/tocsin-security/tocsin/notifiers/webhook"
 	"github.com/tocsin-security/tocsin/notifiers/wecom"
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -49,6 +50,11 @@ func integrationsOf(r configs.Receiver, global configs.Global, output string, ou
 	for _, c := range r.DingTalk {
 		c.HTTPConfig = c.HTTPConfig.Through(global.HTTPConfig)
 		n, err := dingtalk.New(c, r.Name, log)
+		add(c.Spec(), c.SendResolved, n, err)
+	}
+	for _, c := range r.Feishu {
+		c.HTTPConfig = c.HTTPConfig.Through(global.HTTPConfig)
+		n, err := feishu.New(c, r.Name, log)
 		add(c.Spec(), c.SendResolved, n, err)
 	}
 	for _, c := range r.Email {

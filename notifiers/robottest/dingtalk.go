@@ -18,6 +18,7 @@ func DingTalk(o Options) *Robot {
 		read:      readDingTalk,
 		tooFast:   Code{130101, "send too fast, exceed 20 times per minute"},
 		ban:       10 * time.Minute,
+		perMinute: 20,
 	})
 }
 

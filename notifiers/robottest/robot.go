@@ -18,6 +18,7 @@ type Post struct {
 	Text     string // content, whatever its type
 	Mentions []string
 	Buttons  []string // "title url" of each
+	Colour   string   // Feishu: of the header
 	Body     []byte   // as received
 }
 
@@ -26,7 +27,7 @@ type Options struct {
 	Key       string           // WeCom: key; DingTalk: access_token. Empty takes any.
 	Secret    string           // DingTalk: signing key; empty: not signed
 	Keywords  []string         // DingTalk: a message must hold one of them
-	PerMinute int              // quota; 0 means the vendor's 20
+	PerMinute int              // quota; 0 means the vendor's: 20, Feishu 100
 	Now       func() time.Time // default time.Now
 }
 
@@ -55,19 +56,22 @@ type fault struct {
 	body   string
 }
 
-// vendor is what differs between the two.
+// vendor is what differs between them.
 type vendor struct {
 	authorise func(*Robot, *http.Request) Code
 	read      func(*Robot, []byte) (Post, Code)
 	tooFast   Code
 	ban       time.Duration // beyond the quota's own minute
+	perMinute int
+	perSecond int            // 0: no quota of that
+	answer    func(Code) any // nil: as it is
 }
 
 var ok = Code{0, "ok"}
 
 func newRobot(o Options, v vendor) *Robot {
 	if o.PerMinute == 0 {
-		o.PerMinute = 20
+		o.PerMinute = v.perMinute
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -123,7 +127,11 @@ func (r *Robot) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if code != ok {
 		r.refused = append(r.refused, code)
 	}
-	_ = json.NewEncoder(w).Encode(code) // likewise
+	var answer any = code
+	if r.vendor.answer != nil {
+		answer = r.vendor.answer(code)
+	}
+	_ = json.NewEncoder(w).Encode(answer) // likewise
 }
 
 // take decides about one request, in the order in which the vendors are known to.
@@ -136,7 +144,7 @@ func (r *Robot) take(req *http.Request, body []byte) Code {
 	}
 	now := r.opts.Now()
 	r.taken = slices.DeleteFunc(r.taken, func(t time.Time) bool { return now.Sub(t) >= time.Minute })
-	if now.Before(r.bannedUntil) || len(r.taken) >= r.opts.PerMinute {
+	if now.Before(r.bannedUntil) || len(r.taken) >= r.opts.PerMinute || r.vendor.perSecond > 0 && r.within(now, time.Second) >= r.vendor.perSecond {
 		if !now.Before(r.bannedUntil) {
 			r.bannedUntil = now.Add(r.vendor.ban)
 		}
@@ -150,6 +158,16 @@ func (r *Robot) take(req *http.Request, body []byte) Code {
 	post.At, post.Body = now, body
 	r.posts = append(r.posts, post)
 	return ok
+}
+
+// within counts what was taken in the last span of time.
+func (r *Robot) within(now time.Time, span time.Duration) (n int) {
+	for _, t := range r.taken {
+		if now.Sub(t) < span {
+			n++
+		}
+	}
+	return n
 }
 
 func decode(body []byte, into any, codeOfBadJSON int) Code {

@@ -16,8 +16,9 @@ func WeCom(o Options) *Robot {
 			}
 			return ok
 		},
-		read:    readWeCom,
-		tooFast: Code{45009, "api freq out of limit"},
+		read:      readWeCom,
+		perMinute: 20,
+		tooFast:   Code{45009, "api freq out of limit"},
 	})
 }
 

@@ -71,7 +71,7 @@ func renderAll(t *testing.T, n pipeline.Notification, language string, linked bo
 	add := func(name, content string) {
 		files = append(files, txtar.File{Name: name, Data: []byte(content + "\n")})
 	}
-	for _, kind := range []string{templates.WeCom, templates.WeComText, templates.DingTalk, templates.Email, templates.Webhook} {
+	for _, kind := range []string{templates.WeCom, templates.WeComText, templates.DingTalk, templates.Feishu, templates.Email, templates.Webhook} {
 		m, err := r.Render(n, Spec{Kind: kind})
 		if err != nil {
 			t.Fatal(err)
@@ -94,14 +94,15 @@ func renderAll(t *testing.T, n pipeline.Notification, language string, linked bo
 }
 
 var (
-	wecomTags = regexp.MustCompile(`<font color="(?:info|comment|warning)">|</font>`)
-	links     = regexp.MustCompile(`\]\((?:https://[^()\s]*)?\)?`)
+	wecomTags  = regexp.MustCompile(`<font color="(?:info|comment|warning)">|</font>`)
+	feishuTags = regexp.MustCompile(`</?[a-zA-Z][^>]*>`)
+	links      = regexp.MustCompile(`\]\((?:https://[^()\s]*)?\)?`)
 )
 
 // checkAsChannel reads a message as its channel does.
 func checkAsChannel(t *testing.T, m pipeline.Message) {
 	t.Helper()
-	limit := map[string]int{templates.WeCom: 4096, templates.WeComText: 2048, templates.DingTalk: 18_000}[m.Kind]
+	limit := map[string]int{templates.WeCom: 4096, templates.WeComText: 2048, templates.DingTalk: 18_000, templates.Feishu: 18_000}[m.Kind]
 	if limit > 0 && len(m.Body) > limit {
 		t.Errorf("%s: %d bytes, want the built-in text to fit into %d", m.Kind, len(m.Body), limit)
 	}
@@ -121,6 +122,11 @@ func checkAsChannel(t *testing.T, m pipeline.Message) {
 		}
 		checkLinks(t, m)
 	case templates.DingTalk:
+		checkLinks(t, m)
+	case templates.Feishu:
+		if tag := feishuTags.FindString(m.Body); tag != "" {
+			t.Errorf("%s: the tag %s:\n%s", m.Kind, tag, m.Body)
+		}
 		checkLinks(t, m)
 	case templates.Email:
 		checkHTML(t, m.HTML)

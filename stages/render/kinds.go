@@ -19,12 +19,14 @@ type kind struct {
 
 // kinds are the channels there are. stdout and webhook have no body: they show the alerts themselves.
 var kinds = map[string]kind{
-	templates.WeCom:     {title: "title", body: "body"},
-	templates.WeComText: {title: "title", body: "body"},
-	templates.DingTalk:  {title: "title", body: "body", finish: hardBreaks},
-	templates.Email:     {title: "subject", body: "text", html: "html"},
-	templates.Webhook:   {payload: true},
-	templates.Stdout:    {},
+	templates.WeCom:      {title: "title", body: "body"},
+	templates.WeComText:  {title: "title", body: "body"},
+	templates.DingTalk:   {title: "title", body: "body", finish: hardBreaks},
+	templates.Feishu:     {title: "title", body: "body"},
+	templates.FeishuText: {title: "title", body: "body"},
+	templates.Email:      {title: "subject", body: "text", html: "html"},
+	templates.Webhook:    {payload: true},
+	templates.Stdout:     {},
 }
 
 // maxTitle is in bytes: previews and mail clients show a quarter of it.

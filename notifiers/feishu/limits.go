@@ -1,0 +1,16 @@
+package feishu
+
+import (
+	"time"
+
+	"github.com/tocsin-security/tocsin/notifiers"
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// Limits are how many requests the robot is to get. It takes 100 a minute and 5 a second.
+func (r *Robot) Limits() []pipeline.Limit {
+	return []pipeline.Limit{{Most: 90, Per: time.Minute}, {Most: 4, Per: time.Second}}
+}
+
+// Mention says whom of the people on call the entry wants to be called.
+func (r *Robot) Mention() notifiers.Mention { return r.cfg.Mention }
