@@ -36,16 +36,18 @@ type Deps struct {
 	Reports     Reports
 	// Whitelist is the whitelist's entries, and what they kept quiet.
 	Whitelist func(ctx context.Context) (pipeline.WhitelistUsage, error)
-	People    People                          // nil in the sensor role: silences and acknowledgements are kept by routers
-	Links     *Links                          // of messages; nil: there is no page for them
-	Reload    func(ctx context.Context) error // swaps the configuration whole or not at all
-	V2        V2                              // there where Intake is
-	History   History                         // likewise
-	Ready     func() error                    // nil error: alerts can be taken and delivered
-	Gatherer  prometheus.Gatherer
-	Metrics   prometheus.Registerer // takes the metrics of the requests; nil: nobody asks for them
-	Hostname  string                // of alerts that carry none
-	Log       *slog.Logger
+	// OnCall is who is on call at a time, in every rotation.
+	OnCall   func(at time.Time) []OnCall
+	People   People                          // nil in the sensor role: silences and acknowledgements are kept by routers
+	Links    *Links                          // of messages; nil: there is no page for them
+	Reload   func(ctx context.Context) error // swaps the configuration whole or not at all
+	V2       V2                              // there where Intake is
+	History  History                         // likewise
+	Ready    func() error                    // nil error: alerts can be taken and delivered
+	Gatherer prometheus.Gatherer
+	Metrics  prometheus.Registerer // takes the metrics of the requests; nil: nobody asks for them
+	Hostname string                // of alerts that carry none
+	Log      *slog.Logger
 }
 
 // Timeouts of a connection. A slow reader must not hold a worker for long, yet a batch of alerts over
@@ -174,6 +176,7 @@ func (s *Server) routes() http.Handler {
 
 	r.With(s.allow(scopeAdmin)).Post("/-/reload", s.reload)
 	r.With(s.allow(scopeRead)).Get("/api/v1/whitelist", s.whitelist)
+	r.With(s.allow(scopeRead)).Get("/api/v1/oncall", s.onCall)
 	s.silenceRoutes(r)
 	if s.deps.Links != nil {
 		r.Group(s.linkRoutes)

@@ -19,6 +19,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/deployment"
 	"github.com/tocsin-security/tocsin/stages/enrich"
 	"github.com/tocsin-security/tocsin/stages/finding"
+	"github.com/tocsin-security/tocsin/stages/oncall"
 	"github.com/tocsin-security/tocsin/stages/render"
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/stages/route/inhibit"
@@ -46,6 +47,7 @@ type Config struct {
 	HTTP      api.Config       `yaml:"http"`
 	Render    render.Config    `yaml:"render"`
 	Silences  silence.Config   `yaml:"silences"`
+	OnCall    oncall.Config    `yaml:"on_call"`
 
 	MatchersMode      matcher.Mode      `yaml:"matchers_mode"` // ours: fallback (default), utf8 or classic
 	Global            Global            `yaml:"global"`

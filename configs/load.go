@@ -117,6 +117,7 @@ func (f *file) validate(body ast.Node, c *Config) {
 	f.invalid(body, "history", c.History.Validate())
 	f.invalid(body, "http", c.HTTP.Validate())
 	f.invalid(body, "silences", c.Silences.Validate())
+	f.validateOnCall(body, c)
 	f.invalid(body, "store", shared.Validate(string(c.Store)))
 	if !strings.HasPrefix(string(c.Bus), "http") {
 		f.invalid(body, "bus", bus.Config{URL: string(c.Bus)}.Validate())

@@ -18,6 +18,27 @@ const minimal = `route: {receiver: r}
 receivers: [{name: r, stdout_configs: [{}]}]
 `
 
+const people = "on_call:\n  people: [{name: a, email: a@example.org}]\n"
+
+// robot is a configuration whose receiver calls somebody.
+func robot(mention string) string {
+	return "route: {receiver: r}\nreceivers:\n  - name: r\n    wecom_configs: [{url: 'http://h/?key=k',\n      mention: " + mention + "}]\n"
+}
+
+func TestOwnersWhomNobodyIsOnCallFor(t *testing.T) {
+	owners := "enrich:\n  owners:\n    - {matchers: ['a = \"b\"'], on_call: a}\n    - {matchers: ['a = \"c\"'], on_call: b}\n"
+	l, err := load(t, robot("on_call")+people+owners)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(l.Findings) != 1 || !strings.Contains(l.Findings[0].Error(), `t.yaml:11:40: warning: nobody is called for these alerts`) {
+		t.Errorf("findings = %v, want one about the second owner", l.Findings)
+	}
+	if l, err = load(t, minimal+people+owners); err != nil || len(l.Findings) > 0 {
+		t.Errorf("findings where nobody is to be called = %v, %v, want none", l.Findings, err)
+	}
+}
+
 func load(t *testing.T, text string) (*Loaded, error) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "t.yaml")
@@ -58,6 +79,12 @@ func TestMistakesAreReportedWithPlaceAndHint(t *testing.T) {
 		"a store's file that is not there":   {minimal + "store_file: nowhere\n", []string{"t.yaml:3:13", "nowhere"}},
 		"an unset variable":                  {minimal + "store: redis://${TOCSIN_TEST_UNSET}\n", []string{"t.yaml:3:8", "TOCSIN_TEST_UNSET is not set"}},
 		"a robot without its address":        {"route: {receiver: r}\nreceivers:\n  - name: r\n    dingtalk_configs: [{secret: x}]\n", []string{"t.yaml:4:", "url"}},
+		"a mention that is none":             {robot("everyone") + people, []string{"t.yaml:5:16", `mention: "everyone": write on_call`}},
+		"a mention of who is not on call":    {robot("{rotation: b}") + people, []string{"t.yaml:5:", `person "b" under on_call`}},
+		"a mention without people on call":   {robot("on_call"), []string{"t.yaml:5:16", "there is no block on_call"}},
+		"a person whom nothing reaches":      {minimal + "on_call:\n  people:\n    - name: a\n", []string{"t.yaml:5:", `people[0]: "a" can be reached nowhere`}},
+		"a rotation that starts on no day":   {minimal + people + "  rotations: [{name: r, layers: [{people: [a], start: 2027-02-30}]}]\n", []string{"t.yaml:5:55", `"2027-02-30" is no date`}},
+		"an unknown key of a rotation":       {minimal + people + "  rotations: [{name: r, timezone: UTC}]\n", []string{"t.yaml:5:25", `did you mean "time_zone"?`}},
 		"a bad priority":                     {minimal + "rules: {priority: enormous}\n", []string{"t.yaml:3:19", "emergency"}},
 		"an added output without its field":  {minimal + "rules:\n  append_output:\n    - {extra_output: 'a %proc.nmae'}\n", []string{"t.yaml:5:22", `nonexistent field "proc.nmae"`, `did you mean "proc.name"?`}},
 		"an added field that does not exist": {minimal + "rules:\n  append_output:\n    - {extra_fields: [proc.pid, proc.nmae]}\n", []string{"t.yaml:5:33", "proc.nmae"}},
@@ -203,5 +230,18 @@ func TestContractIsAccepted(t *testing.T) {
 	}
 	if o := l.Enrich.Owners; len(o) != 1 || o[0].Team != "payments" || l.Rules.Places {
 		t.Errorf("owners = %+v, places %v; want payments and none", o, l.Rules.Places)
+	}
+}
+
+// The example in docs/oncall.md loads, with nothing to complain about.
+func TestOnCallIsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../docs/oncall.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(doc), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	if l, err := load(t, example); err != nil || len(l.Findings) > 0 || len(l.OnCall.Rotations) == 0 {
+		t.Errorf("%v, %v", l, err)
 	}
 }

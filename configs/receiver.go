@@ -1,11 +1,16 @@
 package configs
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tocsin-security/tocsin/notifiers"
+)
 
 // channel is one entry of a receiver, for validation.
 type channel struct {
 	path     string // below the receiver: wecom_configs[0]
 	validate func(Global) error
+	calls    notifiers.Mention // whom of the people on call
 }
 
 // channels lists a receiver's entries in the order of their keys.
@@ -18,6 +23,7 @@ func (r Receiver) channels() []channel {
 		all = append(all, channel{
 			path:     fmt.Sprintf("email_configs[%d]", i),
 			validate: func(g Global) error { return c.Merge(g.Global).Validate() },
+			calls:    c.Calls(),
 		})
 	}
 	all = append(all, entriesOf("webhook_configs", r.Webhook)...)
@@ -28,10 +34,11 @@ func (r Receiver) channels() []channel {
 func entriesOf[T interface{ Validate() error }](key string, configs []T) []channel {
 	var all []channel
 	for i, c := range configs {
-		all = append(all, channel{
-			path:     fmt.Sprintf("%s[%d]", key, i),
-			validate: func(Global) error { return c.Validate() },
-		})
+		entry := channel{path: fmt.Sprintf("%s[%d]", key, i), validate: func(Global) error { return c.Validate() }}
+		if who, ok := any(c).(calling); ok {
+			entry.calls = who.Calls()
+		}
+		all = append(all, entry)
 	}
 	return all
 }

@@ -143,6 +143,10 @@ func (a *app) openServer(p *plan) (*api.Server, error) {
 		Reload: a.reload, Ready: a.ready, Gatherer: a.reg, Metrics: a.reg, Hostname: p.host, Log: a.log,
 	}
 	deps.Whitelist = a.whitelistUsage
+	deps.OnCall = func(at time.Time) []api.OnCall {
+		roster := a.active.Load().onCall
+		return onCallNow(roster, roster.Rotations(), at)
+	}
 	if a.durable != nil {
 		deps.Intake = a.durable.router
 		deps.Sources = func() []string { return a.active.Load().cfg.SourceNames() }

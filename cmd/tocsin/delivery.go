@@ -61,7 +61,7 @@ func (p *plan) addReceiver(receiver string, integrations []integration, fallsBac
 		if _, twice := p.channels[name]; twice {
 			errs = errors.Join(errs, fmt.Errorf("receiver %q: two %s entries with one address: remove one, or make it a receiver of its own", receiver, i.spec.Kind))
 		}
-		p.channels[name] = channelOf(renderer, i, fallsBack)
+		p.channels[name] = channelOf(p.calling(renderer, i), i, fallsBack)
 		all = append(all, route.Integration{Topic: name, SendResolved: i.sendResolved})
 	}
 	return all, errs
@@ -74,9 +74,9 @@ type limited interface{ Limits() []pipeline.Limit }
 type costly interface{ Cost(pipeline.Message) int }
 
 // channelOf is the way of a notification through render to its channel.
-func channelOf(renderer *render.Renderer, i integration, fallsBack bool) deliver.Channel {
+func channelOf(render func(pipeline.Notification) (pipeline.Message, error), i integration, fallsBack bool) deliver.Channel {
 	c := deliver.Channel{
-		Render:   func(n pipeline.Notification) (pipeline.Message, error) { return renderer.Render(n, i.spec) },
+		Render:   render,
 		Notify:   i.notifier.Notify,
 		Robot:    i.notifier.ID(),
 		Fallback: fallsBack,

@@ -14,6 +14,7 @@ import (
 	"github.com/tocsin-security/tocsin/stages/deliver"
 	"github.com/tocsin-security/tocsin/stages/enrich/geoip"
 	"github.com/tocsin-security/tocsin/stages/match"
+	"github.com/tocsin-security/tocsin/stages/oncall"
 	"github.com/tocsin-security/tocsin/stages/owner"
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/stages/silence/link"
@@ -36,6 +37,7 @@ type plan struct {
 	places    *geoip.Databases // likewise; open from the moment on that the plan is carried out (useFiles)
 	links     *link.Signer     // likewise; it has its secret once the store is open
 	owners    *owner.Owners
+	onCall    *oncall.Roster
 	routing   route.Setup
 	channels  map[string]deliver.Channel              // by integration
 	fallbacks map[string]fallback                     // by receiver
@@ -87,6 +89,9 @@ func newPlan(opts options, running *plan, out io.Writer, log *slog.Logger) (*pla
 	}
 	if p.owners, err = owner.New(cfg.Enrich.OwnersMatching, cfg.Enrich.Owners); err != nil {
 		return nil, fmt.Errorf("%s: %w", cfg.Name, err)
+	}
+	if p.onCall, err = oncall.New(cfg.OnCall); err != nil {
+		return nil, fmt.Errorf("%s: on_call.%w", cfg.Name, err)
 	}
 	if p.host, err = os.Hostname(); err != nil {
 		return nil, fmt.Errorf("ask for the host name: %w", err)

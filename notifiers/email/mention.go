@@ -27,5 +27,8 @@ func (m *Mailer) recipients(people []pipeline.Person) ([]*netmail.Address, error
 	return all, nil
 }
 
-// Mention says who of the people on call gets the entry's mails too.
-func (m *Mailer) Mention() notifiers.Mention { return m.cfg.Mention }
+// Calls says who of the people on call gets the entry's mails too.
+func (c Config) Calls() notifiers.Mention { return c.Mention }
+
+// Calls is its configuration's.
+func (m *Mailer) Calls() notifiers.Mention { return m.cfg.Mention }

@@ -19,5 +19,8 @@ func (c Config) called(people []pipeline.Person) (userIDs, mobiles []string) {
 	return userIDs, mobiles
 }
 
-// Mention says whom of the people on call the entry wants to be called.
-func (r *Robot) Mention() notifiers.Mention { return r.cfg.Mention }
+// Calls says whom of the people on call the entry wants to be called.
+func (c Config) Calls() notifiers.Mention { return c.Mention }
+
+// Calls is its configuration's.
+func (r *Robot) Calls() notifiers.Mention { return r.cfg.Mention }

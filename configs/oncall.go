@@ -1,0 +1,45 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/tocsin-security/tocsin/notifiers"
+	"github.com/tocsin-security/tocsin/rules"
+	"github.com/tocsin-security/tocsin/stages/oncall"
+)
+
+// calling is an entry of a receiver that may call people on call.
+type calling interface{ Calls() notifiers.Mention }
+
+// validateOnCall checks the block, and that whom others name is in it. A group of an owner that is not is no mistake:
+// it may be known elsewhere. But nobody will be called for it.
+func (f *file) validateOnCall(body ast.Node, c *Config) {
+	roster, err := oncall.New(c.OnCall)
+	if err != nil {
+		f.invalid(body, "on_call", err)
+		return
+	}
+	asked := false
+	for i, r := range c.Receivers {
+		for _, entry := range r.channels() {
+			at := fmt.Sprintf("receivers[%d].%s.mention", i, entry.path)
+			switch m := entry.calls; {
+			case m.OnCall && len(c.OnCall.People) == 0:
+				f.invalid(body, at, errors.New("mention: nobody is on call: there is no block on_call"))
+			case m.Rotation != "" && !roster.Knows(m.Rotation):
+				f.invalid(body, at, fmt.Errorf("mention: there is neither a rotation, nor a group, nor a person %q under on_call", m.Rotation))
+			case m.OnCall:
+				asked = true
+			}
+		}
+	}
+	for i, o := range c.Enrich.Owners {
+		if asked && o.OnCall != "" && !roster.Knows(o.OnCall) {
+			f.find(rules.Warning, nodeAt(body, fmt.Sprintf("enrich.owners[%d].on_call", i)),
+				fmt.Sprintf("nobody is called for these alerts: there is neither a rotation, nor a group, nor a person %q under on_call", o.OnCall), "")
+		}
+	}
+}
