@@ -174,7 +174,11 @@ func (f *file) validateRoute(body ast.Node, c *Config, receivers []string) {
 	for _, i := range append(slices.Clone(c.TimeIntervals), c.MuteTimeIntervals...) {
 		intervals = append(intervals, i.Name)
 	}
-	err := errors.Join(route.Validate(&c.Route, receivers), route.ValidateIntervals(&c.Route, intervals))
+	f.invalidRoutes(body, errors.Join(route.Validate(&c.Route, receivers), route.ValidateIntervals(&c.Route, intervals)))
+}
+
+// invalidRoutes reports mistakes of the routing tree at their places.
+func (f *file) invalidRoutes(body ast.Node, err error) {
 	for _, e := range flatten(err) {
 		path := "route"
 		var at *route.ConfigError

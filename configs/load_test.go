@@ -82,6 +82,8 @@ func TestMistakesAreReportedWithPlaceAndHint(t *testing.T) {
 		"a mention that is none":             {robot("everyone") + people, []string{"t.yaml:5:16", `mention: "everyone": write on_call`}},
 		"a mention of who is not on call":    {robot("{rotation: b}") + people, []string{"t.yaml:5:", `person "b" under on_call`}},
 		"a mention without people on call":   {robot("on_call"), []string{"t.yaml:5:16", "there is no block on_call"}},
+		"an escalation that is not there":    {"route: {receiver: r, escalate: e}\nreceivers: [{name: r}]\n", []string{"t.yaml:1:32", `there is no escalation "e"`}},
+		"an escalation to no receiver":       {minimal + people + "  escalations: [{name: e, steps: [{after: 1m, receiver: x}]}]\n", []string{"t.yaml:5:57", `there is no receiver "x"`}},
 		"a person whom nothing reaches":      {minimal + "on_call:\n  people:\n    - name: a\n", []string{"t.yaml:5:", `people[0]: "a" can be reached nowhere`}},
 		"a rotation that starts on no day":   {minimal + people + "  rotations: [{name: r, layers: [{people: [a], start: 2027-02-30}]}]\n", []string{"t.yaml:5:55", `"2027-02-30" is no date`}},
 		"an unknown key of a rotation":       {minimal + people + "  rotations: [{name: r, timezone: UTC}]\n", []string{"t.yaml:5:25", `did you mean "time_zone"?`}},

@@ -3,12 +3,14 @@ package configs
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/tocsin-security/tocsin/notifiers"
 	"github.com/tocsin-security/tocsin/rules"
 	"github.com/tocsin-security/tocsin/stages/oncall"
+	"github.com/tocsin-security/tocsin/stages/route"
 )
 
 // calling is an entry of a receiver that may call people on call.
@@ -22,6 +24,7 @@ func (f *file) validateOnCall(body ast.Node, c *Config) {
 		f.invalid(body, "on_call", err)
 		return
 	}
+	f.validateEscalations(body, c)
 	asked := false
 	for i, r := range c.Receivers {
 		for _, entry := range r.channels() {
@@ -42,4 +45,18 @@ func (f *file) validateOnCall(body ast.Node, c *Config) {
 				fmt.Sprintf("nobody is called for these alerts: there is neither a rotation, nor a group, nor a person %q under on_call", o.OnCall), "")
 		}
 	}
+}
+
+// validateEscalations checks the names between routes, escalations and receivers.
+func (f *file) validateEscalations(body ast.Node, c *Config) {
+	var names []string
+	for i, e := range c.OnCall.Escalations {
+		names = append(names, e.Name)
+		for j, step := range e.Steps {
+			if step.Receiver != "" && !slices.ContainsFunc(c.Receivers, func(r Receiver) bool { return r.Name == step.Receiver }) {
+				f.invalid(body, fmt.Sprintf("on_call.escalations[%d].steps[%d].receiver", i, j), fmt.Errorf("there is no receiver %q under receivers", step.Receiver))
+			}
+		}
+	}
+	f.invalidRoutes(body, route.ValidateEscalations(&c.Route, names))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -36,14 +37,31 @@ func (p *plan) calling(renderer *render.Renderer, i integration) func(pipeline.N
 func (c caller) message(n pipeline.Notification) (pipeline.Message, error) {
 	now := c.now()
 	n.Alerts = c.named(n.Alerts, now)
+	step := c.roster.Who(n.RouteLabels[pipeline.EscalationNotify], now)
+	if len(step) > 0 {
+		n.RouteLabels = maps.Clone(n.RouteLabels)
+		n.RouteLabels[pipeline.EscalationPeople] = names(step)
+	}
 	m, err := c.render(n)
 	if err != nil {
 		return m, err
 	}
-	if whose := c.whose(n, m.Alerts); whose != "" {
+	whose, fires := c.whose(n, m.Alerts)
+	switch {
+	case fires && len(step) > 0:
+		m.Mentions = step
+	case whose != "":
 		m.Mentions = c.roster.Who(whose, now)
 	}
 	return m, nil
+}
+
+func names(people []pipeline.Person) string {
+	var all []string
+	for _, p := range people {
+		all = append(all, p.Name)
+	}
+	return strings.Join(all, ", ")
 }
 
 // named are the alerts with the names of who is on call for them. Those that are given are not changed.
@@ -54,27 +72,24 @@ func (c caller) named(alerts []pipeline.Alert, now time.Time) []pipeline.Alert {
 		if o == nil || o.OnCall == "" {
 			continue
 		}
-		var names []string
-		for _, p := range c.roster.Who(o.OnCall, now) {
-			names = append(names, p.Name)
-		}
-		if len(names) == 0 {
+		people := c.roster.Who(o.OnCall, now)
+		if len(people) == 0 {
 			continue
 		}
 		if !copied {
 			alerts, copied = slices.Clone(alerts), true
 		}
 		named := *o
-		named.Person = strings.Join(names, ", ")
+		named.Person = names(people)
 		alerts[i].Owner = &named
 	}
 	return alerts
 }
 
-// whose is the rotation, group or person to call for a message; "" for none: what is over, and what was only kept back,
-// wakes nobody. A digest, for want of quota, is of alerts that nobody was told of.
-func (c caller) whose(n pipeline.Notification, worstFirst []pipeline.Alert) string {
-	fires := slices.ContainsFunc(n.Held, func(h pipeline.Held) bool { return h.Why == pipeline.ByQuota })
+// whose is the rotation, group or person to call for a message, and whether there is something to call for: what is over,
+// and what was only kept back, wakes nobody. A digest, for want of quota, is of alerts that nobody was told of.
+func (c caller) whose(n pipeline.Notification, worstFirst []pipeline.Alert) (whose string, fires bool) {
+	fires = slices.ContainsFunc(n.Held, func(h pipeline.Held) bool { return h.Why == pipeline.ByQuota })
 	for i := range worstFirst {
 		a := &worstFirst[i]
 		if a.Closing || a.Annotations["held"] != "" || a.Stateful != nil && a.Stateful.Resolved(n.CreatedAt) {
@@ -82,11 +97,11 @@ func (c caller) whose(n pipeline.Notification, worstFirst []pipeline.Alert) stri
 		}
 		fires = true
 		if c.calls.OnCall && a.Owner != nil && a.Owner.OnCall != "" {
-			return a.Owner.OnCall
+			return a.Owner.OnCall, true
 		}
 	}
 	if fires {
-		return c.calls.Rotation
+		return c.calls.Rotation, true
 	}
-	return ""
+	return "", false
 }

@@ -45,6 +45,7 @@ func routeText(r, parent *route.Route) string {
 		func(r *route.Route) string { return "interval " + pipeline.Duration(r.GroupInterval).Short() },
 		func(r *route.Route) string { return "repeat " + pipeline.Duration(r.RepeatInterval).Short() },
 		func(r *route.Route) string { return labelText(r.Labels) },
+		func(r *route.Route) string { return escalateText(r.Escalate) },
 	} {
 		if text := inherited(r); text != "" && (parent == nil || text != inherited(parent)) {
 			parts = append(parts, text)
@@ -60,6 +61,13 @@ func routeText(r, parent *route.Route) string {
 		parts = append(parts, "continue")
 	}
 	return strings.TrimSpace(parts[0] + "  " + strings.Join(parts[1:], " · "))
+}
+
+func escalateText(escalation string) string {
+	if escalation == "" {
+		return ""
+	}
+	return "escalates by " + escalation
 }
 
 func groupText(r *route.Route) string {

@@ -156,6 +156,9 @@ func (a routeAnswer) print(out io.Writer, at time.Time) error {
 		if len(r.RouteLabels) > 0 {
 			line("labels", "%s", labelText(r.RouteLabels))
 		}
+		if e := r.route.Escalate; e != "" {
+			line("escalates", "by %s, unless somebody acknowledges it", e)
+		}
 		for _, i := range r.Intervals {
 			line(i.Kind, "%s", i.text(at))
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/tocsin-security/tocsin/configs"
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/stages/route"
 	"github.com/tocsin-security/tocsin/stages/route/inhibit"
@@ -20,7 +21,7 @@ import (
 func (p *plan) buildRouting(receivers []route.Receiver, log *slog.Logger) (err error) {
 	cfg := p.cfg
 	p.routing.Summaries = cfg.Summaries
-	if p.routing.Tree, err = route.NewTree(&cfg.Route, receivers); err != nil {
+	if p.routing.Tree, err = route.NewTree(&cfg.Route, receivers, escalations(cfg)...); err != nil {
 		return err
 	}
 	if p.routing.Inhibit, err = inhibit.New(cfg.InhibitRules, resolveTimeout(cfg), log); err != nil {
@@ -28,6 +29,18 @@ func (p *plan) buildRouting(receivers []route.Receiver, log *slog.Logger) (err e
 	}
 	p.routing.Intervals, err = interval.New(slices.Concat(cfg.TimeIntervals, cfg.MuteTimeIntervals))
 	return err
+}
+
+// escalations are those of the configuration, as routes take them.
+func escalations(cfg *configs.Loaded) (all []route.Escalation) {
+	for _, e := range cfg.OnCall.Escalations {
+		one := route.Escalation{Name: e.Name}
+		for _, s := range e.All() {
+			one.Steps = append(one.Steps, route.EscalationStep{After: time.Duration(s.After), Notify: s.Notify, Receiver: s.Receiver})
+		}
+		all = append(all, one)
+	}
+	return all
 }
 
 // lookForOthers is how often a router looks for due groups of the others: so late after one has died, and its claims

@@ -144,5 +144,6 @@ func ruleOf(n *pipeline.Notification) string {
 	if len(n.Alerts) > 0 {
 		rule = cmp.Or(n.Alerts[0].Rule, n.Alerts[0].Labels["alertname"])
 	}
-	return n.GroupLabels["route"] + "\x00" + rule
+	// Who is called by a step of an escalation is not called for others.
+	return n.GroupLabels["route"] + "\x00" + n.RouteLabels[pipeline.Escalation] + n.RouteLabels[pipeline.EscalationStep] + "\x00" + rule
 }

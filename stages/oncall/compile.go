@@ -33,6 +33,10 @@ func New(c Config) (*Roster, error) {
 	for i, o := range c.Rotations {
 		b.checkInstead(fmt.Sprintf("rotations[%d]", i), o)
 	}
+	escalations := map[string]bool{}
+	for i, e := range c.Escalations {
+		b.addEscalation(fmt.Sprintf("escalations[%d]", i), e, escalations)
+	}
 	if err := errors.Join(b.errs...); err != nil {
 		return nil, err
 	}

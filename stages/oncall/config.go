@@ -8,6 +8,8 @@ type Config struct {
 	People    []Person   `yaml:"people"`
 	Groups    []Group    `yaml:"groups"`
 	Rotations []Rotation `yaml:"rotations"`
+
+	Escalations []Escalation `yaml:"escalations"` // routes name them
 }
 
 // Person is a pipeline.Person.
@@ -60,6 +62,20 @@ type Instead struct {
 	To       Moment `yaml:"to"`   // a day is meant with all of it, a time until before it; default the day of From
 	Person   string `yaml:"person"`
 	Rotation string `yaml:"rotation"`
+}
+
+// Escalation is who else is told of an alert that nobody acknowledges.
+type Escalation struct {
+	Name   string `yaml:"name"`
+	Steps  []Step `yaml:"steps"`
+	Repeat int    `yaml:"repeat"` // how often the last step is told again, each time as long after as it is after the one before it; default 0
+}
+
+// Step is one message of an escalation.
+type Step struct {
+	After    pipeline.Duration `yaml:"after"`    // since the route's first message; longer than that of the step before
+	Notify   string            `yaml:"notify"`   // a rotation, a group or a person to call; default nobody
+	Receiver string            `yaml:"receiver"` // default the route's
 }
 
 func (p Person) plain() pipeline.Person { return pipeline.Person(p) }

@@ -153,8 +153,11 @@ func (r *Renderer) Render(n pipeline.Notification, spec Spec) (pipeline.Message,
 	if n.Via != "" {
 		m = withVia(m, r.language, spec.Kind, n.Via)
 	}
+	if mark := escalationMark(n.RouteLabels, r.language, spec.Kind); mark != "" && d.Status == "firing" {
+		m = marked(m, mark)
+	}
 	if n.Again {
-		m = marked(m, r.language)
+		m = marked(m, marks[r.language])
 	}
 	m.More = r.more()
 	m.ID, m.Receiver, m.Kind, m.Again, m.Attempt = n.ID, n.Receiver, spec.Kind, n.Again, n.Attempt

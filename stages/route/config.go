@@ -50,6 +50,9 @@ type Config struct {
 
 	Labels map[string]string `yaml:"labels"` // for templates (.RouteLabels); children inherit them and add theirs
 
+	// Escalate is ours: the name of the escalation of what nobody acknowledges; children inherit it. none: there is none.
+	Escalate string `yaml:"escalate"`
+
 	Routes []*Config `yaml:"routes"`
 }
 

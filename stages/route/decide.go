@@ -129,7 +129,9 @@ func (d *decision) withhold(e *merged, by []pipeline.Suppressed) {
 
 // keptBack counts and notes that an alert is kept back.
 func (d *decision) keptBack(of pipeline.Fingerprint, by pipeline.Suppressed) {
-	d.suppressed[by.Why]++
+	if d.route.role == plain { // else it counts where it escalates from
+		d.suppressed[by.Why]++
+	}
 	step := d.step(of, verdictOf[by.Why])
 	step.Detail = by.By
 	if by.Rule != "" {
@@ -141,7 +143,7 @@ func (d *decision) keptBack(of pipeline.Fingerprint, by pipeline.Suppressed) {
 // hit counts n alerts to each silence among by; 0: it still holds what it held.
 func (d *decision) hit(by []pipeline.Suppressed, n int) {
 	for _, s := range by {
-		if s.Why == pipeline.BySilence {
+		if s.Why == pipeline.BySilence && d.route.role == plain {
 			d.hits[s.By] += n
 		}
 	}
@@ -159,7 +161,7 @@ func (d *decision) step(of pipeline.Fingerprint, verdict string) pipeline.Step {
 // member sorts a member: it fires, it is resolved, or it is kept back.
 func (d *decision) member(m *member) {
 	a := &m.Alert
-	if m.fresh {
+	if m.fresh && d.route.role == plain {
 		d.steps = append(d.steps, routed(a.Fingerprint, d.group.Key, d.group.Receiver, d.now))
 	}
 	resolved := a.Stateful.Resolved(d.now)
@@ -171,6 +173,9 @@ func (d *decision) member(m *member) {
 		return
 	}
 	ack, acked := d.watch.acked(a.Fingerprint)
+	if d.route.role != plain && !resolved && len(m.Told) == 0 && d.early(m, ack, acked) {
+		return
+	}
 	switch {
 	case resolved && len(m.Told) > 0 && m.expired() && !d.mine(a.Labels):
 		// It goes to another group by now, which tells its end; here it only was heard of no more.
@@ -201,6 +206,9 @@ func (d *decision) hide(m *member, by []pipeline.Suppressed, resolved bool) {
 	} else {
 		d.hit(by, 0)
 	}
+	if d.route.role != plain && untold {
+		m.begin(later(over(by), d.now))
+	}
 	d.hidden = d.hidden || !resolved
 	d.due.held(over(by))
 	if untold {
@@ -224,7 +232,7 @@ func alone(a *pipeline.Alert) *merged {
 // owed reports whether a member that is resolved has to be told as firing first: nobody but us says that it is over,
 // and nobody was told that it began. Whoever posts once, as producers of events do, would else never be heard.
 func (d *decision) owed(m *member) bool {
-	return m.expired() && len(m.Told) == 0 && len(d.receiver.Integrations) > 0
+	return m.expired() && len(m.Told) == 0 && len(d.receiver.Integrations) > 0 && d.route.role == plain
 }
 
 // settle is what the store is told.

@@ -215,6 +215,7 @@ func (g *Grouper) read(s *Setup, c *pipeline.Claimed, now time.Time) input {
 			events = append(events, c.Alerts[i])
 		}
 	}
+	in.adapt()
 	in.events = merge(complete(in.memory.Recent.fresh(events)))
 	in.watch = watch{
 		muted:    s.muted(in.route, now),
@@ -229,8 +230,10 @@ func (g *Grouper) read(s *Setup, c *pipeline.Claimed, now time.Time) input {
 // takes reports whether alerts with these labels go to the group of that key.
 func (s *Setup) takes(key string, labels map[string]string) bool {
 	for _, r := range s.Tree.Match(labels) {
-		if r.groupKey(r.groupLabels(labels)) == key {
-			return true
+		for _, place := range append([]*Route{r}, r.steps...) {
+			if place.groupKey(place.groupLabels(labels)) == key {
+				return true
+			}
 		}
 	}
 	return false

@@ -17,25 +17,42 @@ func gather(s *Setup, alerts []pipeline.Alert, now time.Time) (in []pipeline.Inb
 		}
 		more := s.Inhibit.Wait(by)
 		for _, r := range s.Tree.Match(by) {
-			labels := r.groupLabels(by)
-			key := r.groupKey(labels)
-			n, there := at[key]
-			if !there {
-				n = len(in)
-				at[key] = n
-				in = append(in, pipeline.Inbox{Key: key, Route: r.ID, Receiver: r.Receiver, Labels: labels, IfThere: true})
+			in = put(in, at, r, a, by, more, now)
+			if a.Closing { // a sum of quiet times is no alarm
+				continue
 			}
-			box := &in[n]
-			if wait := max(r.GroupWait, more); isOccurrence(a) || len(box.Alerts) == 0 {
-				box.Wait = max(box.Wait, wait)
+			for _, s := range r.steps {
+				in = put(in, at, s, a, by, more, now)
 			}
-			if isOccurrence(a) && box.IfThere { // the first that can make the group
-				box.IfThere = false
-				box.AtOnce = box.Wait == 0 || began(a).Add(box.Wait).Before(now)
-			}
-			box.Alerts = append(box.Alerts, *a)
 		}
 	}
+	return in
+}
+
+// put puts an alert with these labels into the inbox of its group of a route; at says which one that is.
+func put(in []pipeline.Inbox, at map[string]int, r *Route, a *pipeline.Alert, by map[string]string, more time.Duration, now time.Time) []pipeline.Inbox {
+	labels := r.groupLabels(by)
+	key := r.groupKey(labels)
+	n, there := at[key]
+	if !there {
+		n = len(in)
+		at[key] = n
+		in = append(in, pipeline.Inbox{Key: key, Route: r.ID, Receiver: r.Receiver, Labels: labels, IfThere: true})
+	}
+	box := &in[n]
+	if wait := max(r.wait(a, now), more); isOccurrence(a) || len(box.Alerts) == 0 {
+		if r.role == plain || len(box.Alerts) == 0 {
+			box.Wait = max(box.Wait, wait)
+		} else {
+			box.Wait = min(box.Wait, wait) // of several stateful alerts; each has its own time then
+		}
+	}
+	if isOccurrence(a) && box.IfThere { // the first that can make the group
+		box.IfThere = false
+		// Whoever is told now has not had the time until a step.
+		box.AtOnce = r.role == plain && (box.Wait == 0 || began(a).Add(box.Wait).Before(now))
+	}
+	box.Alerts = append(box.Alerts, *a)
 	return in
 }
 

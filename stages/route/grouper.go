@@ -167,6 +167,9 @@ func (g *Grouper) noteRouted(in []pipeline.Inbox, now time.Time) {
 	var steps []pipeline.Step
 	for i := range in {
 		for j := range in[i].Alerts {
+			if isStep(in[i].Route) {
+				break
+			}
 			if a := &in[i].Alerts[j]; isOccurrence(a) && a.Stateful == nil {
 				steps = append(steps, routed(a.Fingerprint, in[i].Key, in[i].Receiver, now))
 			}

@@ -18,8 +18,12 @@ type member struct {
 	Told  []string       `json:"told,omitempty"`
 	Kept  string         `json:"kept,omitempty"` // why it was kept back at the latest flush: pipeline.BySilence, …
 
-	changed bool // not as it is in the store
-	fresh   bool // not in the store
+	// Since is when it came, or what kept it back was over; in groups of steps of an escalation only.
+	Since time.Time `json:"since,omitzero"`
+
+	changed bool      // not as it is in the store
+	fresh   bool      // not in the store
+	came    time.Time // of a fresh one: when it was posted
 }
 
 // isTold reports whether an integration knows that it fires.
@@ -38,6 +42,13 @@ func (m *member) keep(why string) (news bool) {
 	}
 	m.Kept, m.changed = why, true
 	return true
+}
+
+// begin notes that its time until a step of an escalation begins at a time.
+func (m *member) begin(at time.Time) {
+	if !m.Since.Equal(at) {
+		m.Since, m.changed = upToMicro(at), true
+	}
 }
 
 // members are a group's, in the order in which they came.
@@ -75,7 +86,7 @@ func (ms *members) put(m *member) {
 func (ms *members) add(a *pipeline.Alert) {
 	m := ms.by[a.Fingerprint]
 	if m == nil {
-		ms.put(&member{Alert: *a, changed: true, fresh: true})
+		ms.put(&member{Alert: *a, changed: true, fresh: true, came: a.Stateful.UpdatedAt})
 		return
 	}
 	merged := m.Alert.Stateful.Merge(a.Stateful)

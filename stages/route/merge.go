@@ -11,6 +11,7 @@ type merged struct {
 	*pipeline.Alert
 	episode pipeline.Episode // the latest quiet time that it is about
 	counted uint64           // how many occurrences of that are in Count
+	step    bool             // its group is that of a step of an escalation
 }
 
 // merge makes one alert of those with one fingerprint (their quiet time was shorter than the group's
@@ -71,6 +72,7 @@ func (g *Grouper) addRepeats(ctx context.Context, inputs []input) []pipeline.Rep
 	for i := range inputs {
 		for j := range inputs[i].events {
 			e := &inputs[i].events[j]
+			e.step = inputs[i].route.role != plain
 			events, episodes = append(events, e), append(episodes, e.episode)
 		}
 	}
@@ -95,7 +97,9 @@ func (g *Grouper) addRepeats(ctx context.Context, inputs []input) []pipeline.Rep
 		if r.Last.After(e.LastSeen) {
 			e.LastSeen = r.Last
 		}
-		told = append(told, r)
+		if !e.step { // else the route that escalates has yet to tell
+			told = append(told, r)
+		}
 	}
 	return told
 }

@@ -89,6 +89,9 @@ func (d *decision) log(to Integration) {
 }
 
 func (d *decision) notification(to Integration, reason string) pipeline.Notification {
+	if d.route.role != plain && (reason == reasonFirst || reason == reasonNew) {
+		reason = reasonEscalate
+	}
 	return pipeline.Notification{
 		Receiver: d.receiver.Name, Integration: to.Topic, GroupKey: d.group.Key, GroupLabels: d.group.Labels,
 		RouteLabels: d.route.Labels, Reason: reason, Again: d.unsure, CreatedAt: d.now.UTC(),

@@ -16,6 +16,7 @@ const (
 	reasonSome     = "some alerts resolved"
 	reasonRepeat   = "repeat interval elapsed"
 	reasonSummary  = "summary" // of quiet times, and of what was kept back
+	reasonEscalate = "not acknowledged"
 )
 
 // reason says why an integration is told of the group's members now; "": it is not. The first that holds counts:

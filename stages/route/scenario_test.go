@@ -87,6 +87,7 @@ type scenarioConfig struct {
 	InhibitRules []inhibit.Config    `yaml:"inhibit_rules"`
 	Intervals    map[string][]string `yaml:"intervals"` // 22:00-06:00
 	Summaries    route.Summaries     `yaml:"summaries"`
+	Escalations  []route.Escalation  `yaml:"escalations"`
 }
 
 type scenarioReceiver struct {
@@ -114,7 +115,7 @@ func scenarioSetup(t *testing.T, text []byte) route.Setup {
 	}
 	s := route.Setup{Intervals: daily(cfg.Intervals), Summaries: cfg.Summaries}
 	var err error
-	if s.Tree, err = route.NewTree(cfg.Route, all); err != nil {
+	if s.Tree, err = route.NewTree(cfg.Route, all, cfg.Escalations...); err != nil {
 		t.Fatal(err)
 	}
 	if s.Inhibit, err = inhibit.New(cfg.InhibitRules, 5*time.Minute, slog.New(slog.DiscardHandler)); err != nil {

@@ -51,11 +51,15 @@ type Route struct {
 	MuteTimeIntervals   []string          // in any of these the route tells nothing; not inherited
 	ActiveTimeIntervals []string          // only in these does it, if there are some; not inherited
 	Labels              map[string]string // for templates; those of its parents, and its own
+	Escalate            string            // the escalation of what nobody acknowledges; "": none
 
 	ID       string   // stands for the route in group keys: its name, or its place in the tree
 	Path     []string // the routes from the root down to this one, by their matchers
 	matchers labels.Matchers
 	children *matcher.Index // of Routes; nil where there are few
+	steps    []*Route       // of Escalate
+	role     role
+	endWait  time.Duration // of a step: for the end of an alert
 }
 
 // Tree is a routing tree with its receivers. It does not change and is safe for concurrent use.
@@ -63,6 +67,8 @@ type Tree struct {
 	Root      *Route
 	receivers map[string]Receiver
 	byID      map[string]*Route
+
+	escalations map[string]Escalation
 }
 
 // Validate returns every mistake of the tree as *ConfigErrors; known are the receivers' names.
@@ -77,9 +83,12 @@ func Validate(cfg *Config, known []string) error {
 	})...)
 }
 
-// NewTree compiles a tree.
-func NewTree(cfg *Config, receivers []Receiver) (*Tree, error) {
-	t := &Tree{receivers: map[string]Receiver{}, byID: map[string]*Route{}}
+// NewTree compiles a tree. An escalation that a route names and that is not among those given is none.
+func NewTree(cfg *Config, receivers []Receiver, escalations ...Escalation) (*Tree, error) {
+	t := &Tree{receivers: map[string]Receiver{}, byID: map[string]*Route{}, escalations: map[string]Escalation{}}
+	for _, e := range escalations {
+		t.escalations[e.Name] = e
+	}
 	for _, r := range receivers {
 		t.receivers[r.Name] = r
 	}
@@ -100,7 +109,7 @@ func (t *Tree) compile(c *Config, parent *Route, place string) *Route {
 	r := *parent // what is not set below is inherited
 	r.Continue = c.Continue
 	r.matchers, _, _ = c.matchers() // checked by Validate
-	r.Routes, r.children = nil, nil
+	r.Routes, r.children, r.steps = nil, nil, nil
 	r.ID = place
 	if c.Name != "" {
 		r.ID = "=" + c.Name
@@ -116,6 +125,13 @@ func (t *Tree) compile(c *Config, parent *Route, place string) *Route {
 	}
 	if c.Receiver != "" {
 		r.Receiver = c.Receiver
+	}
+	switch c.Escalate {
+	case "":
+	case NoEscalation:
+		r.Escalate = ""
+	default:
+		r.Escalate = c.Escalate
 	}
 	if c.GroupBy != nil {
 		r.GroupByAll = slices.Contains(c.GroupBy, AllLabels)
@@ -133,6 +149,7 @@ func (t *Tree) compile(c *Config, parent *Route, place string) *Route {
 		r.Routes = append(r.Routes, t.compile(child, &r, place+"."+strconv.Itoa(i)))
 	}
 	r.indexChildren()
+	r.steps = t.stepsOf(&r)
 	t.byID[r.ID] = &r
 	return &r
 }
@@ -184,8 +201,14 @@ func (t *Tree) receiver(name string) (r Receiver, found bool) {
 
 // route returns the route of a stored group. A reload may have removed it; the root's times are then as good as any.
 func (t *Tree) route(id string) *Route {
-	if r := t.byID[id]; r != nil {
+	switch r := t.byID[id]; {
+	case r != nil:
 		return r
+	case isStep(id):
+		forgotten := *t.Root
+		forgotten.role = gone
+		return &forgotten
+	default:
+		return t.Root
 	}
-	return t.Root
 }
