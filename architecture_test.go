@@ -69,6 +69,8 @@ var mayImport = map[string][]string{
 	"notifiers/notifiertest":   {"pipeline"},
 	"notifiers/wecom":          {"pipeline", "notifiers", "templates"},
 	"notifiers/dingtalk":       {"pipeline", "notifiers", "templates"},
+	"notifiers/wechat":         {"pipeline", "notifiers", "templates"},
+	"notifiers/slack":          {"pipeline", "notifiers", "templates"},
 	"notifiers/feishu":         {"pipeline", "notifiers", "templates"},
 	"notifiers/email":          {"pipeline", "notifiers"},
 	"notifiers/webhook":        {"pipeline", "notifiers"},

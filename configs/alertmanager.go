@@ -23,7 +23,6 @@ func only(channel string) foreignKey {
 
 // channelName is how people call the service behind Alertmanager's channels that this build does not have.
 var channelName = map[string]string{
-	"slack_configs":      "Slack",
 	"pagerduty_configs":  "PagerDuty",
 	"opsgenie_configs":   "Opsgenie",
 	"victorops_configs":  "VictorOps",
@@ -38,13 +37,12 @@ var channelName = map[string]string{
 	"rocketchat_configs": "Rocket.Chat",
 	"mattermost_configs": "Mattermost",
 	"incidentio_configs": "incident.io",
-	"wechat_configs":     "WeCom application (not yet; wecom_configs posts to a group robot)",
 }
 
 // globalPrefix are the beginnings of global keys by the channel whose defaults they are.
 var globalPrefix = map[string]string{
-	"slack_": "slack_configs", "pagerduty_": "pagerduty_configs", "opsgenie_": "opsgenie_configs", "victorops_": "victorops_configs",
-	"telegram_": "telegram_configs", "webex_": "webex_configs", "wechat_": "wechat_configs", "rocketchat_": "rocketchat_configs",
+	"pagerduty_": "pagerduty_configs", "opsgenie_": "opsgenie_configs", "victorops_": "victorops_configs",
+	"telegram_": "telegram_configs", "webex_": "webex_configs", "rocketchat_": "rocketchat_configs",
 	"mattermost_": "mattermost_configs", "jira_": "jira_configs", "incidentio_": "incidentio_configs",
 }
 
@@ -62,6 +60,25 @@ var foreignKeys = map[string]map[string]foreignKey{
 		"auth_secret":      warn("mail is sent with PLAIN or LOGIN only: set auth_password"),
 		"auth_secret_file": warn("mail is sent with PLAIN or LOGIN only: set auth_password_file"),
 		"threading":        warn("mails are not put into threads"),
+	},
+	"slack_configs": {
+		"color":          warn("the colour follows the severity"),
+		"pretext":        warn("there is a title and a text: put it into text"),
+		"footer":         warn("there is a title and a text: put it into text"),
+		"fallback":       warn("push messages show the title"),
+		"fields":         warn("there is a title and a text: put them into text"),
+		"short_fields":   warn("there are no fields"),
+		"actions":        warn("there are no buttons: put links into text"),
+		"callback_id":    warn("there are no buttons"),
+		"image_url":      warn("there are no images"),
+		"thumb_url":      warn("there are no images"),
+		"link_names":     warn("names in texts are not made mentions: a command line could call everybody"),
+		"mrkdwn_in":      warn("only the text has markup"),
+		"timeout":        warn("an attempt has 10s"),
+		"app_token":      {"only incoming webhooks are posted to: set api_url", rules.Error},
+		"app_token_file": {"only incoming webhooks are posted to: set api_url", rules.Error},
+		"app_url":        {"only incoming webhooks are posted to: set api_url", rules.Error},
+		"message_text":   warn("there is a title and a text: put it into text"),
 	},
 	"webhook_configs": {
 		"payload": warn("the body is Alertmanager's standard one, version 4"),

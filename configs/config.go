@@ -8,8 +8,10 @@ import (
 	"github.com/tocsin-security/tocsin/notifiers/dingtalk"
 	"github.com/tocsin-security/tocsin/notifiers/email"
 	"github.com/tocsin-security/tocsin/notifiers/feishu"
+	"github.com/tocsin-security/tocsin/notifiers/slack"
 	"github.com/tocsin-security/tocsin/notifiers/stdout"
 	"github.com/tocsin-security/tocsin/notifiers/webhook"
+	"github.com/tocsin-security/tocsin/notifiers/wechat"
 	"github.com/tocsin-security/tocsin/notifiers/wecom"
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/matcher"
@@ -63,13 +65,15 @@ type Config struct {
 // Global holds defaults for receivers.
 type Global struct {
 	email.Global   `yaml:",inline"`
+	Slack          slack.Global         `yaml:",inline"`
+	WeChat         wechat.Global        `yaml:",inline"`
 	ResolveTimeout pipeline.Duration    `yaml:"resolve_timeout"` // alerts posted without an end fire so long, and an event counts as firing for others; default 5m
 	HTTPConfig     notifiers.HTTPConfig `yaml:"http_config"`     // of webhooks that have none of their own
 }
 
 // Validate returns every mistake, each beginning with its key.
 func (g Global) Validate() error {
-	return errors.Join(g.Global.Validate(), g.HTTPConfig.Validate())
+	return errors.Join(g.Global.Validate(), g.WeChat.Validate(), g.Slack.Validate(), g.HTTPConfig.Validate())
 }
 
 // Receiver is a named list of channels.
@@ -78,8 +82,10 @@ type Receiver struct {
 	Labels   map[string]string `yaml:"labels"`   // for whoever asks for receivers; its name is one of them
 	Fallback string            `yaml:"fallback"` // receiver of what no channel here can take
 	WeCom    []wecom.Config    `yaml:"wecom_configs"`
+	WeChat   []wechat.Config   `yaml:"wechat_configs"` // a WeCom application
 	DingTalk []dingtalk.Config `yaml:"dingtalk_configs"`
 	Feishu   []feishu.Config   `yaml:"feishu_configs"`
+	Slack    []slack.Config    `yaml:"slack_configs"`
 	Email    []email.Config    `yaml:"email_configs"`
 	Webhook  []webhook.Config  `yaml:"webhook_configs"`
 	Stdout   []stdout.Config   `yaml:"stdout_configs"`

@@ -17,8 +17,20 @@ type channel struct {
 func (r Receiver) channels() []channel {
 	var all []channel
 	all = append(all, entriesOf("wecom_configs", r.WeCom)...)
+	for i, c := range r.WeChat {
+		all = append(all, channel{
+			path:     fmt.Sprintf("wechat_configs[%d]", i),
+			validate: func(g Global) error { return c.Merge(g.WeChat).Validate() },
+		})
+	}
 	all = append(all, entriesOf("dingtalk_configs", r.DingTalk)...)
 	all = append(all, entriesOf("feishu_configs", r.Feishu)...)
+	for i, c := range r.Slack {
+		all = append(all, channel{
+			path:     fmt.Sprintf("slack_configs[%d]", i),
+			validate: func(g Global) error { return c.Merge(g.Slack).Validate() },
+		})
+	}
 	for i, c := range r.Email {
 		all = append(all, channel{
 			path:     fmt.Sprintf("email_configs[%d]", i),

@@ -13,6 +13,7 @@ const (
 	DingTalk   = "dingtalk"    // DingTalk robot, msgtype markdown
 	Feishu     = "feishu"      // Feishu robot, a card
 	FeishuText = "feishu_text" // Feishu robot, plain text
+	Slack      = "slack"       // incoming webhook of Slack
 	Email      = "email"
 	Webhook    = "webhook"
 	Stdout     = "stdout"
@@ -28,6 +29,8 @@ func Escaper(kind string) func(string) string {
 	switch kind {
 	case WeCom, WeComText, DingTalk, Feishu, FeishuText:
 		return func(s string) string { return neutralise(Clean(s)) }
+	case Slack:
+		return func(s string) string { return slackEntities.Replace(Clean(s)) }
 	case Webhook:
 		// JSON carries any text; only its own rule, valid UTF-8, is kept.
 		return func(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
@@ -35,6 +38,9 @@ func Escaper(kind string) func(string) string {
 		return Clean // mail: html/template escapes the HTML part, and the text part has no markup
 	}
 }
+
+// slackEntities are the three characters that Slack wants escaped: tags, links and mentions begin with them.
+var slackEntities = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // Clean makes s one line of harmless text: line breaks become ↵, other control and bidirectional
 // control characters vanish, invalid UTF-8 becomes U+FFFD.

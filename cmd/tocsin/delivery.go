@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"github.com/tocsin-security/tocsin/notifiers/stdout"
+	"github.com/tocsin-security/tocsin/notifiers/wechat"
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/stages/deliver"
 	"github.com/tocsin-security/tocsin/stages/render"
@@ -24,11 +25,12 @@ func (p *plan) buildDelivery(opts options, out io.Writer, log *slog.Logger) erro
 		return err
 	}
 	p.channels, p.fallbacks = map[string]deliver.Channel{}, map[string]fallback{}
+	apps := wechat.NewApps()
 	var receivers []route.Receiver
 	var errs error
 	prints := false
 	for _, r := range p.cfg.Receivers {
-		integrations, err := integrationsOf(r, p.cfg.Global, opts.output, out, log)
+		integrations, err := integrationsOf(r, p.cfg.Global, apps, opts.output, out, log)
 		channels, err2 := p.addReceiver(r.Name, integrations, r.Fallback != "", renderer)
 		errs = errors.Join(errs, err, err2)
 		receivers = append(receivers, route.Receiver{Name: r.Name, Integrations: channels})
@@ -70,6 +72,9 @@ func (p *plan) addReceiver(receiver string, integrations []integration, fallsBac
 // limited is a notifier of which only so much is asked.
 type limited interface{ Limits() []pipeline.Limit }
 
+// ofRobot is one whose quota is not its own.
+type ofRobot interface{ Robot() string }
+
 // costly is one whose messages may take several requests.
 type costly interface{ Cost(pipeline.Message) int }
 
@@ -83,6 +88,9 @@ func channelOf(render func(pipeline.Notification) (pipeline.Message, error), i i
 	}
 	if l, ok := i.notifier.(limited); ok {
 		c.Limits = l.Limits()
+	}
+	if l, ok := i.notifier.(ofRobot); ok {
+		c.Robot = l.Robot()
 	}
 	if l, ok := i.notifier.(costly); ok {
 		c.Cost = l.Cost

@@ -11,7 +11,9 @@ import (
 	"github.com/tocsin-security/tocsin/notifiers/dingtalk"
 	"github.com/tocsin-security/tocsin/notifiers/email"
 	"github.com/tocsin-security/tocsin/notifiers/feishu"
+	"github.com/tocsin-security/tocsin/notifiers/slack"
 	"github.com/tocsin-security/tocsin/notifiers/webhook"
+	"github.com/tocsin-security/tocsin/notifiers/wechat"
 	"github.com/tocsin-security/tocsin/notifiers/wecom"
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/stages/render"
@@ -32,7 +34,7 @@ type integration struct {
 }
 
 // integrationsOf is the one place that knows which kinds of receiver there are.
-func integrationsOf(r configs.Receiver, global configs.Global, output string, out io.Writer, log *slog.Logger) ([]integration, error) {
+func integrationsOf(r configs.Receiver, global configs.Global, apps *wechat.Apps, output string, out io.Writer, log *slog.Logger) ([]integration, error) {
 	var all []integration
 	var errs error
 	add := func(spec notifiers.Spec, sendResolved bool, n channel, err error) {
@@ -47,6 +49,12 @@ func integrationsOf(r configs.Receiver, global configs.Global, output string, ou
 		n, err := wecom.New(c, r.Name, log)
 		add(c.Spec(), c.SendResolved, n, err)
 	}
+	for _, c := range r.WeChat {
+		c = c.Merge(global.WeChat)
+		c.HTTPConfig = c.HTTPConfig.Through(global.HTTPConfig)
+		n, err := wechat.New(c, r.Name, apps, log)
+		add(c.Spec(), c.SendResolved, n, err)
+	}
 	for _, c := range r.DingTalk {
 		c.HTTPConfig = c.HTTPConfig.Through(global.HTTPConfig)
 		n, err := dingtalk.New(c, r.Name, log)
@@ -55,6 +63,12 @@ func integrationsOf(r configs.Receiver, global configs.Global, output string, ou
 	for _, c := range r.Feishu {
 		c.HTTPConfig = c.HTTPConfig.Through(global.HTTPConfig)
 		n, err := feishu.New(c, r.Name, log)
+		add(c.Spec(), c.SendResolved, n, err)
+	}
+	for _, c := range r.Slack {
+		c = c.Merge(global.Slack)
+		c.HTTPConfig = c.HTTPConfig.Through(global.HTTPConfig)
+		n, err := slack.New(c, r.Name, log)
 		add(c.Spec(), c.SendResolved, n, err)
 	}
 	for _, c := range r.Email {

@@ -13,14 +13,15 @@ type output struct {
 }
 
 const (
-	chat  = "no receiver for it: WeCom and DingTalk robots, mail and webhooks are there"
-	sink  = "no receiver for it: a webhook_configs entry can post to something that writes there"
-	posts = "a webhook_configs entry can post there, but the body is Alertmanager's webhook payload, not Falco's event: see whether what reads it can"
+	chat     = "no receiver for it: WeCom, DingTalk, Feishu, Slack, mail and webhooks are there"
+	incoming = "write a receiver with slack_configs: [{api_url: …}], which posts what this takes (docs/receivers/slack.md)"
+	sink     = "no receiver for it: a webhook_configs entry can post to something that writes there"
+	posts    = "a webhook_configs entry can post there, but the body is Alertmanager's webhook payload, not Falco's event: see whether what reads it can"
 )
 
 // outputs that are not converted, by name. What is converted is in receivers.go.
 var outputs = []output{
-	{"slack", []string{"webhookurl"}, chat}, {"rocketchat", []string{"webhookurl"}, chat}, {"mattermost", []string{"webhookurl"}, chat},
+	{"slack", []string{"webhookurl"}, incoming}, {"rocketchat", []string{"webhookurl"}, incoming}, {"mattermost", []string{"webhookurl"}, incoming},
 	{"teams", []string{"webhookurl"}, chat}, {"discord", []string{"webhookurl"}, chat}, {"googlechat", []string{"webhookurl"}, chat},
 	{"cliq", []string{"webhookurl"}, chat}, {"webex", []string{"webhookurl"}, chat}, {"telegram", []string{"token"}, chat},
 	{"gotify", []string{"hostport"}, chat}, {"zoho", []string{"webhookurl"}, chat},

@@ -71,7 +71,7 @@ func renderAll(t *testing.T, n pipeline.Notification, language string, linked bo
 	add := func(name, content string) {
 		files = append(files, txtar.File{Name: name, Data: []byte(content + "\n")})
 	}
-	for _, kind := range []string{templates.WeCom, templates.WeComText, templates.DingTalk, templates.Feishu, templates.Email, templates.Webhook} {
+	for _, kind := range []string{templates.WeCom, templates.WeComText, templates.DingTalk, templates.Feishu, templates.Slack, templates.Email, templates.Webhook} {
 		m, err := r.Render(n, Spec{Kind: kind})
 		if err != nil {
 			t.Fatal(err)
@@ -128,6 +128,10 @@ func checkAsChannel(t *testing.T, m pipeline.Message) {
 			t.Errorf("%s: the tag %s:\n%s", m.Kind, tag, m.Body)
 		}
 		checkLinks(t, m)
+	case templates.Slack:
+		if strings.ContainsAny(m.Title+m.Body, "<>") {
+			t.Errorf("%s: a tag:\n%s", m.Kind, m.Body)
+		}
 	case templates.Email:
 		checkHTML(t, m.HTML)
 	case templates.Webhook:

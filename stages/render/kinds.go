@@ -24,6 +24,7 @@ var kinds = map[string]kind{
 	templates.DingTalk:   {title: "title", body: "body", finish: hardBreaks},
 	templates.Feishu:     {title: "title", body: "body"},
 	templates.FeishuText: {title: "title", body: "body"},
+	templates.Slack:      {title: "title", body: "body"},
 	templates.Email:      {title: "subject", body: "text", html: "html"},
 	templates.Webhook:    {payload: true},
 	templates.Stdout:     {},

@@ -1,0 +1,201 @@
+package wechat
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tocsin-security/tocsin/notifiers"
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/templates"
+)
+
+// maxContent is in bytes, of text and Markdown alike: half of what a robot takes. WeCom cuts the rest off.
+const maxContent = 2048
+
+// Sender sends messages of one application to some people. It is safe for concurrent use.
+type Sender struct {
+	cfg    Config
+	app    *app
+	send   *url.URL // without the token
+	client *notifiers.Client
+	header http.Header
+	parts  notifiers.Parts
+	log    *slog.Logger
+	now    func() time.Time
+}
+
+var _ pipeline.Notifier = (*Sender)(nil)
+
+// New returns a sender for one merged entry of receiver's wechat_configs.
+func New(cfg Config, receiver string, apps *Apps, log *slog.Logger) (*Sender, error) {
+	fail := func(err error) (*Sender, error) {
+		return nil, fmt.Errorf("wechat_configs of receiver %q: %w", receiver, err)
+	}
+	if err := cfg.Validate(); err != nil {
+		return fail(err)
+	}
+	secret, err := notifiers.ReadSecret("api_secret", cfg.APISecret, cfg.APISecretFile)
+	if err != nil {
+		return fail(err)
+	}
+	api := strings.TrimSuffix(cfg.APIURL, "/") + "/"
+	send, err := url.Parse(api + "message/send")
+	if err != nil {
+		return fail(fmt.Errorf("api_url: %w", err))
+	}
+	client, header, err := cfg.HTTPConfig.Client()
+	if err != nil {
+		return fail(err)
+	}
+	client.Secrets = append(client.Secrets, string(secret))
+	return &Sender{
+		cfg:    cfg,
+		app:    apps.app(appKey{api, cfg.CorpID, string(secret)}),
+		send:   send,
+		client: notifiers.NewClient(receiver, send, client),
+		header: header,
+		log:    log.With("receiver", receiver),
+		now:    time.Now,
+	}, nil
+}
+
+// ID names the application and whom it writes to.
+func (s *Sender) ID() string {
+	c := s.cfg
+	return notifiers.ID("wechat", strings.Join([]string{c.CorpID, c.AgentID, c.ToUser, c.ToParty, c.ToTag}, "\n"))
+}
+
+// Robot names whose quota it is: the application's.
+func (s *Sender) Robot() string { return notifiers.ID("wechat", s.cfg.CorpID+"\n"+s.cfg.AgentID) }
+
+// Limits are how many messages the application is to send. A member gets 30 a minute and 1,000 an hour; WeCom drops the
+// rest and says that it took them.
+func (s *Sender) Limits() []pipeline.Limit {
+	return []pipeline.Limit{{Most: 28, Per: time.Minute}, {Most: 950, Per: time.Hour}}
+}
+
+// Mention says who of the people on call gets the message too.
+func (s *Sender) Mention() notifiers.Mention { return s.cfg.Mention }
+
+// Cost is how many requests a message takes.
+func (s *Sender) Cost(m pipeline.Message) int { return len(split(m)) }
+
+func split(m pipeline.Message) []string {
+	return templates.Split(m.Body, m.More, func(part string) bool { return len(part) <= maxContent })
+}
+
+// Notify sends the message, in parts where it is long. When one fails, those behind it are not sent, and the next attempt
+// sends only what is missing.
+func (s *Sender) Notify(ctx context.Context, m pipeline.Message) (err error) {
+	for i, text := range split(m) {
+		name := strconv.Itoa(i)
+		if s.parts.Sent(m.ID, name) {
+			continue
+		}
+		if err = s.sendPart(ctx, s.request(m, text)); err != nil {
+			break
+		}
+		s.parts.Add(m.ID, name)
+	}
+	s.parts.Settle(m.ID, err)
+	return err
+}
+
+type request struct {
+	ToUser   string `json:"touser,omitempty"`
+	ToParty  string `json:"toparty,omitempty"`
+	ToTag    string `json:"totag,omitempty"`
+	MsgType  string `json:"msgtype"`
+	AgentID  any    `json:"agentid"` // a number, where it is one
+	Text     *text  `json:"text,omitempty"`
+	Markdown *text  `json:"markdown,omitempty"`
+}
+
+type text struct {
+	Content string `json:"content"`
+}
+
+func (s *Sender) request(m pipeline.Message, content string) request {
+	users := strings.FieldsFunc(s.cfg.ToUser, func(r rune) bool { return r == '|' })
+	for _, p := range m.Mentions {
+		users = notifiers.Also(users, p.WeCom)
+	}
+	r := request{ToUser: strings.Join(users, "|"), ToParty: s.cfg.ToParty, ToTag: s.cfg.ToTag, MsgType: s.cfg.MessageType, AgentID: s.cfg.AgentID}
+	if n, err := strconv.Atoi(s.cfg.AgentID); err == nil { // else an id of another service with this API
+		r.AgentID = n
+	}
+	if r.MsgType == "markdown" {
+		r.Markdown = &text{content}
+	} else {
+		r.Text = &text{content}
+	}
+	return r
+}
+
+// sendPart posts one message, and once more with another token where WeCom does not take the first any more.
+func (s *Sender) sendPart(ctx context.Context, r request) error {
+	if r.ToUser == "" && r.ToParty == "" && r.ToTag == "" {
+		return s.client.Fail(pipeline.BadMessage, fmt.Errorf("nobody is on call, and nobody else is named: set to_user, to_party or to_tag"))
+	}
+	body, err := notifiers.EncodeJSON(r)
+	if err != nil {
+		return s.client.Fail(pipeline.BadMessage, fmt.Errorf("encode the message: %w", err))
+	}
+	refused := ""
+	for attempt := 1; ; attempt++ {
+		token, err := s.app.get(ctx, s.client, s.header, refused, s.now)
+		if err != nil {
+			return err
+		}
+		code, answer, err := s.post(ctx, token, body)
+		switch {
+		case err != nil:
+			return err
+		case code.Code == 0:
+			s.tellMissed(answer)
+			return nil
+		case staleToken(code.Code) && attempt == 1:
+			refused = token
+		default:
+			return refusal(s.client, "send", code)
+		}
+	}
+}
+
+func (s *Sender) post(ctx context.Context, token string, body []byte) (code notifiers.Code, answer []byte, err error) {
+	u := *s.send
+	u.RawQuery = url.Values{"access_token": {token}}.Encode()
+	a, err := s.client.Post(ctx, &u, body, s.header)
+	if err != nil {
+		return code, nil, err
+	}
+	if code, err = notifiers.RobotCode(a.Body); err != nil {
+		e := s.client.Fail(pipeline.Retry, err)
+		e.Unknown = true
+		return code, nil, e
+	}
+	return code, a.Body, nil
+}
+
+// tellMissed warns of those who did not get a message that others got: sending it again would reach the others twice.
+func (s *Sender) tellMissed(answer []byte) {
+	var missed struct {
+		Users   string `json:"invaliduser"`
+		Parties string `json:"invalidparty"`
+		Tags    string `json:"invalidtag"`
+	}
+	if err := json.Unmarshal(answer, &missed); err != nil { // it has an errcode of 0: the others have the message
+		s.log.Warn("the answer of WeCom cannot be read in full", "err", err)
+	}
+	if missed.Users+missed.Parties+missed.Tags != "" {
+		s.log.Warn("WeCom knows some of the recipients not, or they may not see the application: they did not get the message",
+			"users", missed.Users, "parties", missed.Parties, "tags", missed.Tags)
+	}
+}
