@@ -241,9 +241,17 @@ func TestOnCallIsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, example, _ := strings.Cut(string(doc), "```yaml\n")
-	example, _, _ = strings.Cut(example, "```")
-	if l, err := load(t, example); err != nil || len(l.Findings) > 0 || len(l.OnCall.Rotations) == 0 {
-		t.Errorf("%v, %v", l, err)
+	examples := strings.Split(string(doc), "```yaml\n")[1:]
+	for i, example := range examples {
+		if examples[i], _, _ = strings.Cut(example, "```"); i > 0 { // it is about the people of the first one
+			examples[i] = strings.Replace(examples[i], "on_call:\n", "on_call:\n  people: [{name: payments, email: a@b}, {name: boss, email: a@b}]\n", 1) +
+				"receivers: [{name: security}, {name: managers}]\n"
+		}
+		if l, err := load(t, examples[i]); err != nil || len(l.Findings) > 0 || len(l.OnCall.People) == 0 {
+			t.Errorf("%s\n%v, %v", examples[i], l, err)
+		}
+	}
+	if len(examples) != 2 {
+		t.Errorf("%d examples", len(examples))
 	}
 }

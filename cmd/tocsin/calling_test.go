@@ -89,6 +89,36 @@ func TestWhomAMessageCalls(t *testing.T) {
 	}
 }
 
+func TestAStepOfAnEscalationCallsItsPeople(t *testing.T) {
+	roster, err := oncall.New(oncall.Config{People: []oncall.Person{{Name: "a", Mobile: "1"}, {Name: "b", Mobile: "2"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := map[string]string{pipeline.Escalation: "e", pipeline.EscalationStep: "1/2", pipeline.EscalationNotify: "b"}
+	resolved := anAlert(pipeline.Critical, "a")
+	resolved.Stateful = &pipeline.Stateful{EndsAt: time.Now().Add(-time.Minute)}
+	for name, c := range map[string]struct {
+		alert pipeline.Alert
+		want  int
+	}{"who is named, whatever the entry says": {anAlert(pipeline.Critical, "a"), 1}, "nobody for what is over": {resolved, 0}} {
+		var rendered pipeline.Notification
+		caller := caller{roster: roster, calls: notifiers.Mention{OnCall: true}, now: time.Now, render: func(n pipeline.Notification) (pipeline.Message, error) {
+			rendered = n
+			return pipeline.Message{Alerts: n.Alerts}, nil
+		}}
+		m, err := caller.message(pipeline.Notification{Alerts: []pipeline.Alert{c.alert}, RouteLabels: labels, CreatedAt: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(m.Mentions) != c.want || c.want == 1 && m.Mentions[0].Name != "b" {
+			t.Errorf("%s: called %+v", name, m.Mentions)
+		}
+		if rendered.RouteLabels[pipeline.EscalationPeople] != "b" || len(labels) != 3 {
+			t.Errorf("%s: labels are %v, and those given %v", name, rendered.RouteLabels, labels)
+		}
+	}
+}
+
 // From the configuration to the robot.
 func TestRobotCallsWhoIsOnCall(t *testing.T) {
 	robot := robottest.WeCom(robottest.Options{Key: "k"})
