@@ -40,6 +40,7 @@ func newRootCommand() *cobra.Command {
 		newConvertCommand(),
 		newSilenceCommand(),
 		newDeadLetterCommand(),
+		newNotifyCommand(logger),
 		newOnCallCommand(),
 		newTokenCommand(),
 		newVersionCommand(),
