@@ -41,6 +41,19 @@ func TestOwnersWhomNobodyIsOnCallFor(t *testing.T) {
 	}
 }
 
+func TestPeopleWhomAChannelCannotCall(t *testing.T) {
+	l, err := load(t, robot("{rotation: a}")+people) // who has a mail address only
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(l.Findings) != 1 || !strings.Contains(l.Findings[0].Error(), "t.yaml:5:16: warning: this channel cannot call a: they have no wecom or mobile") {
+		t.Errorf("findings = %v, want one about a", l.Findings)
+	}
+	if l, err = load(t, robot("{rotation: a}")+strings.Replace(people, "email: a@example.org", "mobile: '1'", 1)); err != nil || len(l.Findings) > 0 {
+		t.Errorf("findings about a phone number = %v, %v, want none", l.Findings, err)
+	}
+}
+
 func load(t *testing.T, text string) (*Loaded, error) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "t.yaml")
