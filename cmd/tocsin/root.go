@@ -39,6 +39,7 @@ func newRootCommand() *cobra.Command {
 		newRouteCommand(),
 		newConvertCommand(),
 		newSilenceCommand(),
+		newDeadLetterCommand(),
 		newOnCallCommand(),
 		newTokenCommand(),
 		newVersionCommand(),
