@@ -80,12 +80,6 @@ var foreignKeys = map[string]map[string]foreignKey{
 		"app_url":        {"only incoming webhooks are posted to: set api_url", rules.Error},
 		"message_text":   warn("there is a title and a text: put it into text"),
 	},
-	"webhook_configs": {
-		"payload": warn("the body is Alertmanager's standard one, version 4"),
-	},
-	"http_config": {
-		"oauth2": {"there is no OAuth 2 here, so the other side will refuse what is sent: use authorization with a token", rules.Error},
-	},
 	"tls_config": {
 		"ca_ref":   warn("references to secrets are for Alertmanager inside other programs: use ca_file"),
 		"cert_ref": warn("references to secrets are for Alertmanager inside other programs: use cert_file"),

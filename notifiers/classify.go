@@ -37,7 +37,7 @@ func ClassOf(status int) (class pipeline.DeliveryClass, ok bool) {
 // side cannot prove who it is: that does not mend itself, and nothing may be sent there.
 func ClassOfBroken(err error) pipeline.DeliveryClass {
 	var certificate *tls.CertificateVerificationError
-	if errors.As(err, &certificate) {
+	if errors.As(err, &certificate) || errors.Is(err, ErrNetwork) {
 		return pipeline.ChannelDown
 	}
 	return pipeline.Retry

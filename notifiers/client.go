@@ -5,9 +5,9 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -32,6 +32,7 @@ const (
 // Client posts to the address of one receiver. It is safe for concurrent use.
 type Client struct {
 	receiver string
+	tokens   *tokens // nil: none are sent
 	http     *http.Client
 	redact   *Redactor
 }
@@ -43,6 +44,9 @@ type ClientConfig struct {
 	Secrets []string      // never shown in an error, beside what the address holds
 	HTTP1   bool          // do not speak HTTP/2
 
+	Networks Networks // where nothing is sent
+	tokens   *tokens  // of OAuth 2
+
 	Proxy       func(*http.Request) (*url.URL, error) // nil: no proxy
 	ProxyHeader http.Header                           // sent to the proxy when a connection is made
 }
@@ -50,7 +54,7 @@ type ClientConfig struct {
 // NewClient returns a client for the address u.
 func NewClient(receiver string, u *url.URL, cfg ClientConfig) *Client {
 	transport := &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: connectTimeout}).DialContext,
+		DialContext:           cfg.Networks.dialer().DialContext,
 		TLSClientConfig:       cfg.TLS,
 		TLSHandshakeTimeout:   connectTimeout,
 		ResponseHeaderTimeout: totalTimeout,
@@ -71,6 +75,7 @@ func NewClient(receiver string, u *url.URL, cfg ClientConfig) *Client {
 	}
 	return &Client{
 		receiver: receiver,
+		tokens:   cfg.tokens,
 		http: &http.Client{
 			Transport: transport,
 			Timeout:   timeout,
@@ -96,6 +101,36 @@ func (c *Client) Post(ctx context.Context, u *url.URL, body []byte, header http.
 // Send sends body to u. The error, if any, is a *pipeline.DeliveryError without the address: when
 // nothing was answered, or when the status is not 2xx.
 func (c *Client) Send(ctx context.Context, method string, u *url.URL, body []byte, header http.Header) (Answer, error) {
+	if c.tokens == nil {
+		return c.send(ctx, method, u, body, header)
+	}
+	for refused, token := "", ""; ; refused = token {
+		var err error
+		if token, err = c.tokens.get(ctx, refused); err != nil {
+			return Answer{}, c.Fail(pipeline.Retry, err)
+		}
+		authorized := header.Clone()
+		if authorized == nil {
+			authorized = http.Header{}
+		}
+		authorized.Set("Authorization", "Bearer "+token)
+		answer, err := c.send(ctx, method, u, body, authorized)
+		answer.Body = []byte(NewRedactor(token).Text(string(answer.Body)))
+		if answer.Status != http.StatusUnauthorized || refused != "" {
+			return answer, c.without(token, err)
+		}
+	}
+}
+
+// without takes a token out of an error.
+func (c *Client) without(token string, err error) error {
+	if failure := (*pipeline.DeliveryError)(nil); errors.As(err, &failure) {
+		failure.Err = NewRedactor(token).Error(failure.Err)
+	}
+	return err
+}
+
+func (c *Client) send(ctx context.Context, method string, u *url.URL, body []byte, header http.Header) (Answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
 	if err != nil {
 		return Answer{}, c.Fail(pipeline.BadMessage, fmt.Errorf("build the request: %w", withoutURL(err)))

@@ -15,13 +15,15 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// HTTPConfig is Alertmanager's http_config, without OAuth 2.
+// HTTPConfig is Alertmanager's http_config.
 type HTTPConfig struct {
 	BasicAuth     *BasicAuth     `yaml:"basic_auth"`
 	Authorization *Authorization `yaml:"authorization"` // excludes basic_auth
+	OAuth2        *OAuth2        `yaml:"oauth2"`        // excludes both
 	TLSConfig     TLSConfig      `yaml:"tls_config"`
 
 	Proxy           `yaml:",inline"`
+	Networks        `yaml:",inline"`
 	Headers         map[string]Header `yaml:"http_headers"`     // more headers of each request
 	EnableHTTP2     *bool             `yaml:"enable_http2"`     // default true
 	FollowRedirects *bool             `yaml:"follow_redirects"` // accepted; redirects are never followed: they lead to an address that nobody configured
@@ -60,6 +62,14 @@ func (c HTTPConfig) Client() (ClientConfig, http.Header, error) {
 		return cfg, nil, err
 	}
 	maps.Copy(header, authorization)
+	if c.OAuth2 != nil {
+		var secrets []string
+		if cfg.tokens, secrets, err = c.OAuth2.tokens(); err != nil {
+			return cfg, nil, err
+		}
+		more = append(more, secrets...)
+	}
+	cfg.Networks = c.Networks
 	cfg.HTTP1 = c.EnableHTTP2 != nil && !*c.EnableHTTP2
 	cfg.Secrets = append(more, secrets...)
 	cfg.Proxy, cfg.ProxyHeader, secrets = c.Proxy.choose()
@@ -110,6 +120,14 @@ func (c HTTPConfig) Validate() error {
 			return errors.New("http_config.authorization.type: use basic_auth for Basic")
 		}
 		if err := OneOf("http_config.authorization.credentials", a.Credentials, a.CredentialsFile); err != nil {
+			return err
+		}
+	}
+	if c.OAuth2 != nil {
+		if c.BasicAuth != nil || c.Authorization != nil {
+			return errors.New("http_config: oauth2 excludes basic_auth and authorization")
+		}
+		if err := c.OAuth2.Validate(); err != nil {
 			return err
 		}
 	}

@@ -8,15 +8,16 @@ import (
 
 // Kinds of message text, which decide how values are made safe and which blocks are built in.
 const (
-	WeCom      = "wecom"       // WeCom robot, msgtype markdown
-	WeComText  = "wecom_text"  // WeCom robot, msgtype text
-	DingTalk   = "dingtalk"    // DingTalk robot, msgtype markdown
-	Feishu     = "feishu"      // Feishu robot, a card
-	FeishuText = "feishu_text" // Feishu robot, plain text
-	Slack      = "slack"       // incoming webhook of Slack
-	Email      = "email"
-	Webhook    = "webhook"
-	Stdout     = "stdout"
+	WeCom          = "wecom"       // WeCom robot, msgtype markdown
+	WeComText      = "wecom_text"  // WeCom robot, msgtype text
+	DingTalk       = "dingtalk"    // DingTalk robot, msgtype markdown
+	Feishu         = "feishu"      // Feishu robot, a card
+	FeishuText     = "feishu_text" // Feishu robot, plain text
+	Slack          = "slack"       // incoming webhook of Slack
+	Email          = "email"
+	WebhookPayload = "webhook_payload" // webhook whose payload the configuration makes
+	Webhook        = "webhook"
+	Stdout         = "stdout"
 )
 
 // Escaper returns what makes a value safe for a kind of channel. Values (command lines, file names,
@@ -31,7 +32,7 @@ func Escaper(kind string) func(string) string {
 		return func(s string) string { return neutralise(Clean(s)) }
 	case Slack:
 		return func(s string) string { return slackEntities.Replace(Clean(s)) }
-	case Webhook:
+	case Webhook, WebhookPayload:
 		// JSON carries any text; only its own rule, valid UTF-8, is kept.
 		return func(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 	default:

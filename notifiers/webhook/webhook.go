@@ -1,13 +1,10 @@
-// Package webhook posts Alertmanager's webhook payload, version 4, to any address.
-//
-// The payload is rendered before it gets here (stages/render); this package cuts it to max_alerts and
-// delivers it.
+// Package webhook posts to any address: Alertmanager's webhook payload, version 4, or one that the configuration makes, both
+// of which are rendered before they get here (stages/render); or alerts as Falco's events or CloudEvents, one request each.
 package webhook
 
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,61 +17,19 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// Config is one entry of webhook_configs.
-type Config struct {
-	SendResolved bool                 `yaml:"send_resolved"` // default true
-	URL          pipeline.Secret      `yaml:"url"`
-	URLFile      string               `yaml:"url_file"`   // a file that holds it; excludes url
-	Method       string               `yaml:"method"`     // ours: POST (default) or PUT
-	MaxAlerts    int                  `yaml:"max_alerts"` // most alerts in one payload; 0, the default, means all
-	Timeout      pipeline.Duration    `yaml:"timeout"`    // of one attempt; 0, the default, means 10s
-	HTTPConfig   notifiers.HTTPConfig `yaml:"http_config"`
-}
-
-// DefaultConfig is what an entry starts from.
-func DefaultConfig() Config { return Config{SendResolved: true} }
-
-// UnmarshalYAML reads an entry over the defaults.
-func (c *Config) UnmarshalYAML(unmarshal func(any) error) error {
-	*c = DefaultConfig()
-	type plain Config
-	return unmarshal((*plain)(c))
-}
-
-// Validate checks the entry without reading files.
-func (c Config) Validate() error {
-	if c.URL == "" && c.URLFile == "" {
-		return errors.New("url is missing")
-	}
-	if err := notifiers.OneOf("url", c.URL, c.URLFile); err != nil {
-		return err
-	}
-	if c.URL != "" {
-		if _, err := notifiers.ParseURL(c.URL); err != nil {
-			return err
-		}
-	}
-	if c.Method != "" && c.Method != http.MethodPost && c.Method != http.MethodPut {
-		return fmt.Errorf("method: %q is neither POST nor PUT", c.Method)
-	}
-	if c.MaxAlerts < 0 {
-		return fmt.Errorf("max_alerts %d: use 0 for all, or a number above", c.MaxAlerts)
-	}
-	return c.HTTPConfig.Validate()
-}
-
-// Spec is what the entry wants its messages made of.
-func (c Config) Spec() notifiers.Spec { return notifiers.Spec{Kind: "webhook"} }
-
 // Webhook posts to one address. It is safe for concurrent use.
 type Webhook struct {
+	cfg       Config
 	id        string
 	method    string
 	url       *url.URL
 	header    http.Header
 	maxAlerts int
+	sign      *signer // nil: nothing is signed
 	client    *notifiers.Client
+	parts     notifiers.Parts
 	log       *slog.Logger
+	now       func() time.Time
 }
 
 var _ pipeline.Notifier = (*Webhook)(nil)
@@ -100,7 +55,15 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Webhook, error) {
 		return fail(err)
 	}
 	client.Timeout = time.Duration(cfg.Timeout)
+	sign, secrets, err := newSigner(cfg.Signing)
+	if err != nil {
+		return fail(err)
+	}
+	client.Secrets = append(client.Secrets, secrets...)
 	return &Webhook{
+		cfg:       cfg,
+		sign:      sign,
+		now:       time.Now,
 		id:        notifiers.ID("webhook", u.String()),
 		method:    cmp.Or(cfg.Method, http.MethodPost),
 		url:       u,
@@ -114,51 +77,62 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Webhook, error) {
 // ID names the address: the same for every entry that posts to it.
 func (w *Webhook) ID() string { return w.id }
 
-// Notify posts the payload. Webhook-Id is the same on every attempt, so that the other side can drop
-// what it has already; Tocsin-Again says that it may have it.
+// Notify posts what the format makes of the message: one request, or one for each alert. When one fails, those behind it
+// are not sent, and the next attempt sends only what is missing.
 func (w *Webhook) Notify(ctx context.Context, m pipeline.Message) error {
-	body, err := truncated(m.Payload, w.maxAlerts)
+	posts, err := w.posts(m)
 	if err != nil {
-		return w.client.Fail(pipeline.BadMessage, fmt.Errorf("cut the payload to %d alerts: %w", w.maxAlerts, err))
+		return w.client.Fail(pipeline.BadMessage, err)
 	}
+	for _, p := range posts {
+		if w.parts.Sent(m.ID, p.id) {
+			continue
+		}
+		if err = w.post(ctx, m, p); err != nil {
+			break
+		}
+		if len(posts) > 1 {
+			w.parts.Add(m.ID, p.id)
+		}
+	}
+	w.parts.Settle(m.ID, err)
+	return err
+}
+
+// post is one request.
+type post struct {
+	id     string // the same on every attempt, so that the other side can drop what it has already
+	body   []byte
+	header http.Header // beside those of all
+}
+
+// post posts one request. A payload that is too large goes in halves.
+func (w *Webhook) post(ctx context.Context, m pipeline.Message, p post) error {
 	header := w.header.Clone()
-	header.Set("Webhook-Id", m.ID)
-	header.Set("Webhook-Timestamp", strconv.FormatInt(time.Now().Unix(), 10))
+	for name, values := range p.header {
+		header[name] = values
+	}
+	now := w.now()
+	header.Set("Webhook-Id", p.id)
+	header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
 	if m.Attempt > 0 {
 		header.Set("Tocsin-Delivery-Attempt", strconv.Itoa(m.Attempt))
 	}
 	if m.Again {
 		header.Set("Tocsin-Again", "true")
 	}
-	if _, err := w.client.Send(ctx, w.method, w.url, body, header); err != nil {
-		return err
+	if w.sign != nil {
+		w.sign.sign(header, p.id, now, p.body)
 	}
-	w.log.Debug("webhook posted")
-	return nil
-}
-
-// truncated leaves most alerts in the payload, the most severe ones, and says how many are gone. What
-// stays keeps its bytes.
-func truncated(payload []byte, most int) ([]byte, error) {
-	if most == 0 {
-		return payload, nil
+	answer, err := w.client.Send(ctx, w.method, w.url, p.body, header)
+	if err != nil && answer.Status == http.StatusRequestEntityTooLarge {
+		if halves, ok := halved(p); ok {
+			w.log.Warn("a webhook refused a payload as too large; it goes in halves", "bytes", len(p.body))
+			return errors.Join(w.post(ctx, m, halves[0]), w.post(ctx, m, halves[1]))
+		}
 	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(payload, &fields); err != nil {
-		return nil, err
+	if err == nil {
+		w.log.Debug("webhook posted")
 	}
-	var alerts []json.RawMessage
-	if err := json.Unmarshal(fields["alerts"], &alerts); err != nil {
-		return nil, err
-	}
-	if len(alerts) <= most {
-		return payload, nil
-	}
-	kept, err := notifiers.EncodeJSON(alerts[:most])
-	if err != nil {
-		return nil, err
-	}
-	fields["alerts"] = kept
-	fields["truncatedAlerts"] = fmt.Append(nil, len(alerts)-most)
-	return notifiers.EncodeJSON(fields)
+	return err
 }

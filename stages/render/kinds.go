@@ -15,19 +15,21 @@ type kind struct {
 	title, body, html string // last parts of block names, as in wecom.zh.body; "" for none
 	finish            func(string) string
 	payload           bool // the message is JSON
+	tree              bool // likewise, of a tree of templates that is the body
 }
 
 // kinds are the channels there are. stdout and webhook have no body: they show the alerts themselves.
 var kinds = map[string]kind{
-	templates.WeCom:      {title: "title", body: "body"},
-	templates.WeComText:  {title: "title", body: "body"},
-	templates.DingTalk:   {title: "title", body: "body", finish: hardBreaks},
-	templates.Feishu:     {title: "title", body: "body"},
-	templates.FeishuText: {title: "title", body: "body"},
-	templates.Slack:      {title: "title", body: "body"},
-	templates.Email:      {title: "subject", body: "text", html: "html"},
-	templates.Webhook:    {payload: true},
-	templates.Stdout:     {},
+	templates.WeCom:          {title: "title", body: "body"},
+	templates.WeComText:      {title: "title", body: "body"},
+	templates.DingTalk:       {title: "title", body: "body", finish: hardBreaks},
+	templates.Feishu:         {title: "title", body: "body"},
+	templates.FeishuText:     {title: "title", body: "body"},
+	templates.Slack:          {title: "title", body: "body"},
+	templates.Email:          {title: "subject", body: "text", html: "html"},
+	templates.WebhookPayload: {tree: true},
+	templates.Webhook:        {payload: true},
+	templates.Stdout:         {},
 }
 
 // maxTitle is in bytes: previews and mail clients show a quarter of it.
@@ -37,6 +39,7 @@ const maxTitle = 256
 type texts struct {
 	title, body, html *templates.Text
 	finish            func(string) string
+	tree              *tree
 }
 
 func compile(set *templates.Set, spec Spec, language string) (*texts, error) {
@@ -45,6 +48,11 @@ func compile(set *templates.Set, spec Spec, language string) (*texts, error) {
 		return nil, fmt.Errorf("unknown kind of channel %q", spec.Kind)
 	}
 	t := &texts{finish: k.finish}
+	if k.tree {
+		var err error
+		t.tree, err = compileTree(set, spec)
+		return t, err
+	}
 	for _, part := range []struct {
 		name, text, block string
 		into              **templates.Text
@@ -91,6 +99,11 @@ func (t *texts) render(d *templates.Data) (m pipeline.Message, err error) {
 		}
 		if t.finish != nil {
 			m.Body = t.finish(m.Body)
+		}
+	}
+	if t.tree != nil {
+		if m.Payload, err = t.tree.execute(d); err != nil {
+			return m, err
 		}
 	}
 	if t.html != nil {
