@@ -160,6 +160,7 @@ func (r *Renderer) Render(n pipeline.Notification, spec Spec) (pipeline.Message,
 		m = marked(m, marks[r.language])
 	}
 	m.More = r.more()
+	m.GroupKey = n.GroupKey
 	m.ID, m.Receiver, m.Kind, m.Again, m.Attempt = n.ID, n.Receiver, spec.Kind, n.Again, n.Attempt
 	m.Alerts = templates.Sorted(n.Alerts)
 	m.Worst = m.Alerts[0].Priority
