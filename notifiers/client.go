@@ -96,6 +96,9 @@ func (c *Client) Post(ctx context.Context, u *url.URL, body []byte, header http.
 // Send sends body to u. The error, if any, is a *pipeline.DeliveryError without the address: when
 // nothing was answered, or when the status is not 2xx.
 func (c *Client) Send(ctx context.Context, method string, u *url.URL, body []byte, header http.Header) (Answer, error) {
+	if answer, ok := previewed(ctx, method, body, header); ok {
+		return answer, nil
+	}
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
 	if err != nil {
 		return Answer{}, c.Fail(pipeline.BadMessage, fmt.Errorf("build the request: %w", withoutURL(err)))
