@@ -43,6 +43,7 @@ type Deps struct {
 	Reload   func(ctx context.Context) error // swaps the configuration whole or not at all
 	V2       V2                              // there where Intake is
 	History  History                         // likewise
+	Dead     DeadLetters                     // likewise
 	Ready    func() error                    // nil error: alerts can be taken and delivered
 	Gatherer prometheus.Gatherer
 	Metrics  prometheus.Registerer // takes the metrics of the requests; nil: nobody asks for them
@@ -178,6 +179,7 @@ func (s *Server) routes() http.Handler {
 	r.With(s.allow(scopeRead)).Get("/api/v1/whitelist", s.whitelist)
 	r.With(s.allow(scopeRead)).Get("/api/v1/oncall", s.onCall)
 	s.silenceRoutes(r)
+	s.deadLetterRoutes(r)
 	if s.deps.Links != nil {
 		r.Group(s.linkRoutes)
 	}

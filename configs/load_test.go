@@ -4,11 +4,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/tocsin-security/tocsin/notifiers"
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/stages/window"
 )
@@ -36,6 +38,19 @@ func TestOwnersWhomNobodyIsOnCallFor(t *testing.T) {
 	}
 	if l, err = load(t, minimal+people+owners); err != nil || len(l.Findings) > 0 {
 		t.Errorf("findings where nobody is to be called = %v, %v, want none", l.Findings, err)
+	}
+}
+
+func TestPeopleWhomAChannelCannotCall(t *testing.T) {
+	l, err := load(t, robot("{rotation: a}")+people) // who has a mail address only
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(l.Findings) != 1 || !strings.Contains(l.Findings[0].Error(), "t.yaml:5:16: warning: this channel cannot call a: they have no wecom or mobile") {
+		t.Errorf("findings = %v, want one about a", l.Findings)
+	}
+	if l, err = load(t, robot("{rotation: a}")+strings.Replace(people, "email: a@example.org", "mobile: '1'", 1)); err != nil || len(l.Findings) > 0 {
+		t.Errorf("findings about a phone number = %v, %v, want none", l.Findings, err)
 	}
 }
 
@@ -241,9 +256,38 @@ func TestOnCallIsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, example, _ := strings.Cut(string(doc), "```yaml\n")
-	example, _, _ = strings.Cut(example, "```")
-	if l, err := load(t, example); err != nil || len(l.Findings) > 0 || len(l.OnCall.Rotations) == 0 {
-		t.Errorf("%v, %v", l, err)
+	examples := strings.Split(string(doc), "```yaml\n")[1:]
+	for i, example := range examples {
+		if examples[i], _, _ = strings.Cut(example, "```"); i > 0 { // it is about the people of the first one
+			examples[i] = strings.Replace(examples[i], "on_call:\n", "on_call:\n  people: [{name: payments, email: a@b}, {name: boss, email: a@b}]\n", 1) +
+				"receivers: [{name: security}, {name: managers}]\n"
+		}
+		if l, err := load(t, examples[i]); err != nil || len(l.Findings) > 0 || len(l.OnCall.People) == 0 {
+			t.Errorf("%s\n%v, %v", examples[i], l, err)
+		}
+	}
+	if len(examples) != 2 {
+		t.Errorf("%d examples", len(examples))
+	}
+}
+
+// A kind of receiver that can call people is asked whom, or nobody would ever be called by it.
+func TestEveryKindThatCallsIsAsked(t *testing.T) {
+	of := reflect.TypeFor[Receiver]()
+	for i := range of.NumField() {
+		if list := of.Field(i).Type; list.Kind() == reflect.Slice {
+			entry := reflect.New(list.Elem()).Elem()
+			mention := entry.FieldByName("Mention")
+			if !mention.IsValid() {
+				continue
+			}
+			who := notifiers.Mention{Rotation: "r"}
+			mention.Set(reflect.ValueOf(who))
+			r := reflect.New(of).Elem()
+			r.Field(i).Set(reflect.Append(r.Field(i), entry))
+			if all := r.Interface().(Receiver).channels(); len(all) != 1 || all[0].calls != who {
+				t.Errorf("%s: channels are %+v, want one that calls %+v", of.Field(i).Name, all, who)
+			}
+		}
 	}
 }

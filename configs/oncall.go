@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/tocsin-security/tocsin/notifiers"
+	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/rules"
 	"github.com/tocsin-security/tocsin/stages/oncall"
 	"github.com/tocsin-security/tocsin/stages/route"
@@ -36,6 +38,8 @@ func (f *file) validateOnCall(body ast.Node, c *Config) {
 				f.invalid(body, at, fmt.Errorf("mention: there is neither a rotation, nor a group, nor a person %q under on_call", m.Rotation))
 			case m.OnCall:
 				asked = true
+			case m.Rotation != "":
+				f.findUnreachable(body, at, entry.path, roster.Everybody(m.Rotation))
 			}
 		}
 	}
@@ -44,6 +48,33 @@ func (f *file) validateOnCall(body ast.Node, c *Config) {
 			f.find(rules.Warning, nodeAt(body, fmt.Sprintf("enrich.owners[%d].on_call", i)),
 				fmt.Sprintf("nobody is called for these alerts: there is neither a rotation, nor a group, nor a person %q under on_call", o.OnCall), "")
 		}
+	}
+}
+
+// reaches says by which of a person's addresses a kind of channel calls.
+var reaches = map[string]struct {
+	keys string
+	can  func(pipeline.Person) bool
+}{
+	"wecom_configs":    {"wecom or mobile", func(p pipeline.Person) bool { return p.WeCom+p.Mobile != "" }},
+	"wechat_configs":   {"wecom", func(p pipeline.Person) bool { return p.WeCom != "" }},
+	"dingtalk_configs": {"dingtalk or mobile", func(p pipeline.Person) bool { return p.DingTalk+p.Mobile != "" }},
+	"feishu_configs":   {"feishu", func(p pipeline.Person) bool { return p.Feishu != "" }},
+	"email_configs":    {"email", func(p pipeline.Person) bool { return p.Email != "" }},
+}
+
+// findUnreachable notes people whom a channel is to call, and cannot.
+func (f *file) findUnreachable(body ast.Node, at, channel string, people []pipeline.Person) {
+	kind, _, _ := strings.Cut(channel, "[")
+	how, known := reaches[kind]
+	var missing []string
+	for _, p := range people {
+		if known && !how.can(p) {
+			missing = append(missing, p.Name)
+		}
+	}
+	if len(missing) > 0 {
+		f.find(rules.Warning, nodeAt(body, at), "this channel cannot call "+strings.Join(missing, ", ")+": they have no "+how.keys, "set it under on_call.people")
 	}
 }
 

@@ -21,6 +21,7 @@ func (r Receiver) channels() []channel {
 		all = append(all, channel{
 			path:     fmt.Sprintf("wechat_configs[%d]", i),
 			validate: func(g Global) error { return c.Merge(g.WeChat).Validate() },
+			calls:    c.Calls(),
 		})
 	}
 	all = append(all, entriesOf("dingtalk_configs", r.DingTalk)...)

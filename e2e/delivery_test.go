@@ -136,6 +136,26 @@ func TestBadMessageIsParked(t *testing.T) {
 	if got := objects(sink.received()); slices.Contains(got, "/a") {
 		t.Errorf("delivered %v: the parked message went out all the same", got)
 	}
+	out := p.must(t, "deadletter", "list", "--receiver", "sink")
+	if !strings.Contains(out, "Posted") || !strings.Contains(out, "HTTP status 422") {
+		t.Errorf("deadletter list says:\n%s", out)
+	}
+	if out := p.must(t, "deadletter", "show", "1"); !strings.Contains(out, `"/a"`) {
+		t.Errorf("deadletter show says:\n%s", out)
+	}
+	if out, problem, ok := p.tell(t, "deadletter", "replay"); ok {
+		t.Errorf("deadletter replay of nothing: %s %s", out, problem)
+	}
+	p.must(t, "deadletter", "replay", "--all")
+	eventually(t, "what was replayed arrives", func() error {
+		if got := objects(sink.received()); !slices.Contains(got, "/a") {
+			return fmt.Errorf("delivered %v", got)
+		}
+		return nil
+	})
+	if out := p.must(t, "deadletter", "purge", "--all"); !strings.Contains(out, "0 removed") {
+		t.Errorf("deadletter purge says %s", out)
+	}
 	p.stop(t)
 }
 

@@ -152,6 +152,7 @@ func (a *app) openServer(p *plan) (*api.Server, error) {
 		deps.Sources = func() []string { return a.active.Load().cfg.SourceNames() }
 		deps.V2 = a.alertmanager(p.host)
 		deps.History = a.durable.history
+		deps.Dead = deadLetters{a.durable.router, a.active.Load}
 		deps.Deployments, deps.Reports = a.durable.deployments, a.durable.findings
 		deps.People, deps.Links = a.durable.silences, a.linkPage()
 	}

@@ -13,8 +13,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tocsin-security/tocsin/configs"
 	"github.com/tocsin-security/tocsin/notifiers"
 	"github.com/tocsin-security/tocsin/notifiers/robottest"
+	"github.com/tocsin-security/tocsin/notifiers/wechat"
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/stages/oncall"
 )
@@ -89,6 +91,36 @@ func TestWhomAMessageCalls(t *testing.T) {
 	}
 }
 
+func TestAStepOfAnEscalationCallsItsPeople(t *testing.T) {
+	roster, err := oncall.New(oncall.Config{People: []oncall.Person{{Name: "a", Mobile: "1"}, {Name: "b", Mobile: "2"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := map[string]string{pipeline.Escalation: "e", pipeline.EscalationStep: "1/2", pipeline.EscalationNotify: "b"}
+	resolved := anAlert(pipeline.Critical, "a")
+	resolved.Stateful = &pipeline.Stateful{EndsAt: time.Now().Add(-time.Minute)}
+	for name, c := range map[string]struct {
+		alert pipeline.Alert
+		want  int
+	}{"who is named, whatever the entry says": {anAlert(pipeline.Critical, "a"), 1}, "nobody for what is over": {resolved, 0}} {
+		var rendered pipeline.Notification
+		caller := caller{roster: roster, calls: notifiers.Mention{OnCall: true}, now: time.Now, render: func(n pipeline.Notification) (pipeline.Message, error) {
+			rendered = n
+			return pipeline.Message{Alerts: n.Alerts}, nil
+		}}
+		m, err := caller.message(pipeline.Notification{Alerts: []pipeline.Alert{c.alert}, RouteLabels: labels, CreatedAt: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(m.Mentions) != c.want || c.want == 1 && m.Mentions[0].Name != "b" {
+			t.Errorf("%s: called %+v", name, m.Mentions)
+		}
+		if rendered.RouteLabels[pipeline.EscalationPeople] != "b" || len(labels) != 3 {
+			t.Errorf("%s: labels are %v, and those given %v", name, rendered.RouteLabels, labels)
+		}
+	}
+}
+
 // From the configuration to the robot.
 func TestRobotCallsWhoIsOnCall(t *testing.T) {
 	robot := robottest.WeCom(robottest.Options{Key: "k"})
@@ -124,5 +156,36 @@ on_call:
 	posts := robot.Posts()
 	if len(posts) != 1 || !cmp.Equal(posts[0].Mentions, []string{"lina"}) || !strings.Contains(posts[0].Text, "payments：李娜") {
 		t.Errorf("posts = %+v, want one that calls lina and names her", posts)
+	}
+}
+
+// Every notifier that can call people says whom its entry wants to be called.
+func TestEveryKindSaysWhomItCalls(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tocsin.yaml")
+	if err := os.WriteFile(file, []byte(`
+route: {receiver: r}
+on_call: {people: [{name: a, email: a@example.org}]}
+receivers:
+  - name: r
+    wecom_configs: [{url: 'http://127.0.0.1/?key=k', mention: on_call}]
+    wechat_configs: [{corp_id: c, api_secret: s, agent_id: 1, mention: on_call}]
+    dingtalk_configs: [{url: 'http://127.0.0.1/?access_token=k', mention: on_call}]
+    feishu_configs: [{url: 'http://127.0.0.1/hook/k', mention: on_call}]
+    email_configs: [{to: x@example.org, from: y@example.org, smarthost: 'localhost:25', mention: on_call}]
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := configs.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := integrationsOf(cfg.Receivers[0], cfg.Global, wechat.NewApps(), "json", io.Discard, slog.New(slog.DiscardHandler))
+	if err != nil || len(all) != 5 {
+		t.Fatalf("%d integrations, %v", len(all), err)
+	}
+	for _, i := range all {
+		if who, ok := i.notifier.(interface{ Calls() notifiers.Mention }); !ok || !who.Calls().OnCall {
+			t.Errorf("%T does not say that it calls who is on call", i.notifier)
+		}
 	}
 }

@@ -63,7 +63,7 @@ func (p *plan) addReceiver(receiver string, integrations []integration, fallsBac
 		if _, twice := p.channels[name]; twice {
 			errs = errors.Join(errs, fmt.Errorf("receiver %q: two %s entries with one address: remove one, or make it a receiver of its own", receiver, i.spec.Kind))
 		}
-		p.channels[name] = channelOf(p.calling(renderer, i), i, fallsBack)
+		p.channels[name] = channelOf(receiver, p.calling(renderer, i), i, fallsBack)
 		all = append(all, route.Integration{Topic: name, SendResolved: i.sendResolved})
 	}
 	return all, errs
@@ -79,11 +79,12 @@ type ofRobot interface{ Robot() string }
 type costly interface{ Cost(pipeline.Message) int }
 
 // channelOf is the way of a notification through render to its channel.
-func channelOf(render func(pipeline.Notification) (pipeline.Message, error), i integration, fallsBack bool) deliver.Channel {
+func channelOf(receiver string, render func(pipeline.Notification) (pipeline.Message, error), i integration, fallsBack bool) deliver.Channel {
 	c := deliver.Channel{
 		Render:   render,
 		Notify:   i.notifier.Notify,
 		Robot:    i.notifier.ID(),
+		Receiver: receiver,
 		Fallback: fallsBack,
 	}
 	if l, ok := i.notifier.(limited); ok {

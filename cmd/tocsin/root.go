@@ -40,6 +40,8 @@ func newRootCommand() *cobra.Command {
 		newTemplateCommand(),
 		newConvertCommand(),
 		newSilenceCommand(),
+		newDeadLetterCommand(),
+		newNotifyCommand(logger),
 		newOnCallCommand(),
 		newTokenCommand(),
 		newVersionCommand(),

@@ -12,5 +12,8 @@ func (r *Robot) Limits() []pipeline.Limit {
 	return []pipeline.Limit{{Most: 90, Per: time.Minute}, {Most: 4, Per: time.Second}}
 }
 
-// Mention says whom of the people on call the entry wants to be called.
-func (r *Robot) Mention() notifiers.Mention { return r.cfg.Mention }
+// Calls says whom of the people on call the entry wants to be called.
+func (c Config) Calls() notifiers.Mention { return c.Mention }
+
+// Calls is its configuration's.
+func (r *Robot) Calls() notifiers.Mention { return r.cfg.Mention }

@@ -122,6 +122,12 @@ type text struct {
 	Content string `json:"content"`
 }
 
+// Calls says who of the people on call gets the entry's messages too.
+func (c Config) Calls() notifiers.Mention { return c.Mention }
+
+// Calls is its configuration's.
+func (s *Sender) Calls() notifiers.Mention { return s.cfg.Mention }
+
 func (s *Sender) request(m pipeline.Message, content string) request {
 	users := strings.FieldsFunc(s.cfg.ToUser, func(r rune) bool { return r == '|' })
 	for _, p := range m.Mentions {

@@ -87,11 +87,20 @@ func (b *natsBus) ensure(ctx context.Context, topic string) error {
 	if b.streams[topic] {
 		return nil
 	}
+	if err := b.make(ctx, topic, func(*jetstream.StreamConfig) {}); err != nil {
+		return err
+	}
+	b.streams[topic] = true
+	return nil
+}
+
+// make makes a topic's stream.
+func (b *natsBus) make(ctx context.Context, topic string, change func(*jetstream.StreamConfig)) error {
 	make := b.js.CreateOrUpdateStream
 	if b.stop == nil {
 		make = b.js.CreateStream
 	}
-	_, err := make(ctx, jetstream.StreamConfig{
+	cfg := jetstream.StreamConfig{
 		Name:     streamName(topic),
 		Subjects: []string{subject(topic)},
 		// Acknowledged messages go at once, so that the limit counts only what is still owed, and a full
@@ -101,11 +110,12 @@ func (b *natsBus) ensure(ctx context.Context, topic string) error {
 		Storage:    jetstream.FileStorage,
 		MaxBytes:   b.cfg.MaxBytes,
 		Duplicates: 2 * time.Minute,
-	})
+	}
+	change(&cfg)
+	_, err := make(ctx, cfg)
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 		return fmt.Errorf("make bus topic %q: %w", topic, err)
 	}
-	b.streams[topic] = true
 	return nil
 }
 

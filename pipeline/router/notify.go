@@ -140,7 +140,7 @@ func (r *Router) handleNotification(msg *message.Message, integration string, h 
 		}
 		wait, retry := r.retryIn(n, err, failures)
 		if !retry {
-			return r.giveUp(msg, n, failures+1, topic, err)
+			return r.giveUp(msg, tries, failures+1, topic, err)
 		}
 		r.metrics.retries.WithLabelValues("notify").Inc()
 		r.cfg.Observe(n, failures+1, outcomeRetry, answer(err), wait)
@@ -152,7 +152,8 @@ func (r *Router) handleNotification(msg *message.Message, integration string, h 
 }
 
 // giveUp has a notification go elsewhere, or parks it where there is nowhere.
-func (r *Router) giveUp(msg *message.Message, n pipeline.Notification, attempt int, topic string, reason error) error {
+func (r *Router) giveUp(msg *message.Message, t *tries, attempt int, topic string, reason error) error {
+	n := t.n
 	moved, err := r.cfg.Fallback(msg.Context(), n, answer(reason))
 	if err != nil {
 		return fmt.Errorf("hand notification %s of receiver %q to the fallback: %w", n.ID, n.Receiver, err)
@@ -160,7 +161,7 @@ func (r *Router) giveUp(msg *message.Message, n pipeline.Notification, attempt i
 	outcome := outcomeMoved
 	if !moved {
 		outcome = outcomeDead
-		if err := r.park(msg, "notify", topic, reason); err != nil {
+		if err := r.parkAs(msg, DeadLetter{Stage: "notify", Topic: topic, Unsure: t.past.Unsure}, reason); err != nil {
 			return err
 		}
 	}

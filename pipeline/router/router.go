@@ -144,6 +144,9 @@ func (r *Router) Run(ctx context.Context) error {
 		}
 	})
 	defer stop()
+	if err := r.bus.Keep(ctx, TopicDead); err != nil {
+		return err
+	}
 	if err := r.wm.Run(ctx); err != nil {
 		return fmt.Errorf("run the router: %w", err)
 	}

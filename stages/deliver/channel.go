@@ -15,8 +15,9 @@ type Channel struct {
 	// Cost is how many requests a message takes; nil: one.
 	Cost func(pipeline.Message) int
 
-	Robot  string           // whose quota it is; see Limits
-	Limits []pipeline.Limit // the first one is the quota that people know. None: each notification goes at once, alone
+	Receiver string           // whom it is of
+	Robot    string           // whose quota it is; see Limits
+	Limits   []pipeline.Limit // the first one is the quota that people know. None: each notification goes at once, alone
 
 	// Fallback says that what this channel cannot tell is told elsewhere: urgent notifications do not wait for it then.
 	Fallback bool

@@ -100,6 +100,19 @@ func TestWho(t *testing.T) {
 	}
 }
 
+func TestEverybody(t *testing.T) {
+	r := roster(t, team)
+	for name, want := range map[string]string{"core": "boss zhao.min", "everybody": "boss li.na wang.wei zhao.min", "payments": "boss li.na wang.wei zhao.min", "boss": "boss", "x": ""} {
+		var got []string
+		for _, p := range r.Everybody(name) {
+			got = append(got, p.Name)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("Everybody(%s) = %v, want %s", name, got, want)
+		}
+	}
+}
+
 func TestShifts(t *testing.T) {
 	r := roster(t, team)
 	var got []string

@@ -1,6 +1,7 @@
 package oncall
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -78,6 +79,43 @@ func (r *Roster) Who(name string, at time.Time) []pipeline.Person {
 		}
 	}
 	return all
+}
+
+// Everybody returns the people who are on call at some time for the name of a rotation, a group or a person, in the order
+// of their names.
+func (r *Roster) Everybody(name string) []pipeline.Person {
+	if r == nil {
+		return nil
+	}
+	found := map[string]bool{}
+	r.collect(name, found)
+	var all []pipeline.Person
+	for _, who := range slices.Sorted(maps.Keys(found)) {
+		all = append(all, r.people[who])
+	}
+	return all
+}
+
+func (r *Roster) collect(name string, found map[string]bool) {
+	if _, ok := r.people[name]; ok {
+		found[name] = true
+	}
+	for _, member := range r.groups[name] {
+		r.collect(member, found)
+	}
+	o := r.rotations[name]
+	if o == nil {
+		return
+	}
+	for i := range o.instead { // New has seen that these come to an end
+		r.collect(o.instead[i].person, found)
+		r.collect(o.instead[i].rotation, found)
+	}
+	for i := range o.layers {
+		for _, person := range o.layers[i].people {
+			found[person] = true
+		}
+	}
 }
 
 // on returns the name of who is on in a rotation, "" when nobody is, and why.

@@ -1,9 +1,12 @@
 package render
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/templates"
 )
 
@@ -46,5 +49,48 @@ func TestAMarkIsNotCutOff(t *testing.T) {
 	}
 	if m.Body != "one (may be a repeat)  \ntwo" {
 		t.Errorf("body %q", m.Body)
+	}
+}
+
+// A step of an escalation says so where people look first, and who is to act; names are no markup.
+func TestAnEscalationIsMarked(t *testing.T) {
+	labels := map[string]string{pipeline.Escalation: "critical", pipeline.EscalationStep: "1/2"}
+	for _, c := range []struct{ language, people, want string }{
+		{"zh", "", "（升级 1/2：无人确认）"},
+		{"zh", "李娜", "（升级 1/2：无人确认，请 李娜 处理）"},
+		{"en", "Li Na", " (escalation 1/2: not acknowledged; Li Na, please)"},
+	} {
+		if labels[pipeline.EscalationPeople] = c.people; c.people == "" {
+			delete(labels, pipeline.EscalationPeople)
+		}
+		r := newRenderer(t, Config{Language: c.language})
+		for kind := range kinds {
+			for name, marked := range map[string]bool{"fires": true, "is over": false} {
+				n := samples()["one alert"]
+				n.RouteLabels = labels
+				if !marked {
+					n.Alerts = slices.Clone(n.Alerts)
+					n.Alerts[0].Stateful = &pipeline.Stateful{StartsAt: n.CreatedAt.Add(-time.Hour), EndsAt: n.CreatedAt.Add(-time.Minute)}
+				}
+				m, err := r.Render(n, Spec{Kind: kind})
+				if err != nil {
+					t.Fatal(err)
+				}
+				first, _, _ := strings.Cut(m.Body, "\n")
+				for part, text := range map[string]string{"title": m.Title, "first line": first} {
+					if text != "" && strings.Contains(text, c.want) != marked {
+						t.Errorf("%s %s of what %s: %q, want %q there: %v", kind, part, name, text, c.want, marked)
+					}
+				}
+			}
+		}
+	}
+	labels[pipeline.EscalationPeople] = "<font color=\"warning\">x"
+	m, err := newRenderer(t, Config{}).Render(pipeline.Notification{Alerts: samples()["one alert"].Alerts, RouteLabels: labels}, Spec{Kind: templates.WeCom})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(m.Body, "<font color=\"warning\">x") {
+		t.Errorf("a name is markup: %q", m.Body)
 	}
 }

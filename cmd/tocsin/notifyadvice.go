@@ -1,0 +1,41 @@
+package main
+
+// advice is what to do about a failure that has a sign in its text.
+type advice struct{ sign, zh, en string }
+
+// advices are the first ones first: what is more special stands before.
+var advices = []advice{
+	{"the key is wrong, or the robot was removed", "检查 url 中的 key 是否完整（只粘贴一次），机器人是否仍在群里；必要时重新创建机器人并更新地址", "check that url has the whole key, once, and that the robot is still in its group; else make a new robot and set its address"},
+	{"the robot is disabled or no longer in the group", "在群设置中重新启用或添加该机器人", "enable the robot again in the group's settings, or add it"},
+	{"the access token does not exist", "检查 url 中的 access_token 是否完整；机器人可能已被删除", "check that url has the whole access_token; the robot may have been deleted"},
+	{"the robot is stopped, was removed", "在钉钉群设置中启用机器人，或重新添加并更新地址", "enable the robot in the group's settings, or add one and set its address"},
+	{"no keyword of the robot", "把机器人安全设置里的一个关键词写入 keywords", "write one of the keywords of the robot's security settings under keywords"},
+	{"the signature was refused", "检查 secret 是否为该机器人的加签密钥，并校准本机时钟（chronyc tracking）", "check that secret is the signing key of this robot, and set this machine's clock (chronyc tracking)"},
+	{"this machine's address is not", "把本机出口 IP（见上面的应答）加入机器人或应用的 IP 白名单", "add the address that this machine is seen by (in the answer above) to the list of the robot or the application"},
+	{"more than 20 messages a minute", "该机器人一分钟内消息过多：稍后再试，并检查是否有其他程序在使用它", "the robot had too many messages: try later, and see what else uses it"},
+	{"too many messages", "消息过多：稍后再试", "too many messages: try later"},
+	{"the organisation's quota", "企业的调用额度已用完：等到明天，或在管理后台提升额度", "the organisation's quota of calls is used up: wait until tomorrow, or raise it"},
+	{"api_secret is wrong", "检查 api_secret 是否属于该应用（agent_id）", "check that api_secret is the one of this application (agent_id)"},
+	{"corp_id is wrong", "检查 corp_id（企业 ID）", "check corp_id, the id of the organisation"},
+	{"agent_id is wrong", "检查 agent_id（应用编号）", "check agent_id, the number of the application"},
+	{"no recipient is known", "检查 to_user、to_party、to_tag 是否在应用的可见范围内", "check to_user, to_party and to_tag, and that the application is visible to them"},
+	{"moderation refused", "内容审核拒绝了消息：避免在模板中放可点击的外部链接", "the moderation refused the text: leave links to other places out of templates"},
+	{"unsafe", "内容审核拒绝了消息", "the moderation refused the text"},
+	{"certificate is valid for", "证书与主机名不符：检查地址，或设置 http_config.tls_config.server_name", "the certificate is for another name: check the address, or set http_config.tls_config.server_name"},
+	{"certificate signed by unknown authority", "不受信任的证书：用 http_config.tls_config.ca_file 指定签发它的 CA", "the certificate is of nobody this machine trusts: name its CA in http_config.tls_config.ca_file"},
+	{"certificate has expired", "对方证书已过期，或本机时钟不对", "the certificate has expired, or this machine's clock is wrong"},
+	{"no such host", "域名无法解析：检查地址与 DNS", "the name is not known: check the address and DNS"},
+	{"proxyconnect", "代理无法连接：检查 http_config.proxy_url", "the proxy cannot be reached: check http_config.proxy_url"},
+	{"connection refused", "对方没有监听该端口：检查地址与端口、防火墙或代理", "nobody listens there: check address and port, firewall and proxy"},
+	{"i/o timeout", "连接超时：检查防火墙、出口代理（http_config.proxy_url）", "no answer in time: check firewalls, and whether a proxy is needed (http_config.proxy_url)"},
+	{"deadline exceeded", "没有及时应答：检查防火墙、出口代理（http_config.proxy_url）", "no answer in time: check firewalls, and whether a proxy is needed (http_config.proxy_url)"},
+	{"HTTP status 401", "对方要求认证：检查 http_config 中的 basic_auth 或 authorization", "it wants a login: check basic_auth or authorization in http_config"},
+	{"HTTP status 403", "对方拒绝访问：检查凭据和 IP 白名单", "it refuses us: check the login, and lists of addresses"},
+	{"HTTP status 404", "地址不存在：检查 url", "there is nothing at this address: check url"},
+	{"HTTP status 3", "地址已跳转：把 url 改为新地址，跳转不会被跟随", "it points elsewhere: set url to the new address; redirects are not followed"},
+	{"the answer is not a robot's", "应答不是机器人的：可能是代理或网关的页面，检查 url 和代理", "the answer is not the robot's but maybe a proxy's or gateway's page: check url and proxy"},
+	{"login refused", "SMTP 登录失败：检查 auth_username 和 auth_password（很多邮箱需要客户端授权码）", "the login failed: check auth_username and auth_password (many providers want a password for programs)"},
+	{"535", "SMTP 登录失败：检查 auth_username 和 auth_password（很多邮箱需要客户端授权码）", "the login failed: check auth_username and auth_password (many providers want a password for programs)"},
+	{"STARTTLS", "对方不支持 STARTTLS：换端口（465 为隐式 TLS），或明确设置 require_tls: false", "there is no STARTTLS: use another port (465 has TLS from the start), or say require_tls: false"},
+	{"unknown code", "未知的应答码：对照渠道的文档", "a code that is not known here: look it up in the channel's documentation"},
+}
