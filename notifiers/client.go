@@ -101,6 +101,9 @@ func (c *Client) Post(ctx context.Context, u *url.URL, body []byte, header http.
 // Send sends body to u. The error, if any, is a *pipeline.DeliveryError without the address: when
 // nothing was answered, or when the status is not 2xx.
 func (c *Client) Send(ctx context.Context, method string, u *url.URL, body []byte, header http.Header) (Answer, error) {
+	if answer, ok := previewed(ctx, method, body, header); ok {
+		return answer, nil
+	}
 	if c.tokens == nil {
 		return c.send(ctx, method, u, body, header)
 	}

@@ -167,6 +167,16 @@ func (r *Renderer) Render(n pipeline.Notification, spec Spec) (pipeline.Message,
 	return m, nil
 }
 
+// Try is why Render would write n in the built-in form instead of as spec wants it; nil: it would not.
+func (r *Renderer) Try(n pipeline.Notification, spec Spec) error {
+	n = templates.WithHeld(n, r.language, r.zone)
+	if len(n.Alerts) == 0 {
+		return errors.New("there are no alerts")
+	}
+	_, err := r.run(r.user, spec, r.data(spec.Kind, n))
+	return err
+}
+
 // mores stand where a text is cut, by language.
 var mores = map[string]string{"zh": "\n……（内容过长，其余未显示）", "en": "\n… (too long: the rest is not shown)"}
 
