@@ -72,7 +72,7 @@ var mayImport = map[string][]string{
 	"notifiers/wechat":         {"pipeline", "notifiers", "templates"},
 	"notifiers/slack":          {"pipeline", "notifiers", "templates"},
 	"notifiers/feishu":         {"pipeline", "notifiers", "templates"},
-	"notifiers/email":          {"pipeline", "notifiers"},
+	"notifiers/email":          {"pipeline", "pipeline/alertjson", "notifiers"},
 	"notifiers/webhook":        {"pipeline", "notifiers"},
 	"notifiers/stdout":         {"pipeline", "pipeline/alertjson", "notifiers"},
 	"api":                      {"pipeline", "pipeline/alertjson", "pipeline/matcher", "api/..."},

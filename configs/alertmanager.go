@@ -52,15 +52,6 @@ var foreignKeys = map[string]map[string]foreignKey{
 		"tracing":        warn("this build sends no traces"),
 		"event_recorder": warn("this build has no event recorder; the history of alerts is always kept"),
 	},
-	"global": {
-		"smtp_auth_secret":      warn("mail is sent with PLAIN or LOGIN only: set smtp_auth_password"),
-		"smtp_auth_secret_file": warn("mail is sent with PLAIN or LOGIN only: set smtp_auth_password_file"),
-	},
-	"email_configs": {
-		"auth_secret":      warn("mail is sent with PLAIN or LOGIN only: set auth_password"),
-		"auth_secret_file": warn("mail is sent with PLAIN or LOGIN only: set auth_password_file"),
-		"threading":        warn("mails are not put into threads"),
-	},
 	"slack_configs": {
 		"color":          warn("the colour follows the severity"),
 		"pretext":        warn("there is a title and a text: put it into text"),

@@ -32,7 +32,7 @@ const (
 // Client posts to the address of one receiver. It is safe for concurrent use.
 type Client struct {
 	receiver string
-	tokens   *tokens // nil: none are sent
+	tokens   *Tokens // nil: none are sent
 	http     *http.Client
 	redact   *Redactor
 }
@@ -45,7 +45,7 @@ type ClientConfig struct {
 	HTTP1   bool          // do not speak HTTP/2
 
 	Networks Networks // where nothing is sent
-	tokens   *tokens  // of OAuth 2
+	tokens   *Tokens  // of OAuth 2
 
 	Proxy       func(*http.Request) (*url.URL, error) // nil: no proxy
 	ProxyHeader http.Header                           // sent to the proxy when a connection is made
@@ -101,12 +101,15 @@ func (c *Client) Post(ctx context.Context, u *url.URL, body []byte, header http.
 // Send sends body to u. The error, if any, is a *pipeline.DeliveryError without the address: when
 // nothing was answered, or when the status is not 2xx.
 func (c *Client) Send(ctx context.Context, method string, u *url.URL, body []byte, header http.Header) (Answer, error) {
+	if answer, ok := previewed(ctx, method, body, header); ok {
+		return answer, nil
+	}
 	if c.tokens == nil {
 		return c.send(ctx, method, u, body, header)
 	}
 	for refused, token := "", ""; ; refused = token {
 		var err error
-		if token, err = c.tokens.get(ctx, refused); err != nil {
+		if token, err = c.tokens.Get(ctx, refused); err != nil {
 			return Answer{}, c.Fail(pipeline.Retry, err)
 		}
 		authorized := header.Clone()

@@ -64,7 +64,7 @@ func (c HTTPConfig) Client() (ClientConfig, http.Header, error) {
 	maps.Copy(header, authorization)
 	if c.OAuth2 != nil {
 		var secrets []string
-		if cfg.tokens, secrets, err = c.OAuth2.tokens(); err != nil {
+		if cfg.tokens, secrets, err = c.OAuth2.Tokens(); err != nil {
 			return cfg, nil, err
 		}
 		more = append(more, secrets...)

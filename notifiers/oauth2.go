@@ -49,8 +49,8 @@ func (o *OAuth2) Validate() error {
 // renewBefore is how long before its end a token is not used any more.
 const renewBefore = 10 * time.Second
 
-// tokens gets and keeps a token. It is safe for concurrent use.
-type tokens struct {
+// Tokens gets and keeps a token. It is safe for concurrent use.
+type Tokens struct {
 	cfg    *OAuth2
 	secret string
 	http   *http.Client
@@ -61,7 +61,8 @@ type tokens struct {
 	ends  time.Time // zero: nobody said
 }
 
-func (o *OAuth2) tokens() (t *tokens, secrets []string, err error) {
+// Tokens makes what gets them, and lists what is never to be shown.
+func (o *OAuth2) Tokens() (t *Tokens, secrets []string, err error) {
 	secret, err := ReadSecret("http_config.oauth2.client_secret", o.ClientSecret, o.ClientSecretFile)
 	if err != nil {
 		return nil, nil, err
@@ -77,11 +78,11 @@ func (o *OAuth2) tokens() (t *tokens, secrets []string, err error) {
 		Timeout:       totalTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return &tokens{cfg: o, secret: string(secret), http: client, redact: NewRedactor(secrets...)}, secrets, nil
+	return &Tokens{cfg: o, secret: string(secret), http: client, redact: NewRedactor(secrets...)}, secrets, nil
 }
 
-// get returns a token, of which refused is not one: that is the one which the other side did not take.
-func (t *tokens) get(ctx context.Context, refused string) (string, error) {
+// Get returns a token, of which refused is not one: that is the one which the other side did not take.
+func (t *Tokens) Get(ctx context.Context, refused string) (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.token != "" && t.token != refused && (t.ends.IsZero() || time.Now().Before(t.ends)) {
@@ -98,7 +99,7 @@ func (t *tokens) get(ctx context.Context, refused string) (string, error) {
 	return token, nil
 }
 
-func (t *tokens) fetch(ctx context.Context) (token string, life time.Duration, err error) {
+func (t *Tokens) fetch(ctx context.Context) (token string, life time.Duration, err error) {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	if len(t.cfg.Scopes) > 0 {
 		form.Set("scope", strings.Join(t.cfg.Scopes, " "))

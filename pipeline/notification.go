@@ -26,6 +26,7 @@ type Notification struct {
 type Message struct {
 	ID       string // delivery id: the same on every attempt
 	Receiver string
+	GroupKey string // of the notification; what belongs together has the same
 	Kind     string // wecom, dingtalk, feishu, email, webhook, stdout
 	Title    string // plain text, one line: mail subject, push preview
 	Body     string // text in the channel's markup; mail: the plain part

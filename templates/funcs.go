@@ -2,8 +2,10 @@ package templates
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/prometheus/alertmanager/template"
@@ -13,7 +15,8 @@ import (
 
 // functions are ours, beside Alertmanager's (which win on a clash of names).
 func functions(zone *time.Location) template.FuncMap {
-	return template.FuncMap{
+	all := channelFunctions("")
+	maps.Copy(all, template.FuncMap{
 		// localTime shows a time, or the RFC 3339 text of an annotation, in the configured zone.
 		"localTime": func(v any) (string, error) { return showTime(v, zone, "2006-01-02 15:04:05") },
 		// clock is the short form: the time of day, with the date only when it is not that of ref.
@@ -34,7 +37,10 @@ func functions(zone *time.Location) template.FuncMap {
 		"priorityName": priorityName,
 		// isLink reports whether a value can stand as the address of a Markdown link.
 		"isLink": isLink,
-	}
+		// zhDuration is a duration in Chinese: zhDuration "125m" is "2 小时 5 分".
+		"zhDuration": zhDuration,
+	})
+	return all
 }
 
 func showTime(v any, zone *time.Location, layout string) (string, error) {
@@ -87,8 +93,11 @@ func tailBytes(s string, n int) string {
 	return ellipsis + s
 }
 
+// isLink: an address that cannot end the link it stands in, whatever the channel.
 func isLink(s string) bool {
-	return (strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://")) && !strings.ContainsAny(s, " ()<>\"")
+	return (strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://")) && !strings.ContainsFunc(s, func(r rune) bool {
+		return strings.ContainsRune("()<>|\"`\\", r) || unicode.IsSpace(r) || unicode.IsControl(r)
+	})
 }
 
 // severe sorts priorities, given by name, into three: act now, look soon, for the record. A name that

@@ -62,7 +62,7 @@ func TestSplitHolds(t *testing.T) {
 			}
 		}
 		letters := func(s string) int {
-			return strings.Count(s, "短") + strings.Count(s, "🔴") + strings.Count(s, "word")
+			return strings.Count(s, "短") + strings.Count(s, "🔴")
 		}
 		if got := letters(strings.Join(parts, "")); got != letters(text) && !strings.HasSuffix(parts[len(parts)-1], "…more") {
 			t.Errorf("%d of %d letters are left, and nothing says so: %q", got, letters(text), parts)

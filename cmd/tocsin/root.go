@@ -37,6 +37,7 @@ func newRootCommand() *cobra.Command {
 		newAlertCommand(),
 		newWhitelistCommand(logger),
 		newRouteCommand(),
+		newTemplateCommand(),
 		newConvertCommand(),
 		newSilenceCommand(),
 		newDeadLetterCommand(),

@@ -14,7 +14,7 @@ import (
 )
 
 // compose writes the mail: headers, then text and HTML as alternatives, the preferred one last.
-func (m *Mailer) compose(msg pipeline.Message, recipients []*netmail.Address) ([]byte, error) {
+func (m *Mailer) compose(msg pipeline.Message, recipients []*netmail.Address, files []string) ([]byte, error) {
 	if strings.ContainsAny(msg.Title, "\r\n") {
 		return nil, errors.New("the subject has a line break")
 	}
@@ -30,6 +30,11 @@ func (m *Mailer) compose(msg pipeline.Message, recipients []*netmail.Address) ([
 	// RFC 3834: no vacation notice comes back. The second header is Exchange's word for the same.
 	out.SetGenHeader("Auto-Submitted", "auto-generated")
 	out.SetGenHeader("X-Auto-Response-Suppress", "All")
+	out.SetGenHeader("List-Id", m.listID(msg.Receiver))
+	if root := m.root(msg); root != "" {
+		out.SetGenHeaderPreformatted(mail.HeaderInReplyTo, root)
+		out.SetGenHeaderPreformatted(mail.HeaderReferences, root)
+	}
 	for name, value := range m.cfg.Headers {
 		if !strings.EqualFold(name, "Subject") { // a template, and already in the title
 			out.SetGenHeader(mail.Header(name), value)
@@ -43,6 +48,9 @@ func (m *Mailer) compose(msg pipeline.Message, recipients []*netmail.Address) ([
 	default:
 		out.SetBodyString(mail.TypeTextPlain, msg.Body)
 		out.AddAlternativeString(mail.TypeTextHTML, msg.HTML)
+	}
+	if err := attach(out, files, msg.Alerts); err != nil {
+		return nil, err
 	}
 	var raw bytes.Buffer
 	if _, err := out.WriteTo(&raw); err != nil {

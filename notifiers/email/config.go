@@ -20,6 +20,8 @@ type Global struct {
 	AuthUsername     string              `yaml:"smtp_auth_username"`
 	AuthPassword     pipeline.Secret     `yaml:"smtp_auth_password"`
 	AuthPasswordFile string              `yaml:"smtp_auth_password_file"`
+	AuthSecret       pipeline.Secret     `yaml:"smtp_auth_secret"`
+	AuthSecretFile   string              `yaml:"smtp_auth_secret_file"`
 	AuthIdentity     string              `yaml:"smtp_auth_identity"`
 	RequireTLS       *bool               `yaml:"smtp_require_tls"` // default true
 	ForceImplicitTLS *bool               `yaml:"smtp_force_implicit_tls"`
@@ -28,6 +30,9 @@ type Global struct {
 
 // Validate checks what entries of email_configs do not check again.
 func (g Global) Validate() error {
+	if err := notifiers.OneOf("smtp_auth_secret", g.AuthSecret, g.AuthSecretFile); err != nil {
+		return fmt.Errorf("smtp_auth_secret: %w", err)
+	}
 	if err := notifiers.OneOf("smtp_auth_password", g.AuthPassword, g.AuthPasswordFile); err != nil {
 		return fmt.Errorf("smtp_auth_password: %w", err)
 	}
@@ -48,10 +53,15 @@ type Config struct {
 	AuthPassword     pipeline.Secret      `yaml:"auth_password"`
 	AuthPasswordFile string               `yaml:"auth_password_file"` // a file that holds it; excludes auth_password
 	AuthIdentity     string               `yaml:"auth_identity"`      // for PLAIN; default none
-	AuthMechanism    string               `yaml:"auth_mechanism"`     // plain or login; default: what the server offers
+	AuthSecret       pipeline.Secret      `yaml:"auth_secret"`        // for CRAM-MD5
+	AuthSecretFile   string               `yaml:"auth_secret_file"`   // a file that holds it; excludes auth_secret
+	AuthOAuth2       *notifiers.OAuth2    `yaml:"auth_oauth2"`        // ours: where tokens for XOAUTH2 come from
+	AuthMechanism    string               `yaml:"auth_mechanism"`     // plain, login, cram-md5 or xoauth2; default: what the server offers of the first two, and what there is a secret for
 	RequireTLS       *bool                `yaml:"require_tls"`        // default true: without TLS nothing is sent
 	ForceImplicitTLS *bool                `yaml:"force_implicit_tls"` // default: on port 465 only
 	TLSConfig        *notifiers.TLSConfig `yaml:"tls_config"`
+	Threading        Threading            `yaml:"threading"`
+	Attach           []string             `yaml:"attach"`  // ours: json, csv: the alerts as files; default none
 	Headers          map[string]string    `yaml:"headers"` // fixed texts; Subject is a template; default none
 
 	Mention notifiers.Mention `yaml:"mention"` // who of the people on call gets it too; default nobody
@@ -72,6 +82,9 @@ func (c Config) Merge(g Global) Config {
 	c.AuthUsername = or(c.AuthUsername, g.AuthUsername)
 	if c.AuthPassword == "" && c.AuthPasswordFile == "" {
 		c.AuthPassword, c.AuthPasswordFile = g.AuthPassword, g.AuthPasswordFile
+	}
+	if c.AuthSecret == "" && c.AuthSecretFile == "" {
+		c.AuthSecret, c.AuthSecretFile = g.AuthSecret, g.AuthSecretFile
 	}
 	if c.RequireTLS == nil {
 		c.RequireTLS = g.RequireTLS
@@ -115,8 +128,16 @@ func (c Config) Validate() error {
 	if err := notifiers.OneOf("auth_password", c.AuthPassword, c.AuthPasswordFile); err != nil {
 		return err
 	}
-	if mechanism := strings.ToLower(c.AuthMechanism); !slices.Contains([]string{"", mechanismPlain, mechanismLogin}, mechanism) {
-		return fmt.Errorf("auth_mechanism %q: use plain or login, or leave it out", c.AuthMechanism)
+	if err := c.validateAuth(); err != nil {
+		return err
+	}
+	if err := c.Threading.validate(); err != nil {
+		return err
+	}
+	for _, kind := range c.Attach {
+		if kind != attachJSON && kind != attachCSV {
+			return fmt.Errorf("attach %q: use json or csv", kind)
+		}
 	}
 	if c.TLSConfig != nil {
 		if err := c.TLSConfig.Validate(); err != nil {
@@ -129,8 +150,31 @@ func (c Config) Validate() error {
 	return validateHeaders(c.Headers)
 }
 
+func (c Config) validateAuth() error {
+	if err := notifiers.OneOf("auth_secret", c.AuthSecret, c.AuthSecretFile); err != nil {
+		return err
+	}
+	switch mechanism := strings.ToLower(c.AuthMechanism); mechanism {
+	case "", mechanismPlain, mechanismLogin:
+	case mechanismCRAMMD5:
+		if c.AuthSecret == "" && c.AuthSecretFile == "" {
+			return errors.New("auth_mechanism cram-md5: auth_secret is missing")
+		}
+	case mechanismXOAUTH2:
+		if c.AuthOAuth2 == nil {
+			return errors.New("auth_mechanism xoauth2: auth_oauth2 is missing, where tokens come from")
+		}
+	default:
+		return fmt.Errorf("auth_mechanism %q: use plain, login, cram-md5 or xoauth2, or leave it out", c.AuthMechanism)
+	}
+	if c.AuthOAuth2 != nil {
+		return c.AuthOAuth2.Validate()
+	}
+	return nil
+}
+
 // ownHeaders are written by us; a second one would make the mail invalid.
-var ownHeaders = []string{"from", "to", "date", "message-id", "mime-version", "content-type", "content-transfer-encoding"}
+var ownHeaders = []string{"from", "to", "date", "message-id", "mime-version", "content-type", "content-transfer-encoding", "in-reply-to", "references", "list-id"}
 
 // validateHeaders refuses what would break out of a header: RFC 5322 ends a field at CR LF.
 func validateHeaders(headers map[string]string) error {

@@ -3,6 +3,7 @@ package email
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/tocsin-security/tocsin/notifiers"
@@ -26,11 +28,17 @@ type Mailer struct {
 	to         []*netmail.Address
 	hello      string
 	password   string
-	redact     *notifiers.Redactor
-	tls        *tls.Config
-	parts      notifiers.Parts // a part is a recipient's address
-	log        *slog.Logger
-	now        func() time.Time
+	secret     string            // for CRAM-MD5
+	tokens     *notifiers.Tokens // for XOAUTH2; nil: none
+
+	refusedToken atomic.Pointer[string] // the latest that the server did not take
+	tokenWorked  atomic.Bool            // the latest that was used was taken
+
+	redact *notifiers.Redactor
+	tls    *tls.Config
+	parts  notifiers.Parts // a part is a recipient's address
+	log    *slog.Logger
+	now    func() time.Time
 }
 
 var _ pipeline.Notifier = (*Mailer)(nil)
@@ -58,8 +66,20 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Mailer, error) {
 	if err != nil {
 		return fail(err)
 	}
-	m.password = string(password)
-	m.redact = notifiers.NewRedactor(m.password)
+	secret, err := notifiers.ReadSecret("auth_secret", cfg.AuthSecret, cfg.AuthSecretFile)
+	if err != nil {
+		return fail(err)
+	}
+	m.password, m.secret = string(password), string(secret)
+	hidden := []string{m.password, m.secret}
+	if cfg.AuthOAuth2 != nil {
+		var more []string
+		if m.tokens, more, err = cfg.AuthOAuth2.Tokens(); err != nil {
+			return fail(err)
+		}
+		hidden = append(hidden, more...)
+	}
+	m.redact = notifiers.NewRedactor(hidden...)
 	var tlsConfig notifiers.TLSConfig
 	if cfg.TLSConfig != nil {
 		tlsConfig = *cfg.TLSConfig
@@ -102,11 +122,11 @@ func (m *Mailer) send(ctx context.Context, msg pipeline.Message) error {
 		return m.fail(pipeline.BadMessage, err)
 	}
 	pending := slices.DeleteFunc(addresses(recipients), func(to string) bool { return m.parts.Sent(msg.ID, to) })
-	raw, err := m.compose(msg, recipients)
-	if err != nil {
-		return m.fail(pipeline.BadMessage, fmt.Errorf("compose the mail: %w", err))
+	refused, err := m.mail(ctx, msg, recipients, pending, m.cfg.Attach)
+	if large := (*tooLargeError)(nil); errors.As(err, &large) && len(m.cfg.Attach) > 0 {
+		m.log.Warn("the smarthost refused a mail as too large; it goes without its attachments", "err", err)
+		refused, err = m.mail(ctx, msg, recipients, pending, nil)
 	}
-	refused, err := m.deliver(ctx, pending, raw)
 	if err != nil {
 		return err
 	}
@@ -120,6 +140,15 @@ func (m *Mailer) send(ctx context.Context, msg pipeline.Message) error {
 	}
 	m.log.Debug("mail sent")
 	return nil
+}
+
+// mail composes the mail and sends it.
+func (m *Mailer) mail(ctx context.Context, msg pipeline.Message, recipients []*netmail.Address, pending, files []string) (map[string]error, error) {
+	raw, err := m.compose(msg, recipients, files)
+	if err != nil {
+		return nil, m.fail(pipeline.BadMessage, fmt.Errorf("compose the mail: %w", err))
+	}
+	return m.deliver(ctx, pending, raw)
 }
 
 // refusal is the error about the recipients that the server refused. While one of them is worth trying
@@ -138,7 +167,7 @@ func (m *Mailer) refusal(refused map[string]error) error {
 }
 
 func (m *Mailer) fail(class pipeline.DeliveryClass, err error) *pipeline.DeliveryError {
-	return &pipeline.DeliveryError{Class: class, Receiver: m.receiver, Err: m.redact.Error(err)}
+	return &pipeline.DeliveryError{Class: class, Receiver: m.receiver, Err: notifiers.NewRedactor(m.staleToken()).Error(m.redact.Error(err))}
 }
 
 func addresses(list []*netmail.Address) []string {

@@ -3,10 +3,13 @@ package email
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/md5"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log"
 	"math/big"
@@ -37,6 +40,7 @@ type serverOptions struct {
 	noTLS    bool // STARTTLS is not offered
 	implicit bool // TLS from the first byte
 	auth     []string
+	tokens   func() string           // the token that XOAUTH2 takes
 	fail     func(step string) error // step: "AUTH", "MAIL", "RCPT a@b", "DATA"
 }
 
@@ -128,8 +132,13 @@ func (s *session) Auth(mechanism string) (sasl.Server, error) {
 		}
 		return nil
 	}
-	if mechanism == sasl.Login {
+	switch mechanism {
+	case sasl.Login:
 		return &loginServer{check: check}, nil
+	case "XOAUTH2":
+		return &xoauth2Server{tokens: s.server.options.tokens}, nil
+	case "CRAM-MD5":
+		return &cramServer{}, nil
 	}
 	return sasl.NewPlainServer(func(_, u, p string) error { return check(u, p) }), nil
 }
@@ -152,6 +161,41 @@ func (l *loginServer) Next(response []byte) (challenge []byte, done bool, err er
 	default:
 		return nil, true, l.check(l.user, string(response))
 	}
+}
+
+// xoauth2Server answers a wrong token with a challenge, and wants an empty line before it says no.
+type xoauth2Server struct {
+	tokens  func() string
+	refused bool
+}
+
+func (x *xoauth2Server) Next(response []byte) (challenge []byte, done bool, err error) {
+	switch {
+	case x.refused && len(response) == 0:
+		return nil, true, &smtp.SMTPError{Code: 535, Message: "bad token"}
+	case string(response) == "user="+user+"\x01auth=Bearer "+x.tokens()+"\x01\x01":
+		return nil, true, nil
+	}
+	x.refused = true
+	return []byte(`{"status":"401","schemes":"bearer"}`), false, nil
+}
+
+// cramServer is RFC 2195's.
+type cramServer struct{ asked bool }
+
+const challenge = "<1896.697170952@localhost>"
+
+func (c *cramServer) Next(response []byte) ([]byte, bool, error) {
+	if !c.asked {
+		c.asked = true
+		return []byte(challenge), false, nil
+	}
+	mac := hmac.New(md5.New, []byte(password))
+	mac.Write([]byte(challenge))
+	if string(response) != fmt.Sprintf("%s %x", user, mac.Sum(nil)) {
+		return nil, true, &smtp.SMTPError{Code: 535, Message: "wrong digest"}
+	}
+	return nil, true, nil
 }
 
 func (s *session) Mail(from string, _ *smtp.MailOptions) error {

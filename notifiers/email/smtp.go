@@ -25,8 +25,10 @@ const (
 
 // Names of the AUTH mechanisms that are spoken.
 const (
-	mechanismPlain = "plain"
-	mechanismLogin = "login"
+	mechanismPlain   = "plain"
+	mechanismLogin   = "login"
+	mechanismCRAMMD5 = "cram-md5"
+	mechanismXOAUTH2 = "xoauth2"
 )
 
 // deliver holds one dialogue and sends raw to all of to that the server takes. refused are the others,
@@ -42,7 +44,7 @@ func (m *Mailer) deliver(ctx context.Context, to []string, raw []byte) (refused 
 	if err := m.secure(c); err != nil {
 		return nil, m.failAt("secure the connection", err)
 	}
-	if err := m.authenticate(c); err != nil {
+	if err := m.authenticate(ctx, c); err != nil {
 		return nil, m.failAt("authenticate", err)
 	}
 	if err := c.Mail("<" + m.from.Address + ">"); err != nil {
@@ -66,6 +68,9 @@ func (m *Mailer) deliver(ctx context.Context, to []string, raw []byte) (refused 
 		e := m.failAt("DATA", err)
 		var answer *textproto.Error
 		e.Unknown = !errors.As(err, &answer) // it may have taken the mail, and its answer was lost
+		if answer != nil && answer.Code == codeTooLarge {
+			return nil, &tooLargeError{e}
+		}
 		return nil, e
 	}
 	// The mail is the server's now: an error here must not make it come twice.
@@ -140,12 +145,18 @@ var errNoMechanism = errors.New("the server offers neither PLAIN nor LOGIN")
 
 // authenticate logs in if a user name is configured. The password is only sent under TLS, or to this
 // machine.
-func (m *Mailer) authenticate(c *smtp.Client) error {
+func (m *Mailer) authenticate(ctx context.Context, c *smtp.Client) error {
 	if m.cfg.AuthUsername == "" {
 		return nil
 	}
 	_, offer := c.Extension("AUTH")
 	mechanism := strings.ToLower(m.cfg.AuthMechanism)
+	if mechanism == "" && m.tokens != nil {
+		mechanism = mechanismXOAUTH2
+	}
+	if mechanism == "" && m.password == "" && m.secret != "" {
+		mechanism = mechanismCRAMMD5
+	}
 	if mechanism == "" {
 		for _, offered := range strings.Fields(strings.ToLower(offer)) {
 			if offered == mechanismPlain || offered == mechanismLogin && mechanism == "" {
@@ -158,10 +169,54 @@ func (m *Mailer) authenticate(c *smtp.Client) error {
 		return m.loggedIn(c.Auth(smtp.PlainAuth(m.cfg.AuthIdentity, m.cfg.AuthUsername, m.password, m.host, false)))
 	case mechanismLogin:
 		return m.loggedIn(c.Auth(smtp.LoginAuth(m.cfg.AuthUsername, m.password, m.host, false)))
+	case mechanismCRAMMD5:
+		return m.loggedIn(c.Auth(smtp.CRAMMD5Auth(m.cfg.AuthUsername, m.secret)))
+	case mechanismXOAUTH2:
+		return m.tokenLogin(ctx, c)
 	default:
 		return errNoMechanism
 	}
 }
+
+// tokenLogin logs in with a token. One that the server refuses is not used again.
+func (m *Mailer) tokenLogin(ctx context.Context, c *smtp.Client) error {
+	if _, secure := c.TLSConnectionState(); !secure {
+		return smtp.ErrUnencrypted // a token is as good as a password
+	}
+	token, err := m.tokens.Get(ctx, m.staleToken())
+	if err != nil {
+		return err
+	}
+	if err := c.Auth(smtp.XOAuth2Auth(m.cfg.AuthUsername, token)); err != nil {
+		m.refusedToken.Store(&token)
+		if m.tokenWorked.Swap(false) { // it ended early: the next attempt has another
+			return &staleTokenError{err}
+		}
+		return m.loggedIn(err)
+	}
+	m.tokenWorked.Store(true)
+	return nil
+}
+
+// staleTokenError is the refusal of a token that was taken before.
+type staleTokenError struct{ err error }
+
+func (e *staleTokenError) Error() string { return "the token is not taken any more: " + e.err.Error() }
+
+func (m *Mailer) staleToken() string {
+	if t := m.refusedToken.Load(); t != nil {
+		return *t
+	}
+	return ""
+}
+
+// tooLargeError is the refusal of a mail for its size (RFC 1870).
+type tooLargeError struct{ *pipeline.DeliveryError }
+
+func (e *tooLargeError) Unwrap() error { return e.DeliveryError }
+
+// codeTooLarge is the answer to a mail that is larger than the server takes.
+const codeTooLarge = 552
 
 // loginError marks that the server or the library refused the login: a human must act.
 type loginError struct{ err error }
@@ -190,7 +245,7 @@ func classOf(err error) pipeline.DeliveryClass {
 		}
 	}
 	var answer *textproto.Error
-	if !errors.As(err, &answer) {
+	if !errors.As(err, &answer) { // a token that ended, too
 		return notifiers.ClassOfBroken(err)
 	}
 	var login *loginError

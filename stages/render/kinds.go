@@ -47,6 +47,10 @@ func compile(set *templates.Set, spec Spec, language string) (*texts, error) {
 	if !known {
 		return nil, fmt.Errorf("unknown kind of channel %q", spec.Kind)
 	}
+	set, err := set.For(spec.Kind)
+	if err != nil {
+		return nil, err
+	}
 	t := &texts{finish: k.finish}
 	if k.tree {
 		var err error
@@ -70,7 +74,6 @@ func compile(set *templates.Set, spec Spec, language string) (*texts, error) {
 		case part.text == "":
 			part.text = fmt.Sprintf("{{ template %q . }}", spec.Kind+"."+language+"."+part.block)
 		}
-		var err error
 		if *part.into, err = part.compile(spec.Kind+" "+part.name, part.text); err != nil {
 			return nil, err
 		}

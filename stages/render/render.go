@@ -160,10 +160,21 @@ func (r *Renderer) Render(n pipeline.Notification, spec Spec) (pipeline.Message,
 		m = marked(m, marks[r.language])
 	}
 	m.More = r.more()
+	m.GroupKey = n.GroupKey
 	m.ID, m.Receiver, m.Kind, m.Again, m.Attempt = n.ID, n.Receiver, spec.Kind, n.Again, n.Attempt
 	m.Alerts = templates.Sorted(n.Alerts)
 	m.Worst = m.Alerts[0].Priority
 	return m, nil
+}
+
+// Try is why Render would write n in the built-in form instead of as spec wants it; nil: it would not.
+func (r *Renderer) Try(n pipeline.Notification, spec Spec) error {
+	n = templates.WithHeld(n, r.language, r.zone)
+	if len(n.Alerts) == 0 {
+		return errors.New("there are no alerts")
+	}
+	_, err := r.run(r.user, spec, r.data(spec.Kind, n))
+	return err
 }
 
 // mores stand where a text is cut, by language.
