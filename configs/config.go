@@ -8,7 +8,7 @@ import (
 	"github.com/tocsin-security/tocsin/notifiers/dingtalk"
 	"github.com/tocsin-security/tocsin/notifiers/email"
 	"github.com/tocsin-security/tocsin/notifiers/feishu"
-	"github.com/tocsin-security/tocsin/notifiers/file"
+	filelog "github.com/tocsin-security/tocsin/notifiers/file"
 	"github.com/tocsin-security/tocsin/notifiers/slack"
 	"github.com/tocsin-security/tocsin/notifiers/stdout"
 	"github.com/tocsin-security/tocsin/notifiers/webhook"
@@ -89,7 +89,7 @@ type Receiver struct {
 	Slack    []slack.Config    `yaml:"slack_configs"`
 	Email    []email.Config    `yaml:"email_configs"`
 	Webhook  []webhook.Config  `yaml:"webhook_configs"`
-	File     []file.Config     `yaml:"file_configs"`
+	File     []filelog.Config  `yaml:"file_configs"`
 	Stdout   []stdout.Config   `yaml:"stdout_configs"`
 }
 
