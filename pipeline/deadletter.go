@@ -19,6 +19,9 @@ type DeadLetter struct {
 	Rules        []string        `json:"rules,omitempty"`
 	Alerts       int             `json:"alerts,omitempty"`
 	Input        json.RawMessage `json:"input,omitempty"` // the message as it was; a JSON string when it was not JSON. Lists leave it out
+
+	// Metadata is what came with an event: its source, its id, when it was taken. Letters of older versions have none.
+	Metadata map[string]string `json:"metadata,omitempty"`
 }
 
 // DeadLetterQuery asks for dead letters. Zero values ask for all.

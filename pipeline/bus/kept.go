@@ -14,27 +14,45 @@ import (
 // ErrNone says that there is no such message.
 var ErrNone = errors.New("there is no such message")
 
-// Kept is a message of a topic to which nobody subscribes: it stays until it is removed, or too old.
+// Kept is a message of a topic to which nobody subscribes: it stays until it is removed.
 type Kept struct {
 	Number uint64 // in its topic, from 1, never given twice
 	At     time.Time
 	Body   []byte
 }
 
-// keptFor is how long a message of such a topic stays.
-const keptFor = 30 * 24 * time.Hour
+// KeptState is what such a topic holds.
+type KeptState struct {
+	Messages int
+	Bytes    int64 // on the disk
+	MaxBytes int64 // of Bytes; 0: no bound but the disk
+}
 
-// Keep has a topic keep its messages, the oldest going when they are too old or too many. It is to be called before the
-// topic is used. A stream of a foreign server stays as its owner made it.
+// Keep has a topic keep its messages. Where they are more than it may hold, the oldest go, and nobody is told: whoever
+// uses the topic is to look at KeptState and remove some before. It is to be called before the topic is used. A stream of
+// a foreign server that is there stays as it is.
 func (b *Bus) Keep(ctx context.Context, topic string) error {
 	n := b.nats
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if err := n.make(ctx, topic, func(c *jetstream.StreamConfig) { c.Discard, c.MaxAge = jetstream.DiscardOld, keptFor }); err != nil {
+	if err := n.make(ctx, topic, func(c *jetstream.StreamConfig) { c.Discard = jetstream.DiscardOld }); err != nil {
 		return err
 	}
 	n.streams[topic] = true
 	return nil
+}
+
+// KeptState returns what a topic holds; nothing, if it does not exist.
+func (b *Bus) KeptState(ctx context.Context, topic string) (KeptState, error) {
+	s, err := b.nats.js.Stream(ctx, streamName(topic))
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return KeptState{}, nil
+	}
+	if err != nil {
+		return KeptState{}, fmt.Errorf("look at bus topic %q: %w", topic, err)
+	}
+	info := s.CachedInfo() // of just now
+	return KeptState{int(info.State.Msgs), int64(info.State.Bytes), max(info.Config.MaxBytes, 0)}, nil
 }
 
 // KeptFrom returns the first message of a topic with at least this number. Nothing is taken from the topic. ErrNone: there
@@ -73,6 +91,9 @@ func (b *Bus) kept(ctx context.Context, topic string, number uint64, opts ...jet
 // Remove removes a message by its number. ErrNone: there is none.
 func (b *Bus) Remove(ctx context.Context, topic string, number uint64) error {
 	s, err := b.nats.js.Stream(ctx, streamName(topic))
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return ErrNone
+	}
 	if err != nil {
 		return fmt.Errorf("look at bus topic %q: %w", topic, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/alertjson"
@@ -55,26 +56,24 @@ func (r *Router) handleFresh(ctx context.Context, alerts []pipeline.Alert, handl
 	if len(fresh) == 0 {
 		return nil
 	}
-	if err := r.handleAlerts(ctx, fresh, handle); err != nil {
-		return err
+	done, err := r.handleAlerts(ctx, fresh, handle)
+	if err := r.handled.add(done); err != nil {
+		r.log.Warn("alerts are handled but not noted as such; after a kill they would be told again", "alerts", len(done), "err", err)
 	}
-	if err := r.handled.add(fresh); err != nil {
-		r.log.Warn("alerts are handled but not noted as such; after a kill they would be told again", "alerts", len(fresh), "err", err)
-	}
-	return nil
+	return err
 }
 
 // handleAlerts tries until it succeeds or the router stops; the error is for Watermill, which then
 // refuses the messages. What is final takes the batch apart to find the alert that causes it, and that
-// one is parked.
-func (r *Router) handleAlerts(ctx context.Context, alerts []pipeline.Alert, handle AlertsFunc) error {
+// one is parked. done are the alerts that were handled: not those that were parked, which may be replayed.
+func (r *Router) handleAlerts(ctx context.Context, alerts []pipeline.Alert, handle AlertsFunc) (done []pipeline.Alert, err error) {
 	for failures := 0; ctx.Err() == nil; failures++ {
 		start := time.Now()
 		err := r.attempt(ctx, func(ctx context.Context) error { return handle(ctx, alerts) })
 		r.metrics.handler.WithLabelValues(TopicAlerts).Observe(time.Since(start).Seconds())
 		if err == nil {
 			r.metrics.alertsHandled.Add(float64(len(alerts)))
-			return nil
+			return alerts, nil
 		}
 		if isFinal(err) {
 			return r.isolate(ctx, alerts, handle, err)
@@ -84,27 +83,35 @@ func (r *Router) handleAlerts(ctx context.Context, alerts []pipeline.Alert, hand
 		r.log.Warn("handling alerts failed; they wait on the bus", "alerts", len(alerts), "retry_in", wait, "err", err)
 		sleep(ctx, wait)
 	}
-	return ctx.Err()
+	return nil, ctx.Err()
 }
 
 // isolate handles the alerts of a batch that made the handler panic, each alone.
-func (r *Router) isolate(ctx context.Context, alerts []pipeline.Alert, handle AlertsFunc, cause error) error {
+func (r *Router) isolate(ctx context.Context, alerts []pipeline.Alert, handle AlertsFunc, cause error) (done []pipeline.Alert, err error) {
 	if len(alerts) == 1 {
-		one, err := encodeAlerts(alerts, r.bus.MaxPayload())
-		if err != nil {
-			return err
-		}
-		if err := r.park(newMessage(ctx, one[0].id, one[0].body), "alerts", TopicAlerts, cause); err != nil {
-			return err
-		}
-		r.metrics.alertsDead.Inc()
-		return nil
+		return nil, r.parkAlert(ctx, alerts, cause)
 	}
 	for i := range alerts {
-		if err := r.handleAlerts(ctx, alerts[i:i+1], handle); err != nil {
-			return err
+		one, err := r.handleAlerts(ctx, alerts[i:i+1], handle)
+		if err != nil {
+			return done, err
 		}
+		done = append(done, one...)
 	}
+	return done, nil
+}
+
+// parkAlert parks one alert. Its letter has an id of its own each time: the bus would take one that was replayed and
+// failed again for the letter that is gone. A kill in between leaves two letters at worst.
+func (r *Router) parkAlert(ctx context.Context, alert []pipeline.Alert, cause error) error {
+	one, err := encodeAlerts(alert, r.bus.MaxPayload())
+	if err != nil {
+		return err
+	}
+	if err := r.park(newMessage(ctx, one[0].id+"/"+uuid.NewString(), one[0].body), "alerts", TopicAlerts, cause); err != nil {
+		return err
+	}
+	r.metrics.alertsDead.Inc()
 	return nil
 }
 

@@ -16,6 +16,8 @@ type DeadLetter struct {
 	Unsure bool            `json:"unsure,omitempty"` // of a notification: an attempt may have reached its channel
 	At     time.Time       `json:"at"`
 	Input  json.RawMessage `json:"input"` // the message as it was; a JSON string when it was not JSON
+	// Metadata is what came with an event, and is to come with it again.
+	Metadata map[string]string `json:"metadata,omitempty"`
 }
 
 // park makes msg a dead letter. nil means that it is durable there and may be acknowledged; the error

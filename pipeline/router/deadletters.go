@@ -128,7 +128,12 @@ func (r *Router) replayInput(ctx context.Context, letter pipeline.DeadLetter) er
 	if letter.Topic != TopicAlerts && letter.Topic != TopicEvents {
 		return fmt.Errorf("%w: nothing reads the topic %q", ErrNotReplayable, letter.Topic)
 	}
-	return r.pub.Publish(letter.Topic, newMessage(ctx, fmt.Sprintf("replay/%d", letter.ID), letter.Input))
+	if letter.Topic == TopicEvents && letter.Metadata[sourceKey] == "" {
+		return fmt.Errorf("%w: the version that parked it did not note its source: post the event again", ErrNotReplayable)
+	}
+	msg := newMessage(ctx, fmt.Sprintf("replay/%d", letter.ID), letter.Input)
+	msg.Metadata = letter.Metadata
+	return r.pub.Publish(letter.Topic, msg)
 }
 
 // readDead reads a dead letter. One that is not ours shows as it is.
@@ -140,6 +145,7 @@ func readDead(kept bus.Kept) pipeline.DeadLetter {
 		return letter
 	}
 	letter.Stage, letter.Topic, letter.Reason, letter.Unsure, letter.Input = d.Stage, d.Topic, d.Reason, d.Unsure, d.Input
+	letter.Metadata = d.Metadata
 	if !d.At.IsZero() {
 		letter.At = d.At
 	}

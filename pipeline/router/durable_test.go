@@ -177,7 +177,7 @@ func (s sink) next(t *testing.T) pipeline.Notification {
 	}
 }
 
-// metric is the sum of a counter over the label values given as name=value.
+// metric is the sum of a counter or gauge over the label values given as name=value.
 func (d *durable) metric(t *testing.T, name string, labels ...string) float64 {
 	t.Helper()
 	families, err := d.reg.Gather()
@@ -200,7 +200,7 @@ func (d *durable) metric(t *testing.T, name string, labels ...string) float64 {
 					continue series
 				}
 			}
-			sum += m.GetCounter().GetValue()
+			sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
 		}
 	}
 	return sum

@@ -22,10 +22,12 @@ type EventFunc func(ctx context.Context, event pipeline.Structured) error
 // ErrUnusable, wrapped by an EventFunc, says that trying again would end the same: the event is parked.
 var ErrUnusable = errors.New("the event cannot be used")
 
-// Metadata of a message that holds an event: its source, and when it was taken.
+// Metadata of a message that holds an event: its source, when it was taken, and of one that is replayed the event's id,
+// which is the message's else.
 const (
 	sourceKey = "source"
 	atKey     = "at"
+	eventKey  = "event"
 )
 
 // PublishEvents returns nil only when all events are durable. After an error some may be.
@@ -78,7 +80,7 @@ func (r *Router) HandleEvents(handle EventFunc) error {
 
 func (r *Router) handleEvent(msg *message.Message, handle EventFunc) error {
 	ctx := msg.Context()
-	event := pipeline.Structured{ID: msg.UUID, Source: msg.Metadata.Get(sourceKey), Body: json.RawMessage(msg.Payload)}
+	event := pipeline.Structured{ID: eventID(msg), Source: msg.Metadata.Get(sourceKey), Body: json.RawMessage(msg.Payload)}
 	var err error
 	if event.At, err = time.Parse(time.RFC3339Nano, msg.Metadata.Get(atKey)); err != nil {
 		event.At = time.Now().UTC() // stored by a version that did not note it
@@ -94,7 +96,9 @@ func (r *Router) handleEvent(msg *message.Message, handle EventFunc) error {
 			r.metrics.eventsHandled.Inc()
 			return nil
 		case isFinal(err), errors.Is(err, ErrUnusable), errors.Is(err, ErrTooLarge):
-			return r.park(msg, "events", TopicEvents, err)
+			return r.parkAs(msg, DeadLetter{Stage: "events", Topic: TopicEvents, Metadata: map[string]string{
+				sourceKey: event.Source, atKey: event.At.Format(time.RFC3339Nano), eventKey: event.ID,
+			}}, err)
 		}
 		wait := r.cfg.Retry.backoff(failures)
 		r.metrics.retries.WithLabelValues(TopicEvents).Inc()
@@ -102,4 +106,11 @@ func (r *Router) handleEvent(msg *message.Message, handle EventFunc) error {
 		sleep(ctx, wait)
 	}
 	return ctx.Err()
+}
+
+func eventID(msg *message.Message) string {
+	if id := msg.Metadata.Get(eventKey); id != "" {
+		return id
+	}
+	return msg.UUID
 }

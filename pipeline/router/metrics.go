@@ -27,6 +27,8 @@ type metrics struct {
 	published      *prometheus.CounterVec // receiver, integration
 	notifications  *prometheus.CounterVec // receiver, integration, outcome
 	dead           *prometheus.CounterVec // stage
+	parked         prometheus.Gauge
+	dropped        *prometheus.CounterVec // reason
 	retries        *prometheus.CounterVec // handler
 	handler        *prometheus.HistogramVec
 }
@@ -49,7 +51,11 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			"Notifications made durable for an integration.", "receiver", "integration"),
 		notifications: counters("notifications_total",
 			"Notifications that came to an end, by outcome: sent, moved (to the fallback), dead.", "receiver", "integration", "outcome"),
-		dead:    counters("dead_letters_total", "Messages parked in the dead-letter topic.", "stage"),
+		dead: counters("dead_letters_total", "Messages parked in the dead-letter topic.", "stage"),
+		parked: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "tocsin_dead_letters_parked", Help: "Dead letters that are on the bus now, to be replayed or purged.",
+		}),
+		dropped: counters("dead_letters_dropped_total", "Dead letters that were too old (age) or too much (size), and were removed unread.", "reason"),
 		retries: counters("retries_total", "Failed runs of a handler that are tried again.", "handler"),
 		handler: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "tocsin_handler_duration_seconds",
@@ -61,7 +67,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.alertsReceived, m.alertsHandled, m.alertsDead, m.alertsAgain, m.eventsReceived, m.eventsHandled, m.published, m.notifications, m.dead, m.retries, m.handler,
+		m.alertsReceived, m.alertsHandled, m.alertsDead, m.alertsAgain, m.eventsReceived, m.eventsHandled, m.published, m.notifications, m.dead, m.parked, m.dropped, m.retries, m.handler,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register the router's metrics: %w", err)

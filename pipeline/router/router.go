@@ -147,7 +147,13 @@ func (r *Router) Run(ctx context.Context) error {
 	if err := r.bus.Keep(ctx, TopicDead); err != nil {
 		return err
 	}
-	if err := r.wm.Run(ctx); err != nil {
+	trimming, stopTrimming := context.WithCancel(ctx)
+	var trim sync.WaitGroup
+	trim.Go(func() { r.trimDead(trimming) })
+	err := r.wm.Run(ctx)
+	stopTrimming()
+	trim.Wait()
+	if err != nil {
 		return fmt.Errorf("run the router: %w", err)
 	}
 	return r.handled.close()

@@ -41,6 +41,9 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		"the backlog counts what is not acknowledged":                 testBacklog,
 		"publishing ends when its context does":                       testContext,
 		"metadata and payload arrive as they were":                    testContent,
+		"what is kept stays until it is removed":                      testKept,
+		"what a work queue held is kept":                              testKeptOfBefore,
+		"the oldest goes where more is kept than fits":                testKeptFull,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
 	}
