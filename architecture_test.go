@@ -74,6 +74,7 @@ var mayImport = map[string][]string{
 	"notifiers/feishu":         {"pipeline", "notifiers", "templates"},
 	"notifiers/email":          {"pipeline", "pipeline/alertjson", "notifiers"},
 	"notifiers/webhook":        {"pipeline", "notifiers"},
+	"notifiers/file":           {"pipeline", "pipeline/alertjson", "notifiers"},
 	"notifiers/stdout":         {"pipeline", "pipeline/alertjson", "notifiers"},
 	"api":                      {"pipeline", "pipeline/alertjson", "pipeline/matcher", "api/..."},
 	"api/access":               {},

@@ -8,6 +8,7 @@ import (
 	"github.com/tocsin-security/tocsin/notifiers/dingtalk"
 	"github.com/tocsin-security/tocsin/notifiers/email"
 	"github.com/tocsin-security/tocsin/notifiers/feishu"
+	filelog "github.com/tocsin-security/tocsin/notifiers/file"
 	"github.com/tocsin-security/tocsin/notifiers/slack"
 	"github.com/tocsin-security/tocsin/notifiers/stdout"
 	"github.com/tocsin-security/tocsin/notifiers/webhook"
@@ -88,6 +89,7 @@ type Receiver struct {
 	Slack    []slack.Config    `yaml:"slack_configs"`
 	Email    []email.Config    `yaml:"email_configs"`
 	Webhook  []webhook.Config  `yaml:"webhook_configs"`
+	File     []filelog.Config  `yaml:"file_configs"`
 	Stdout   []stdout.Config   `yaml:"stdout_configs"`
 }
 

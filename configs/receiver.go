@@ -40,6 +40,7 @@ func (r Receiver) channels() []channel {
 		})
 	}
 	all = append(all, entriesOf("webhook_configs", r.Webhook)...)
+	all = append(all, entriesOf("file_configs", r.File)...)
 	all = append(all, entriesOf("stdout_configs", r.Stdout)...)
 	return all
 }

@@ -17,6 +17,7 @@ const (
 	Email          = "email"
 	WebhookPayload = "webhook_payload" // webhook whose payload the configuration makes
 	Webhook        = "webhook"
+	File           = "file"
 	Stdout         = "stdout"
 )
 

@@ -30,7 +30,7 @@ func (p *plan) buildDelivery(opts options, out io.Writer, log *slog.Logger) erro
 	var errs error
 	prints := false
 	for _, r := range p.cfg.Receivers {
-		integrations, err := integrationsOf(r, p.cfg.Global, apps, opts.output, out, log)
+		integrations, err := integrationsOf(r, p.cfg.Global, apps, p.cfg.DataDir, opts.output, out, log)
 		channels, err2 := p.addReceiver(r.Name, integrations, r.Fallback != "", renderer)
 		errs = errors.Join(errs, err, err2)
 		receivers = append(receivers, route.Receiver{Name: r.Name, Integrations: channels})

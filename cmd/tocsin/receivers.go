@@ -11,6 +11,7 @@ import (
 	"github.com/tocsin-security/tocsin/notifiers/dingtalk"
 	"github.com/tocsin-security/tocsin/notifiers/email"
 	"github.com/tocsin-security/tocsin/notifiers/feishu"
+	"github.com/tocsin-security/tocsin/notifiers/file"
 	"github.com/tocsin-security/tocsin/notifiers/slack"
 	"github.com/tocsin-security/tocsin/notifiers/webhook"
 	"github.com/tocsin-security/tocsin/notifiers/wechat"
@@ -34,7 +35,7 @@ type integration struct {
 }
 
 // integrationsOf is the one place that knows which kinds of receiver there are.
-func integrationsOf(r configs.Receiver, global configs.Global, apps *wechat.Apps, output string, out io.Writer, log *slog.Logger) ([]integration, error) {
+func integrationsOf(r configs.Receiver, global configs.Global, apps *wechat.Apps, dataDir, output string, out io.Writer, log *slog.Logger) ([]integration, error) {
 	var all []integration
 	var errs error
 	add := func(spec notifiers.Spec, sendResolved bool, n channel, err error) {
@@ -79,6 +80,10 @@ func integrationsOf(r configs.Receiver, global configs.Global, apps *wechat.Apps
 	for _, c := range r.Webhook {
 		c.HTTPConfig = c.HTTPConfig.Over(global.HTTPConfig)
 		n, err := webhook.New(c, r.Name, log)
+		add(c.Spec(), c.SendResolved, n, err)
+	}
+	for _, c := range r.File {
+		n, err := file.New(c, r.Name, dataDir)
 		add(c.Spec(), c.SendResolved, n, err)
 	}
 	for _, c := range r.Stdout {

@@ -30,6 +30,7 @@ var kinds = map[string]kind{
 	templates.WebhookPayload: {tree: true},
 	templates.Webhook:        {payload: true},
 	templates.Stdout:         {},
+	templates.File:           {},
 }
 
 // maxTitle is in bytes: previews and mail clients show a quarter of it.
