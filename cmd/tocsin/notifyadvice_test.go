@@ -59,19 +59,27 @@ func notify(t *testing.T, n pipeline.Notifier, err error) error {
 func TestAdviceOnAnswers(t *testing.T) {
 	kinds := map[string]func(t *testing.T, base string) error{
 		"wecom": func(t *testing.T, base string) error {
-			n, err := wecom.New(wecom.Config{URL: pipeline.Secret(base + "/cgi-bin/webhook/send?key=k")}, "r", noLog)
+			cfg := wecom.DefaultConfig()
+			cfg.URL = pipeline.Secret(base + "/cgi-bin/webhook/send?key=k")
+			n, err := wecom.New(cfg, "r", noLog)
 			return notify(t, n, err)
 		},
 		"dingtalk": func(t *testing.T, base string) error {
-			n, err := dingtalk.New(dingtalk.Config{URL: pipeline.Secret(base + "/robot/send?access_token=k"), Secret: "SECx"}, "r", noLog)
+			cfg := dingtalk.DefaultConfig()
+			cfg.URL, cfg.Secret = pipeline.Secret(base+"/robot/send?access_token=k"), "SECx"
+			n, err := dingtalk.New(cfg, "r", noLog)
 			return notify(t, n, err)
 		},
 		"feishu": func(t *testing.T, base string) error {
-			n, err := feishu.New(feishu.Config{URL: pipeline.Secret(base + "/open-apis/bot/v2/hook/k"), Secret: "x"}, "r", noLog)
+			cfg := feishu.DefaultConfig()
+			cfg.URL, cfg.Secret = pipeline.Secret(base+"/open-apis/bot/v2/hook/k"), "x"
+			n, err := feishu.New(cfg, "r", noLog)
 			return notify(t, n, err)
 		},
 		"slack": func(t *testing.T, base string) error {
-			n, err := slack.New(slack.Config{APIURL: pipeline.Secret(base + "/services/k")}, "r", noLog)
+			cfg := slack.Config{}
+			cfg.APIURL = pipeline.Secret(base + "/services/k")
+			n, err := slack.New(cfg, "r", noLog)
 			return notify(t, n, err)
 		},
 	}
@@ -119,21 +127,23 @@ func TestAdviceOnAnswers(t *testing.T) {
 
 // So is what keeps a request from getting there.
 func TestAdviceOnConnections(t *testing.T) {
-	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // it complains of clients that do not trust it
+	secure.StartTLS()
 	t.Cleanup(secure.Close)
-	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
 	for name, c := range map[string]struct {
 		url, proxy string
 		want       string
 	}{
 		"nobody listens":                {"http://" + closedAddress(t), "", "nobody listens there"},
 		"a certificate of nobody":       {secure.URL, "", "http_config.tls_config.ca_file"},
-		"a certificate of another name": {strings.Replace(secure.URL, "127.0.0.1", "127.0.0.2", 1), "", "http_config.tls_config.server_name"},
+		"a certificate of another name": {strings.Replace(secure.URL, "127.0.0.1", "localhost", 1), "", "http_config.tls_config.server_name"},
 		"a proxy that is not there":     {"https://alerts.example.org", "http://" + closedAddress(t), "check http_config.proxy_url"},
 		"a network that is not allowed": {"http://169.254.169.254/", "", "http_config.allow_networks"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := webhook.Config{URL: pipeline.Secret(c.url)}
+			cfg := webhook.DefaultConfig()
+			cfg.URL = pipeline.Secret(c.url)
 			cfg.HTTPConfig.Proxy.URL = pipeline.Secret(c.proxy)
 			n, err := webhook.New(cfg, "r", noLog)
 			if got := plainly(notify(t, n, err), false); !strings.Contains(got, "→") || !strings.Contains(got, c.want) {
