@@ -31,6 +31,7 @@ type Message struct {
 	Title    string // plain text, one line: mail subject, push preview
 	Body     string // text in the channel's markup; mail: the plain part
 	HTML     string // mail only
+	Links    []Link // what can be done about the one alert it tells of; none of several
 	More     string // what stands at the end of a text that is cut
 	Payload  []byte // webhook only: the JSON body
 	Again    bool   // it may have been sent before; Title, Body and HTML say so already
@@ -41,6 +42,9 @@ type Message struct {
 	// Mentions are whom it calls, beside those whom the receiver's configuration names.
 	Mentions []Person
 }
+
+// Link is a page that a message leads to.
+type Link struct{ Title, URL string }
 
 // Notifier delivers messages over one channel. It is safe for concurrent use.
 type Notifier interface {

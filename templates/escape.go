@@ -8,12 +8,14 @@ import (
 
 // Kinds of message text, which decide how values are made safe and which blocks are built in.
 const (
-	WeCom          = "wecom"       // WeCom robot, msgtype markdown
-	WeComText      = "wecom_text"  // WeCom robot, msgtype text
-	DingTalk       = "dingtalk"    // DingTalk robot, msgtype markdown
-	Feishu         = "feishu"      // Feishu robot, a card
-	FeishuText     = "feishu_text" // Feishu robot, plain text
-	Slack          = "slack"       // incoming webhook of Slack
+	WeCom          = "wecom"         // WeCom robot, msgtype markdown
+	WeComText      = "wecom_text"    // WeCom robot, msgtype text
+	WeComV2        = "wecom_v2"      // WeCom robot, msgtype markdown_v2
+	DingTalk       = "dingtalk"      // DingTalk robot, msgtype markdown
+	DingTalkText   = "dingtalk_text" // DingTalk robot, msgtype text
+	Feishu         = "feishu"        // Feishu robot, a card
+	FeishuText     = "feishu_text"   // Feishu robot, plain text
+	Slack          = "slack"         // incoming webhook of Slack
 	Email          = "email"
 	WebhookPayload = "webhook_payload" // webhook whose payload the configuration makes
 	Webhook        = "webhook"
@@ -29,7 +31,7 @@ const (
 // is ever put into a value: it would spoil a copied command silently.
 func Escaper(kind string) func(string) string {
 	switch kind {
-	case WeCom, WeComText, DingTalk, Feishu, FeishuText:
+	case WeCom, WeComText, WeComV2, DingTalk, DingTalkText, Feishu, FeishuText:
 		return func(s string) string { return neutralise(Clean(s)) }
 	case Slack:
 		return func(s string) string { return slackEntities.Replace(Clean(s)) }

@@ -179,7 +179,7 @@ receivers:
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := integrationsOf(cfg.Receivers[0], cfg.Global, wechat.NewApps(), "json", io.Discard, slog.New(slog.DiscardHandler))
+	all, err := integrationsOf(cfg.Receivers[0], cfg.Global, wechat.NewApps(), t.TempDir(), "json", io.Discard, slog.New(slog.DiscardHandler))
 	if err != nil || len(all) != 5 {
 		t.Fatalf("%d integrations, %v", len(all), err)
 	}

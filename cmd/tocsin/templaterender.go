@@ -39,7 +39,7 @@ func renderAll(ctx context.Context, out io.Writer, cfg *configs.Loaded, n pipeli
 	if err != nil {
 		return fmt.Errorf("%s: %w", cfg.Name, err)
 	}
-	integrations, err := integrationsOf(cfg.Receivers[receiver], cfg.Global, wechat.NewApps(), p.cfg.DataDir, "text", out, slog.New(slog.DiscardHandler))
+	integrations, err := integrationsOf(cfg.Receivers[receiver], cfg.Global, wechat.NewApps(), cfg.DataDir, "text", out, slog.New(slog.DiscardHandler))
 	errs := []error{err}
 	seen := map[string]int{}
 	for _, i := range integrations {

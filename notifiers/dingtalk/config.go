@@ -2,10 +2,18 @@ package dingtalk
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/tocsin-security/tocsin/notifiers"
 	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// Types of message.
+const (
+	typeMarkdown   = "markdown"
+	typeText       = "text"
+	typeActionCard = "actionCard"
 )
 
 // Config is one entry of dingtalk_configs.
@@ -15,6 +23,7 @@ type Config struct {
 	URLFile      string          `yaml:"url_file"`      // a file that holds it; excludes url
 	Secret       pipeline.Secret `yaml:"secret"`        // signing key (加签); empty: the robot is not signed
 	SecretFile   string          `yaml:"secret_file"`   // a file that holds it; excludes secret
+	MsgType      string          `yaml:"msgtype"`       // markdown (default), text, or actionCard: with buttons where there is one alert
 	Keywords     []string        `yaml:"keywords"`      // the robot's keywords: one is put into every message
 	At           At              `yaml:"at"`
 
@@ -34,7 +43,7 @@ type At struct {
 }
 
 // DefaultConfig is what an entry starts from.
-func DefaultConfig() Config { return Config{SendResolved: true} }
+func DefaultConfig() Config { return Config{SendResolved: true, MsgType: typeMarkdown} }
 
 // UnmarshalYAML reads an entry over the defaults.
 func (c *Config) UnmarshalYAML(unmarshal func(any) error) error {
@@ -59,6 +68,9 @@ func (c Config) Validate() error {
 			return err
 		}
 	}
+	if !slices.Contains([]string{"", typeMarkdown, typeText, typeActionCard}, c.MsgType) {
+		return fmt.Errorf("msgtype %q: use markdown, text or actionCard", c.MsgType)
+	}
 	if slices.Contains(c.At.Mobiles, "") || slices.Contains(c.At.UserIDs, "") || slices.Contains(c.Keywords, "") {
 		return errors.New("at.mobiles, at.user_ids and keywords: an entry is empty")
 	}
@@ -70,5 +82,9 @@ func (c Config) Validate() error {
 
 // Spec is what the entry wants its messages made of.
 func (c Config) Spec() notifiers.Spec {
-	return notifiers.Spec{Kind: "dingtalk", Title: c.Title, Body: c.Message}
+	kind := "dingtalk"
+	if c.MsgType == typeText {
+		kind = "dingtalk_text"
+	}
+	return notifiers.Spec{Kind: kind, Title: c.Title, Body: c.Message}
 }

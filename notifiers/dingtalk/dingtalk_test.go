@@ -195,6 +195,42 @@ func TestNotifyReadsErrcode(t *testing.T) {
 	}
 }
 
+func TestTypes(t *testing.T) {
+	links := []pipeline.Link{{Title: "认领", URL: "https://tocsin.example/ack?t=1"}, {Title: "静默", URL: "https://tocsin.example/silence?t=1"}}
+	for name, c := range map[string]struct {
+		msgType string
+		links   []pipeline.Link
+		want    string
+		buttons []string
+	}{
+		"text":                   {"text", links, "text", nil},
+		"a card":                 {"actionCard", links, "actionCard", []string{"认领 https://tocsin.example/ack?t=1", "静默 https://tocsin.example/silence?t=1"}},
+		"a card without buttons": {"actionCard", nil, "markdown", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			robot := robottest.DingTalk(robottest.Options{Key: token, Secret: secret, Keywords: []string{"tocsin"}})
+			n := newRobot(t, serve(t, robot), func(cfg *Config) {
+				cfg.MsgType, cfg.Keywords, cfg.At = c.msgType, []string{"tocsin"}, At{Mobiles: []string{"13800000000"}}
+			})
+			m := notifiertest.Message()
+			m.Links = c.links
+			if err := n.Notify(t.Context(), m); err != nil {
+				t.Fatalf("Notify = %v", err)
+			}
+			p := robot.Posts()[0]
+			if p.Type != c.want || !strings.Contains(p.Text, "读取影子文件") {
+				t.Errorf("a %s of %q, want a %s", p.Type, p.Text, c.want)
+			}
+			if diff := cmp.Diff(c.buttons, p.Buttons); diff != "" {
+				t.Errorf("buttons (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff([]string{"13800000000"}, p.Mentions); diff != "" {
+				t.Errorf("mentions (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // What the moderation refuses goes out as plain text that nothing can be followed from, once.
 func TestModeration(t *testing.T) {
 	for again, want := range map[string]bool{"": true, `{"errcode":430102,"errmsg":"unsafe text"}`: false} {

@@ -17,9 +17,24 @@ const (
 )
 
 type request struct {
-	MsgType  string   `json:"msgtype"`
-	Markdown markdown `json:"markdown"`
-	At       at       `json:"at"`
+	MsgType  string      `json:"msgtype"`
+	Markdown *markdown   `json:"markdown,omitempty"`
+	Text     *plain      `json:"text,omitempty"`
+	Card     *actionCard `json:"actionCard,omitempty"`
+	At       at          `json:"at"`
+}
+
+// actionCard has a button for each link.
+type actionCard struct {
+	Title       string   `json:"title"`
+	Text        string   `json:"text"`
+	Orientation string   `json:"btnOrientation"` // "1": beside each other
+	Buttons     []button `json:"btns"`
+}
+
+type button struct {
+	Title string `json:"title"`
+	URL   string `json:"actionURL"`
 }
 
 type markdown struct {
@@ -39,7 +54,7 @@ func encode(cfg Config, m pipeline.Message) (parts []part, err error) {
 	title := withKeyword(templates.TruncateBytes(m.Title, maxTitle, "…"), cfg.Keywords, " ")
 	people := mentions(cfg.At)
 	one := func(text string, called bool) []byte {
-		r := request{MsgType: "markdown", Markdown: markdown{Title: title, Text: withKeyword(text, cfg.Keywords, "\n\n")}}
+		r := newRequest(cfg.MsgType, title, withKeyword(text, cfg.Keywords, "\n\n"), m.Links)
 		if called {
 			r.At = at{Mobiles: cfg.At.Mobiles, UserIDs: cfg.At.UserIDs, All: cfg.At.All}
 		}
@@ -59,6 +74,21 @@ func encode(cfg Config, m pipeline.Message) (parts []part, err error) {
 		}
 	}
 	return parts, err
+}
+
+// newRequest is a card only where there is something to tap.
+func newRequest(msgType, title, text string, links []pipeline.Link) request {
+	switch {
+	case msgType == typeText:
+		return request{MsgType: typeText, Text: &plain{text}}
+	case msgType == typeActionCard && len(links) > 0:
+		card := &actionCard{Title: title, Text: text, Orientation: "1"}
+		for _, l := range links {
+			card.Buttons = append(card.Buttons, button{l.Title, l.URL})
+		}
+		return request{MsgType: typeActionCard, Card: card}
+	}
+	return request{MsgType: typeMarkdown, Markdown: &markdown{Title: title, Text: text}}
 }
 
 // part is one request of a message.

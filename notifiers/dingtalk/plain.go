@@ -16,15 +16,9 @@ type plain struct {
 	Content string `json:"content"`
 }
 
-type plainRequest struct {
-	MsgType string `json:"msgtype"`
-	Text    plain  `json:"text"`
-	At      at     `json:"at"`
-}
-
 // encodePlain is a part as plain text without anything that looks like an address.
 func encodePlain(cfg Config, text string, called bool) ([]byte, error) {
-	r := plainRequest{MsgType: "text"}
+	r := request{MsgType: typeText, Text: &plain{}}
 	people := ""
 	if called {
 		r.At, people = at{Mobiles: cfg.At.Mobiles, UserIDs: cfg.At.UserIDs, All: cfg.At.All}, mentions(cfg.At)

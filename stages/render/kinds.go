@@ -22,6 +22,8 @@ type kind struct {
 var kinds = map[string]kind{
 	templates.WeCom:          {title: "title", body: "body"},
 	templates.WeComText:      {title: "title", body: "body"},
+	templates.WeComV2:        {title: "title", body: "body"},
+	templates.DingTalkText:   {title: "title", body: "body"},
 	templates.DingTalk:       {title: "title", body: "body", finish: hardBreaks},
 	templates.Feishu:         {title: "title", body: "body"},
 	templates.FeishuText:     {title: "title", body: "body"},

@@ -159,7 +159,7 @@ func (r *Renderer) Render(n pipeline.Notification, spec Spec) (pipeline.Message,
 	if n.Again {
 		m = marked(m, marks[r.language])
 	}
-	m.More = r.more()
+	m.More, m.Links = r.more(), r.buttons(d)
 	m.GroupKey = n.GroupKey
 	m.ID, m.Receiver, m.Kind, m.Again, m.Attempt = n.ID, n.Receiver, spec.Kind, n.Again, n.Attempt
 	m.Alerts = templates.Sorted(n.Alerts)
