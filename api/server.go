@@ -37,14 +37,17 @@ type Deps struct {
 	// Whitelist is the whitelist's entries, and what they kept quiet.
 	Whitelist func(ctx context.Context) (pipeline.WhitelistUsage, error)
 	// OnCall is who is on call at a time, in every rotation.
-	OnCall   func(at time.Time) []OnCall
-	People   People                          // nil in the sensor role: silences and acknowledgements are kept by routers
-	Links    *Links                          // of messages; nil: there is no page for them
-	Reload   func(ctx context.Context) error // swaps the configuration whole or not at all
-	V2       V2                              // there where Intake is
-	History  History                         // likewise
-	Dead     DeadLetters                     // likewise
-	Ready    func() error                    // nil error: alerts can be taken and delivered
+	OnCall  func(at time.Time) []OnCall
+	People  People                          // nil in the sensor role: silences and acknowledgements are kept by routers
+	Links   *Links                          // of messages; nil: there is no page for them
+	Reload  func(ctx context.Context) error // swaps the configuration whole or not at all
+	V2      V2                              // there where Intake is
+	History History                         // likewise
+	Dead    DeadLetters                     // likewise
+	// Try sends a test message over the channels of a receiver, "" or those of a kind; likewise. Errors may say what they
+	// mean over HTTP.
+	Try      func(ctx context.Context, receiver, kind string) ([]Tried, error)
+	Ready    func() error // nil error: alerts can be taken and delivered
 	Gatherer prometheus.Gatherer
 	Metrics  prometheus.Registerer // takes the metrics of the requests; nil: nobody asks for them
 	Hostname string                // of alerts that carry none
@@ -180,6 +183,7 @@ func (s *Server) routes() http.Handler {
 	r.With(s.allow(scopeRead)).Get("/api/v1/oncall", s.onCall)
 	s.silenceRoutes(r)
 	s.deadLetterRoutes(r)
+	r.With(s.work(scopeAdmin)).Post("/api/v1/receivers/{name}/test", s.tryReceiver)
 	if s.deps.Links != nil {
 		r.Group(s.linkRoutes)
 	}

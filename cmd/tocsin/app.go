@@ -153,6 +153,9 @@ func (a *app) openServer(p *plan) (*api.Server, error) {
 		deps.V2 = a.alertmanager(p.host)
 		deps.History = a.durable.history
 		deps.Dead = deadLetters{a.durable.router, a.active.Load}
+		deps.Try = func(ctx context.Context, receiver, kind string) ([]api.Tried, error) {
+			return a.active.Load().tryReceiver(ctx, receiver, kind)
+		}
 		deps.Deployments, deps.Reports = a.durable.deployments, a.durable.findings
 		deps.People, deps.Links = a.durable.silences, a.linkPage()
 	}
