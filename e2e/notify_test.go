@@ -36,7 +36,7 @@ func TestNotifyTest(t *testing.T) {
 	}
 	out, ok := run("chat")
 	for _, want := range []string{
-		": taken", "check that url has the whole key", "write one of the keywords", "set this machine's clock",
+		": taken", "check that url has the whole key", "write one of the keywords", "the secret is wrong, the clock is right",
 		"HTTP status 404", "nobody listens there", "5 of 6 channels did not take the message",
 	} {
 		if !strings.Contains(out, want) {

@@ -140,9 +140,15 @@ func (r *Robot) sendPart(ctx context.Context, cfg Config, p part) error {
 func (r *Robot) send(ctx context.Context, body []byte) (notifiers.Code, error) {
 	now := r.now()
 	code, date, err := r.post(ctx, body, now)
-	if err == nil && r.secret != "" && refusal(code) == signRefused && skew(date, now).Abs() > time.Minute {
-		r.log.Warn("dingtalk refused the signature, signing again by its clock", "skew", skew(date, now))
+	if err != nil || r.secret == "" || refusal(code) != signRefused {
+		return code, err
+	}
+	if off := skew(date, now); off.Abs() >= notifiers.Skewed {
+		r.log.Warn("dingtalk refused the signature, signing again by its clock", "skew", off)
 		code, _, err = r.post(ctx, body, date)
+	}
+	if clock := notifiers.Clock(now, date); err == nil && clock != "" && refusal(code) == signRefused {
+		code.Message += "; " + clock
 	}
 	return code, err
 }

@@ -84,11 +84,13 @@ func TestNotifyIsSignedByTheServersClock(t *testing.T) {
 		ahead time.Duration // of the server
 		taken bool
 		posts int // refused before
+		clock string
 	}{
-		"same clock":               {0, true, 0},
-		"three hours ahead":        {3 * time.Hour, true, 1},
-		"a day behind":             {-24 * time.Hour, true, 1},
-		"refused though in agreed": {0, false, 1},
+		"same clock":                        {0, true, 0, ""},
+		"three hours ahead":                 {3 * time.Hour, true, 1, ""},
+		"a day behind":                      {-24 * time.Hour, true, 1, ""},
+		"refused though in agreed":          {0, false, 1, "clock agrees with the server's"},
+		"refused by the server's clock too": {3 * time.Hour, false, 2, "clock is 3h0m0s behind the server's"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Date(2025, 6, 1, 3, 0, 0, 0, time.UTC)
@@ -106,8 +108,8 @@ func TestNotifyIsSignedByTheServersClock(t *testing.T) {
 				t.Errorf("Notify = %v after %d refusals, want taken %v after %d", err, len(robot.Refused()), c.taken, c.posts)
 			}
 			if !c.taken {
-				if e := notifiertest.Failure(t, err, []string{token, secret}); e.Class != pipeline.ChannelDown {
-					t.Errorf("Notify with a wrong secret = %v, want channel_down", e.Class)
+				if e := notifiertest.Failure(t, err, []string{token, secret}); e.Class != pipeline.ChannelDown || !strings.Contains(e.Error(), c.clock) {
+					t.Errorf("Notify with a wrong secret = %v %v, want channel_down, and that %s", e.Class, e, c.clock)
 				}
 			}
 		})

@@ -105,12 +105,15 @@ func (r *Robot) Notify(ctx context.Context, m pipeline.Message) error {
 func (r *Robot) send(ctx context.Context, part request) error {
 	now := r.now()
 	code, date, err := r.post(ctx, part, now)
-	if err == nil && code.Code == codeSign && r.secret != "" && !date.IsZero() && date.Sub(now).Abs() > time.Minute {
+	if err == nil && code.Code == codeSign && r.secret != "" && !date.IsZero() && date.Sub(now).Abs() >= notifiers.Skewed {
 		r.log.Warn("feishu refused the signature, signing again by its clock", "skew", date.Sub(now))
 		code, _, err = r.post(ctx, part, date)
 	}
 	if err != nil {
 		return err
+	}
+	if clock := notifiers.Clock(now, date); code.Code == codeSign && clock != "" {
+		code.Message += "; " + clock
 	}
 	if code.Code == 0 {
 		r.log.Debug("feishu message sent")

@@ -76,11 +76,13 @@ func TestSignedByTheServersClock(t *testing.T) {
 		secret string
 		taken  bool
 		posts  int // refused before
+		clock  string
 	}{
-		"same clock":        {0, secret, true, 0},
-		"three hours ahead": {3 * time.Hour, secret, true, 1},
-		"a day behind":      {-24 * time.Hour, secret, true, 1},
-		"another secret":    {0, "SECother", false, 1},
+		"same clock":                       {0, secret, true, 0, ""},
+		"three hours ahead":                {3 * time.Hour, secret, true, 1, ""},
+		"a day behind":                     {-24 * time.Hour, secret, true, 1, ""},
+		"another secret":                   {0, "SECother", false, 1, "clock agrees with the server's"},
+		"another secret and another clock": {-time.Hour, "SECother", false, 2, "clock is 1h0m0s ahead of the server's"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Date(2025, 6, 1, 3, 0, 0, 0, time.UTC)
@@ -92,8 +94,8 @@ func TestSignedByTheServersClock(t *testing.T) {
 				t.Errorf("Notify = %v after %d refusals, want taken %v after %d", err, len(robot.Refused()), c.taken, c.posts)
 			}
 			if !c.taken {
-				if e := notifiertest.Failure(t, err, []string{token, secret}); e.Class != pipeline.ChannelDown {
-					t.Errorf("Notify with a wrong secret = %v, want channel_down", e.Class)
+				if e := notifiertest.Failure(t, err, []string{token, secret}); e.Class != pipeline.ChannelDown || !strings.Contains(e.Error(), c.clock) {
+					t.Errorf("Notify with a wrong secret = %v %v, want channel_down, and that %s", e.Class, e, c.clock)
 				}
 			}
 		})

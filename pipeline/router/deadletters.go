@@ -70,14 +70,14 @@ func (notReplayable) HTTPStatus() int { return http.StatusUnprocessableEntity }
 
 // ReplayDeadLetter has the message of a dead letter go its way again, and then removes the letter. A notification goes to
 // the integration that it was for, or where that is not configured any more, its key having been changed for example, to
-// those that integrations names for its receiver. It has the full time for its attempts again. to is where it went.
-func (r *Router) ReplayDeadLetter(ctx context.Context, id uint64, integrations func(receiver string) []string) (to []string, err error) {
+// those that successors names for its receiver and for what it was. It has the full time for its attempts again. to is where it went.
+func (r *Router) ReplayDeadLetter(ctx context.Context, id uint64, successors func(receiver, was string) []string) (to []string, err error) {
 	letter, err := r.DeadLetter(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if integration, ok := strings.CutPrefix(letter.Topic, notifyPrefix); ok {
-		to, err = r.replayNotification(ctx, letter, integration, integrations)
+		to, err = r.replayNotification(ctx, letter, integration, successors)
 	} else {
 		to, err = []string{letter.Topic}, r.replayInput(ctx, letter)
 	}
@@ -87,14 +87,14 @@ func (r *Router) ReplayDeadLetter(ctx context.Context, id uint64, integrations f
 	return to, r.RemoveDeadLetter(ctx, id)
 }
 
-func (r *Router) replayNotification(ctx context.Context, letter pipeline.DeadLetter, integration string, integrations func(string) []string) ([]string, error) {
+func (r *Router) replayNotification(ctx context.Context, letter pipeline.DeadLetter, integration string, successors func(receiver, was string) []string) ([]string, error) {
 	n, err := alertjson.ReadNotification(letter.Input)
 	if err != nil || len(n.Alerts)+len(n.Held) == 0 {
 		return nil, fmt.Errorf("%w: what it holds is no notification", ErrNotReplayable)
 	}
 	to := []string{integration}
 	if !r.configured(integration) {
-		to = integrations(n.Receiver)
+		to = successors(n.Receiver, integration)
 	}
 	if len(to) == 0 {
 		return nil, fmt.Errorf("%w: receiver %q is not configured any more", ErrNotReplayable, n.Receiver)

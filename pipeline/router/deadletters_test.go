@@ -71,7 +71,7 @@ func TestDeadLetters(t *testing.T) {
 	}
 
 	refuse = false
-	nowhere := func(string) []string { return nil }
+	nowhere := func(string, string) []string { return nil }
 	if to, err := d.ReplayDeadLetter(t.Context(), first.ID, nowhere); err != nil || !slices.Equal(to, []string{"sec.wecom-1"}) {
 		t.Fatalf("ReplayDeadLetter = %v, %v", to, err)
 	}
@@ -99,7 +99,12 @@ func TestDeadLetters(t *testing.T) {
 		t.Errorf("replay to a receiver that is gone = %v", err)
 	}
 	eventuallyDead(t, d, 1, pipeline.DeadLetterQuery{})
-	to, err := d.ReplayDeadLetter(t.Context(), letters[2].ID, func(receiver string) []string { return []string{receiver + ".wecom-2"} })
+	to, err := d.ReplayDeadLetter(t.Context(), letters[2].ID, func(receiver, was string) []string {
+		if was != "sec.wecom-1" {
+			t.Errorf("asked for the successors of %s", was)
+		}
+		return []string{receiver + ".wecom-2"}
+	})
 	if err != nil || !slices.Equal(to, []string{"sec.wecom-2"}) {
 		t.Fatalf("ReplayDeadLetter = %v, %v", to, err)
 	}
