@@ -8,7 +8,7 @@ CLANG   := clang-14
 STRIP   := llvm-strip-14
 
 .DEFAULT_GOAL := help
-.PHONY: help build run setup test unit check generate generate-check lint vuln bench bench-overhead bench-replay bench-router crash race fmt clean
+.PHONY: help build run setup test unit check generate generate-check lint vuln bench bench-overhead bench-replay bench-router crash race docs-images fmt clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -63,6 +63,9 @@ bench-router: ## the router as it runs, beside FALCOSIDEKICK and ALERTMANAGER, p
 
 crash: ## kill a router KILLS times (200) while alerts flow, stop it cleanly, fill its disk (root)
 	TOCSIN_CRASH_KILLS=$(or $(KILLS),200) go test -count=1 -timeout 30m -v -run 'TestCrash$$|TestCleanRestarts|TestDiskFull' ./e2e
+
+docs-images: ## draw the messages in docs/img as channels show them (needs chromium and Noto CJK fonts)
+	go test -count=1 -run 'TestDocsImages$$' ./stages/render -args -images=$(CURDIR)/docs/img
 
 fmt: ## format the Go sources
 	gofmt -w $(GOFILES)

@@ -49,6 +49,15 @@ func NeverConnected(err error) bool {
 	return errors.As(err, &dial) && dial.Op == "dial" || ClassOfBroken(err) == pipeline.ChannelDown
 }
 
+// NotSent marks that a failure was before the message itself was sent: nobody has it.
+func NotSent(err error) error {
+	var failure *pipeline.DeliveryError
+	if errors.As(err, &failure) {
+		failure.Unknown = false
+	}
+	return err
+}
+
 // maxRetryAfter bounds what the other side may ask for: an alarm that waits longer is worth one more try.
 const maxRetryAfter = time.Hour
 

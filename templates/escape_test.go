@@ -1,7 +1,9 @@
 package templates
 
 import (
+	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -60,8 +62,29 @@ func TestEscaperElsewhere(t *testing.T) {
 // dangerous is what a chat would act on, wherever it stands.
 var dangerous = regexp.MustCompile("(?i)`|<[a-z/@!]|@all|@所有人|\\]\\(|\\*\\*|[\\x00-\\x1f\\x7f-\\x{9f}\\x{2028}\\x{2029}\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]")
 
+// hostile reads what an attacker may write.
+func hostile(tb testing.TB) []string {
+	tb.Helper()
+	text, err := os.ReadFile("testdata/hostile.txt")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var all []string
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		value, err := strconv.Unquote(strings.TrimSpace(line))
+		if err != nil {
+			tb.Fatalf("%s: %v", line, err)
+		}
+		all = append(all, value)
+	}
+	return all
+}
+
 func FuzzEscaper(f *testing.F) {
-	for _, s := range []string{"<@all>", "</font>", "](javascript:", "a\r\nb", "\u202e", "\x00", "\xed\xa0\x80", "***", "<\u200b@"} {
+	for _, s := range hostile(f) {
 		f.Add(s, "all")
 		f.Add("a", s)
 	}

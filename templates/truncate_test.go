@@ -39,10 +39,10 @@ func TestTruncateBytes(t *testing.T) {
 }
 
 func FuzzTruncateBytes(f *testing.F) {
-	for _, s := range []string{
+	for _, s := range append(hostile(f),
 		"", "短信", "🔴 **严重** `cat`", `<font color="warning">x</font> tail`, "```\ncode\n```\n", "[a](b) <@all>",
 		"<font", "<font\n**x", "`a\n**b`", "\xff\xfe", "***", "<font x><font", "[[](", "``` ` ** \n```",
-	} {
+	) {
 		for _, n := range []int{0, 1, 5, 12, 40} {
 			f.Add(s, n, "…")
 		}

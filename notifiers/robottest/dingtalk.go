@@ -44,7 +44,7 @@ func authoriseDingTalk(r *Robot, req *http.Request) Code {
 	return ok
 }
 
-func readDingTalk(r *Robot, body []byte) (Post, Code) {
+func readDingTalk(r *Robot, _ *http.Request, body []byte) (Post, Code) {
 	if len(body) > 20_000 {
 		return Post{}, Code{460101, "message too long, exceed 20000 bytes"}
 	}

@@ -40,7 +40,7 @@ type feishuTagged struct {
 	Content string `json:"content"`
 }
 
-func readFeishu(r *Robot, body []byte) (Post, Code) {
+func readFeishu(r *Robot, _ *http.Request, body []byte) (Post, Code) {
 	var m struct {
 		Timestamp string `json:"timestamp"`
 		Sign      string `json:"sign"`

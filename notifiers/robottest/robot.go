@@ -20,6 +20,8 @@ type Post struct {
 	Buttons  []string // "title url" of each
 	Colour   string   // Feishu: of the header
 	Body     []byte   // as received
+
+	uploaded string // id of a file: no message
 }
 
 // Options is what the robot's owner set.
@@ -42,6 +44,8 @@ type Robot struct {
 	taken       []time.Time // within the last minute
 	bannedUntil time.Time
 	faults      []fault
+	media       string            // what the last upload is answered with; "" for messages
+	files       map[string]string // by the id of an upload
 }
 
 // Code is an answer: errcode and errmsg.
@@ -59,7 +63,7 @@ type fault struct {
 // vendor is what differs between them.
 type vendor struct {
 	authorise func(*Robot, *http.Request) Code
-	read      func(*Robot, []byte) (Post, Code)
+	read      func(*Robot, *http.Request, []byte) (Post, Code)
 	tooFast   Code
 	ban       time.Duration // beyond the quota's own minute
 	perMinute int
@@ -76,7 +80,7 @@ func newRobot(o Options, v vendor) *Robot {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Robot{opts: o, vendor: v}
+	return &Robot{opts: o, vendor: v, files: map[string]string{}}
 }
 
 // Posts returns the messages taken so far, in order.
@@ -128,6 +132,10 @@ func (r *Robot) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.refused = append(r.refused, code)
 	}
 	var answer any = code
+	if r.media != "" {
+		answer = map[string]any{"errcode": 0, "errmsg": "ok", "type": "file", "media_id": r.media}
+		r.media = ""
+	}
 	if r.vendor.answer != nil {
 		answer = r.vendor.answer(code)
 	}
@@ -151,9 +159,13 @@ func (r *Robot) take(req *http.Request, body []byte) Code {
 		return r.vendor.tooFast
 	}
 	r.taken = append(r.taken, now)
-	post, code := r.vendor.read(r, body)
+	post, code := r.vendor.read(r, req, body)
 	if code != ok {
 		return code
+	}
+	if post.uploaded != "" {
+		r.media = post.uploaded
+		return ok
 	}
 	post.At, post.Body = now, body
 	r.posts = append(r.posts, post)

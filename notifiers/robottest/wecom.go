@@ -1,9 +1,13 @@
 package robottest
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"mime/multipart"
 	"net/http"
 	"regexp"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -24,12 +28,29 @@ func WeCom(o Options) *Robot {
 
 var inlineMention = regexp.MustCompile(`<@([^>]+)>`)
 
-func readWeCom(_ *Robot, body []byte) (Post, Code) {
+func readWeCom(r *Robot, req *http.Request, body []byte) (Post, Code) {
+	if strings.HasSuffix(req.URL.Path, "/upload_media") {
+		return r.upload(req, body)
+	}
 	var m struct {
 		MsgType  string `json:"msgtype"`
 		Markdown struct {
 			Content string `json:"content"`
 		} `json:"markdown"`
+		V2 struct {
+			Content string `json:"content"`
+		} `json:"markdown_v2"`
+		Card weComCard `json:"template_card"`
+		News struct {
+			Articles []struct {
+				Title       string `json:"title"`
+				Description string `json:"description"`
+				URL         string `json:"url"`
+			} `json:"articles"`
+		} `json:"news"`
+		File struct {
+			MediaID string `json:"media_id"`
+		} `json:"file"`
 		Text struct {
 			Content string   `json:"content"`
 			Users   []string `json:"mentioned_list"`
@@ -50,6 +71,25 @@ func readWeCom(_ *Robot, body []byte) (Post, Code) {
 	case "text":
 		p.Text, limit = m.Text.Content, 2048
 		p.Mentions = append(m.Text.Users, m.Text.Mobiles...)
+	case "markdown_v2":
+		p.Text, limit = m.V2.Content, 4096
+	case "template_card":
+		if p.Buttons, p.Text = m.Card.buttons(), m.Card.text(); m.Card.wrong() {
+			return p, Code{40058, "invalid parameter of template_card"}
+		}
+		p.Title, limit = m.Card.Main.Title, 1<<20
+	case "news":
+		if len(m.News.Articles) == 0 || m.News.Articles[0].URL == "" || m.News.Articles[0].Title == "" {
+			return p, Code{40058, "invalid parameter of news"}
+		}
+		p.Title, p.Text, limit = m.News.Articles[0].Title, m.News.Articles[0].Description, 512
+		p.Buttons = []string{m.News.Articles[0].URL}
+	case "file":
+		text, there := r.files[m.File.MediaID]
+		if !there {
+			return p, Code{40007, "invalid media_id"}
+		}
+		p.Text, limit = text, 20<<20
 	default:
 		return p, Code{40008, "invalid message type"}
 	}
@@ -62,4 +102,61 @@ func readWeCom(_ *Robot, body []byte) (Post, Code) {
 		return p, Code{40033, "invalid charset"}
 	}
 	return p, ok
+}
+
+// weComCard is a card of type text_notice.
+type weComCard struct {
+	CardType string `json:"card_type"`
+	Main     struct {
+		Title string `json:"title"`
+	} `json:"main_title"`
+	Sub  string `json:"sub_title_text"`
+	Rows []struct {
+		Name  string `json:"keyname"`
+		Value string `json:"value"`
+	} `json:"horizontal_content_list"`
+	Jumps []struct {
+		Type  int    `json:"type"`
+		Title string `json:"title"`
+		URL   string `json:"url"`
+	} `json:"jump_list"`
+	Action struct {
+		Type int    `json:"type"`
+		URL  string `json:"url"`
+	} `json:"card_action"`
+}
+
+func (c weComCard) wrong() bool {
+	return c.CardType != "text_notice" || c.Main.Title == "" && c.Sub == "" || len(c.Rows) > 6 || len(c.Jumps) > 3 || c.Action.Type != 1 || c.Action.URL == ""
+}
+
+func (c weComCard) text() string {
+	text := c.Sub
+	for _, r := range c.Rows {
+		text += "\n" + r.Name + ": " + r.Value
+	}
+	return text
+}
+
+func (c weComCard) buttons() (all []string) {
+	for _, j := range c.Jumps {
+		all = append(all, j.Title+" "+j.URL)
+	}
+	return all
+}
+
+// upload takes a file, and says by which id it can be posted.
+func (r *Robot) upload(req *http.Request, body []byte) (Post, Code) {
+	_, boundary, _ := strings.Cut(req.Header.Get("Content-Type"), "boundary=")
+	p, err := multipart.NewReader(bytes.NewReader(body), boundary).NextPart()
+	if err != nil || p.FormName() != "media" || p.FileName() == "" || req.URL.Query().Get("type") != "file" {
+		return Post{}, Code{40058, "invalid upload"}
+	}
+	content, err := io.ReadAll(p)
+	if err != nil || len(content) <= 5 {
+		return Post{}, Code{40006, "invalid file size"}
+	}
+	id := fmt.Sprint("media-", len(r.files)+1)
+	r.files[id] = string(content)
+	return Post{uploaded: id}, ok
 }

@@ -76,7 +76,7 @@ func (a *app) fetch(ctx context.Context, c *notifiers.Client, header http.Header
 	}
 	answer, err := c.Send(ctx, http.MethodGet, u, nil, header)
 	if err != nil {
-		return "", 0, notSent(err)
+		return "", 0, notifiers.NotSent(err)
 	}
 	code, err := notifiers.RobotCode(answer.Body)
 	if err != nil {
@@ -93,12 +93,4 @@ func (a *app) fetch(ctx context.Context, c *notifiers.Client, header http.Header
 		return "", 0, c.Fail(pipeline.Retry, fmt.Errorf("get a token: the answer has none: %s", notifiers.Excerpt(answer.Body)))
 	}
 	return t.Token, time.Duration(t.Life) * time.Second, nil
-}
-
-// notSent is a failure before anything was sent to anybody.
-func notSent(err error) error {
-	if failure, ok := err.(*pipeline.DeliveryError); ok {
-		failure.Unknown = false
-	}
-	return err
 }

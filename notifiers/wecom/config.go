@@ -3,6 +3,7 @@ package wecom
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 
 	"github.com/tocsin-security/tocsin/notifiers"
@@ -13,6 +14,16 @@ import (
 const (
 	kindMarkdown = "wecom"
 	kindText     = "wecom_text"
+	kindV2       = "wecom_v2"
+)
+
+// Types of message.
+const (
+	typeMarkdown = "markdown"
+	typeV2       = "markdown_v2"
+	typeText     = "text"
+	typeCard     = "template_card"
+	typeNews     = "news"
 )
 
 // Config is one entry of wecom_configs.
@@ -20,7 +31,9 @@ type Config struct {
 	SendResolved bool            `yaml:"send_resolved"` // default true
 	URL          pipeline.Secret `yaml:"url"`           // the robot's address, with its key
 	URLFile      string          `yaml:"url_file"`      // a file that holds it; excludes url
-	MsgType      string          `yaml:"msgtype"`       // markdown (default) or text
+	MsgType      string          `yaml:"msgtype"`       // markdown (default), markdown_v2, text, template_card or news
+	CardURL      string          `yaml:"card_url"`      // page that a card or an article opens
+	Overflow     string          `yaml:"overflow"`      // file: what is too long for the parts of a text comes whole as a file; default it is cut
 
 	// Whom to mention: user ids, or "@all"; and phone numbers, or "@all". Markdown can only mention user
 	// ids, so anything else costs a second, text message.
@@ -58,8 +71,17 @@ func (c Config) Validate() error {
 			return err
 		}
 	}
-	if c.MsgType != "markdown" && c.MsgType != "text" {
-		return fmt.Errorf("msgtype %q: use markdown or text", c.MsgType)
+	switch c.MsgType {
+	case typeMarkdown, typeV2, typeText:
+	case typeCard, typeNews:
+		if u, err := url.Parse(c.CardURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return fmt.Errorf("card_url %q: a %s needs a page that it opens, as in https://tocsin.example.org", c.CardURL, c.MsgType)
+		}
+	default:
+		return fmt.Errorf("msgtype %q: use markdown, markdown_v2, text, template_card or news", c.MsgType)
+	}
+	if c.Overflow != "" && c.Overflow != "file" {
+		return fmt.Errorf("overflow %q: use file, or leave it out", c.Overflow)
 	}
 	if slices.Contains(c.MentionedList, "") || slices.Contains(c.MentionedMobileList, "") {
 		return errors.New("mentioned_list and mentioned_mobile_list: an entry is empty")
@@ -73,7 +95,10 @@ func (c Config) Validate() error {
 // Spec is what the entry wants its messages made of.
 func (c Config) Spec() notifiers.Spec {
 	kind := kindMarkdown
-	if c.MsgType == "text" {
+	switch c.MsgType {
+	case typeV2:
+		kind = kindV2
+	case typeText, typeCard, typeNews:
 		kind = kindText
 	}
 	return notifiers.Spec{Kind: kind, Title: c.Title, Body: c.Message}

@@ -16,7 +16,11 @@ const (
 type request struct {
 	MsgType  string    `json:"msgtype"`
 	Markdown *markdown `json:"markdown,omitempty"`
+	V2       *markdown `json:"markdown_v2,omitempty"`
 	Text     *text     `json:"text,omitempty"`
+	Card     *card     `json:"template_card,omitempty"`
+	News     *news     `json:"news,omitempty"`
+	File     *file     `json:"file,omitempty"`
 }
 
 type markdown struct {
@@ -52,6 +56,14 @@ func markdownParts(body, more string, userIDs []string) (parts []part) {
 	texts[len(texts)-1] += added
 	for i, text := range texts {
 		parts = append(parts, part{fmt.Sprint("markdown", i), request{MsgType: "markdown", Markdown: &markdown{Content: text}}})
+	}
+	return parts
+}
+
+// v2Parts are body in as many messages as it takes. markdown_v2 carries no mention.
+func v2Parts(body, more string) (parts []part) {
+	for i, text := range templates.Split(body, more, func(s string) bool { return len(s) <= maxMarkdown }) {
+		parts = append(parts, part{fmt.Sprint("markdown", i), request{MsgType: typeV2, V2: &markdown{text}}})
 	}
 	return parts
 }

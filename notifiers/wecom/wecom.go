@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tocsin-security/tocsin/notifiers"
@@ -67,25 +68,70 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Robot, error) {
 func (r *Robot) ID() string { return r.id }
 
 // Cost is how many requests a message takes.
-func (r *Robot) Cost(m pipeline.Message) int { return len(r.partsOf(m)) }
+func (r *Robot) Cost(m pipeline.Message) int {
+	parts := r.partsOf(m)
+	if r.overflows(m, parts) {
+		return 2 + len(parts) // uploads count too, as far as is known
+	}
+	return len(parts)
+}
 
 // Notify posts the message: in parts where it is long, and a last one for mentions that markdown cannot carry. When one
 // fails, those behind it are not sent, and the next attempt sends only what is missing.
 func (r *Robot) Notify(ctx context.Context, m pipeline.Message) (err error) {
-	for _, p := range r.partsOf(m) {
+	parts := r.partsOf(m)
+	for _, p := range parts {
 		if err = r.sendPart(ctx, m.ID, p); err != nil {
 			break
 		}
+	}
+	if err == nil && r.overflows(m, parts) {
+		err = r.sendFile(ctx, m.ID, m.Body)
 	}
 	r.parts.Settle(m.ID, err)
 	return err
 }
 
-func (r *Robot) partsOf(m pipeline.Message) []part {
-	userIDs, mobiles := r.cfg.called(m.Mentions)
-	if r.cfg.MsgType == "text" {
-		return textParts("text", m.Body, m.More, userIDs, mobiles)
+// overflows reports whether parts leave out some of a message that is to come whole as a file.
+func (r *Robot) overflows(m pipeline.Message, parts []part) bool {
+	if r.cfg.Overflow != "file" || m.More == "" {
+		return false
 	}
+	return slices.ContainsFunc(parts, func(p part) bool {
+		switch {
+		case p.request.Markdown != nil:
+			return strings.Contains(p.request.Markdown.Content, m.More)
+		case p.request.V2 != nil:
+			return strings.HasSuffix(p.request.V2.Content, m.More)
+		case p.request.Text != nil:
+			return strings.HasSuffix(p.request.Text.Content, m.More)
+		}
+		return false
+	})
+}
+
+func (r *Robot) partsOf(m pipeline.Message) (parts []part) {
+	userIDs, mobiles := r.cfg.called(m.Mentions)
+	called := len(userIDs)+len(mobiles) > 0
+	switch r.cfg.MsgType {
+	case typeText:
+		return textParts("text", m.Body, m.More, userIDs, mobiles)
+	case typeV2:
+		parts = v2Parts(m.Body, m.More)
+	case typeCard:
+		parts = []part{{typeCard, request{MsgType: typeCard, Card: newCard(m, r.cfg.CardURL)}}}
+	case typeNews:
+		parts = []part{{typeNews, request{MsgType: typeNews, News: newNews(m, r.cfg.CardURL)}}}
+	default:
+		return r.markdown(m, userIDs, mobiles)
+	}
+	if called { // none of these carries a mention
+		parts = append(parts, textParts("mention", m.Title, m.More, userIDs, mobiles)...)
+	}
+	return parts
+}
+
+func (r *Robot) markdown(m pipeline.Message, userIDs, mobiles []string) []part {
 	parts := markdownParts(m.Body, m.More, userIDs)
 	if everyone := everyone(userIDs); len(everyone)+len(mobiles) > 0 {
 		parts = append(parts, textParts("mention", m.Title, m.More, everyone, mobiles)...)
@@ -132,8 +178,16 @@ func (r *Robot) post(ctx context.Context, body []byte) error {
 		r.log.Debug("wecom message sent")
 		return nil
 	}
+	return r.refusal("", code)
+}
+
+// refusal is an answer that is not 0, to what was being done.
+func (r *Robot) refusal(doing string, code notifiers.Code) error {
+	if doing != "" {
+		doing += ": "
+	}
 	class, after, meaning := outcomeOf(code.Code)
-	e := r.client.Fail(class, fmt.Errorf("errcode %d: %s (%s)", code.Code, meaning, code.Message))
+	e := r.client.Fail(class, fmt.Errorf("%serrcode %d: %s (%s)", doing, code.Code, meaning, code.Message))
 	e.RetryAfter = after
 	return e
 }

@@ -40,7 +40,7 @@ func TestGolden(t *testing.T) {
 			}
 			got := &txtar.Archive{Comment: archive.Comment, Files: archive.Files[:1:1]}
 			for _, language := range []string{"zh", "en"} {
-				got.Files = append(got.Files, renderAll(t, n, language, strings.HasPrefix(filepath.Base(file), "links"))...)
+				got.Files = append(got.Files, renderAll(t, n, language, strings.HasPrefix(filepath.Base(file), "links") || filepath.Base(file) == "picture.txtar")...)
 			}
 			if *update {
 				if err := os.WriteFile(file, txtar.Format(got), 0o644); err != nil {
@@ -57,12 +57,9 @@ func TestGolden(t *testing.T) {
 
 func renderAll(t *testing.T, n pipeline.Notification, language string, linked bool) (files []txtar.File) {
 	t.Helper()
-	cfg := Config{Language: language, TimeZone: "Asia/Shanghai", ExternalURL: "https://tocsin.example"}
-	if linked {
-		cfg.Links = func(of pipeline.Fingerprint, _ time.Time) (ack, silence string) {
-			token := strings.Repeat("_0Az", 10) // as long as one is
-			return "https://tocsin.example/ack?t=" + token, "https://tocsin.example/silence?t=" + token
-		}
+	cfg := linkedConfig(language)
+	if !linked {
+		cfg.Links = nil
 	}
 	r, err := New(cfg, ".")
 	if err != nil {
@@ -91,6 +88,15 @@ func renderAll(t *testing.T, n pipeline.Notification, language string, linked bo
 		}
 	}
 	return files
+}
+
+// linkedConfig has messages with links, as long as they are.
+func linkedConfig(language string) Config {
+	return Config{Language: language, TimeZone: "Asia/Shanghai", ExternalURL: "https://tocsin.example",
+		Links: func(pipeline.Fingerprint, time.Time) (ack, silence string) {
+			token := strings.Repeat("_0Az", 10)
+			return "https://tocsin.example/ack?t=" + token, "https://tocsin.example/silence?t=" + token
+		}}
 }
 
 var (

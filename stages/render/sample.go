@@ -6,6 +6,8 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
+const hostileText = "`</font><@all>](javascript:x) **\r\n# x\x00\u202e\xff"
+
 // samples are what templates are tried on when they are loaded: every shape a notification can have.
 func samples() map[string]pipeline.Notification {
 	at := time.Date(2025, 6, 1, 3, 0, 0, 0, time.UTC)
@@ -33,6 +35,15 @@ func samples() map[string]pipeline.Notification {
 			Worst: []string{"CVE-2024-3094"}}},
 	}
 	bare := pipeline.Alert{Time: at}
+	hostile := full // as an attacker would like to be seen
+	hostile.Labels, hostile.Annotations = map[string]string{}, map[string]string{}
+	for name := range full.Labels {
+		hostile.Labels[name] = hostileText
+	}
+	for name := range full.Annotations {
+		hostile.Annotations[name] = hostileText
+	}
+	hostile.Output, hostile.Ancestry = hostileText, hostileText
 	escalated, closing := full, full
 	escalated.Escalated, closing.Closing = true, true
 	several := []pipeline.Alert{full, bare, escalated, closing}
@@ -59,6 +70,6 @@ func samples() map[string]pipeline.Notification {
 	digest.Reason, digest.Held = "digest", []pipeline.Held{held.Held[0]}
 	digest.Held[0].Why, digest.Held[0].By = pipeline.ByQuota, []string{"37"}
 	moved.Via = "night: HTTP status 503"
-	return map[string]pipeline.Notification{"a digest": digest, "what was for somebody else": moved, "one alert": of(full), "an alert without labels": of(bare), "many alerts": of(several...), "a summary": of(closing),
+	return map[string]pipeline.Notification{"a digest": digest, "what was for somebody else": moved, "one alert": of(full), "hostile values": of(hostile), "an alert without labels": of(bare), "many alerts": of(several...), "a summary": of(closing),
 		"what fires, and what is over": of(fires, over), "what is over": of(over), "what was kept back": held}
 }

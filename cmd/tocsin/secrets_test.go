@@ -1,0 +1,300 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// planted are the secrets of the channels: what must not be found anywhere outside of their requests.
+var planted = map[string]string{
+	"wecom key": "11aa22bb-plant-wecom-0001", "wechat secret": "Plant+wechat/secret0002", "wechat token": "planttokenofwechat0003",
+	"dingtalk token": "plantdingtalktoken0004", "dingtalk secret": "SECplant+dingtalk/0005", "feishu token": "plant-feishu-hook-0006",
+	"feishu secret": "plant+feishu/secret0007", "slack token": "plantslackservices0008", "webhook key": "plant+webhook/key0009",
+	"webhook password": "plantwebhookpassword0010", "webhook header": "plantwebhookheader0011",
+}
+
+// secretChannels are entries of every kind that has a secret, by kind, for a server at a base and a robot of its own, as one has
+// a quota. A kind that is added has one here.
+var secretChannels = map[string]func(base, own string) string{
+	"wecom": func(b, own string) string {
+		return fmt.Sprintf("[{url: %q}]", b+"/wecom?key="+escapedSecret("wecom key")+own)
+	},
+	"dingtalk": func(b, own string) string {
+		return fmt.Sprintf("[{url: %q, secret: %q}]", b+"/dingtalk?access_token="+escapedSecret("dingtalk token")+own, planted["dingtalk secret"])
+	},
+	"feishu": func(b, own string) string {
+		return fmt.Sprintf("[{url: %q, secret: %q}]", b+"/feishu/hook/"+planted["feishu token"]+own, planted["feishu secret"])
+	},
+	"slack": func(b, own string) string {
+		return fmt.Sprintf("[{api_url: %q}]", b+"/slack/T0/"+planted["slack token"]+own)
+	},
+	"wechat": func(b, own string) string {
+		return fmt.Sprintf("[{api_url: %q, api_secret: %q, corp_id: %q, agent_id: 7, to_user: x}]", b+"/wechat/", planted["wechat secret"], own)
+	},
+	"webhook": func(b, own string) string {
+		return fmt.Sprintf("[{url: %q, http_config: {basic_auth: {username: u, password: %q}, http_headers: {X-Key: {secrets: [%q]}}}}]",
+			b+"/webhook?key="+escapedSecret("webhook key"), planted["webhook password"], planted["webhook header"])
+	},
+}
+
+// ofRobots are the secrets that have the name of the receiver behind them, since a robot has one quota for all.
+var ofRobots = []string{"wecom key", "dingtalk token", "feishu token", "slack token"}
+
+func escapedSecret(name string) string { return url.QueryEscape(planted[name]) }
+
+// echo is what a proxy or a careless service may say: all that it was asked, and what it knows of the channel.
+func echo(r *http.Request) string {
+	body, _ := io.ReadAll(r.Body) // a sender that hangs up shows as a short body
+	said := ""
+	for name, secret := range planted {
+		if kind, _, _ := strings.Cut(name, " "); strings.Contains(r.URL.Path, "/"+kind) && name != "wechat token" {
+			if slices.Contains(ofRobots, name) {
+				secret += "-" + strings.Split(r.URL.Path, "/")[1]
+			}
+			said += secret + " " + url.QueryEscape(secret) + " "
+		}
+	}
+	return said + fmt.Sprintf("%s %v %s", r.URL, r.Header, body)
+}
+
+// secretAnswers are what the other side does, by the first segment of the address.
+func secretAnswers(ended <-chan struct{}) map[string]http.HandlerFunc {
+	all := map[string]http.HandlerFunc{
+		"hang-up": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"silence": func(http.ResponseWriter, *http.Request) { <-ended },
+		"elsewhere": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", "/taken"+r.URL.RequestURI())
+			w.WriteHeader(http.StatusTemporaryRedirect)
+		},
+		"cut": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			_, _ = io.WriteString(w, `{"errcode":0`)
+		},
+	}
+	for _, status := range []int{200, 301, 400, 401, 403, 404, 407, 408, 410, 413, 422, 429, 500, 502, 503, 504} {
+		all[fmt.Sprint("status-", status)] = func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, echo(r))
+		}
+	}
+	for _, code := range []int{-1, 9499, 11232, 19001, 19021, 19022, 40001, 40014, 45009, 60020, 81013, 90030, 93000, 130101, 300005, 310000, 430101, 460101, 40058, 777} {
+		all[fmt.Sprint("code-", code)] = func(w http.ResponseWriter, r *http.Request) {
+			_ = json.NewEncoder(w).Encode(map[string]any{"errcode": code, "code": code, "errmsg": "no: " + echo(r), "msg": "no: " + echo(r)})
+		}
+	}
+	for name, of := range map[string]string{"late-wechat": "code-40001", "late-down": "status-500"} { // a token, and then no
+		all[name] = func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/gettoken") {
+				_ = json.NewEncoder(w).Encode(map[string]any{"errcode": 0, "access_token": planted["wechat token"], "expires_in": 7200})
+				return
+			}
+			all[of](w, r)
+		}
+	}
+	return all
+}
+
+// Whatever a channel answers, its secrets are in no error, log, metric, answer of the API or file: not as they are, nor as
+// they look in addresses, JSON or headers.
+func TestNoSecretComesOut(t *testing.T) {
+	ended := make(chan struct{})
+	answers := secretAnswers(ended)
+	var mu sync.Mutex
+	asked := map[string]bool{}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		kind, _, _ := strings.Cut(rest, "/")
+		mu.Lock()
+		asked[name+" "+kind] = true
+		mu.Unlock()
+		answers[name](w, r)
+	})
+	server, secure := httptest.NewServer(handler), httptest.NewUnstartedServer(handler)
+	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // of handshakes that fail, as they should
+	secure.StartTLS()
+	closed := httptest.NewServer(handler)
+	closed.Close()
+	t.Cleanup(server.Close)
+	t.Cleanup(secure.Close)
+	t.Cleanup(func() { close(ended) })
+
+	bases := map[string]string{"not-there": closed.URL + "/x", "not-trusted": secure.URL + "/x"}
+	for name := range answers {
+		bases[name] = server.URL + "/" + name
+	}
+	var receivers strings.Builder
+	var routes []string
+	for name, base := range bases {
+		routes = append(routes, fmt.Sprintf("{receiver: %s, continue: true}", name))
+		fmt.Fprintf(&receivers, "  - name: %s\n", name)
+		for kind, entry := range secretChannels {
+			fmt.Fprintf(&receivers, "    %s_configs: %s\n", kind, entry(base, "-"+name))
+		}
+	}
+	out := runWithSecrets(t, strings.Join(routes, ", "), receivers.String(), func(log string) (missing []string) {
+		mu.Lock()
+		defer mu.Unlock()
+		for kind := range secretChannels {
+			for name := range answers {
+				if !asked[name+" "+kind] {
+					missing = append(missing, name+" "+kind)
+				}
+			}
+		}
+		for _, unreached := range []string{"not-there", "not-trusted"} {
+			if n := len(secretChannels) - strings.Count(log, `deliver to receiver \"`+unreached); n > 0 {
+				missing = append(missing, fmt.Sprint(n, " to ", unreached))
+			}
+		}
+		return missing
+	})
+	for where, text := range out {
+		for name, form := range secretForms() {
+			if i := strings.Index(text, form); i >= 0 {
+				t.Errorf("%s shows the %s: …%q…", where, name, text[max(0, i-200):min(len(text), i+len(form)+20)])
+			}
+		}
+	}
+}
+
+// secretForms are the planted secrets in every form that they have in requests.
+func secretForms() map[string]string {
+	forms := map[string]string{}
+	for name, secret := range planted {
+		inJSON, _ := json.Marshal(secret) // a string has a form
+		forms[name] = secret
+		forms[name+" in an address"] = url.QueryEscape(secret)
+		forms[name+" in a path"] = url.PathEscape(secret)
+		forms[name+" in JSON"] = strings.Trim(string(inJSON), `"`)
+		forms[name+" in base64"] = base64.StdEncoding.EncodeToString([]byte(secret))
+	}
+	forms["webhook password in a header"] = base64.StdEncoding.EncodeToString([]byte("u:" + planted["webhook password"]))
+	return forms
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// runWithSecrets runs a router with these receivers, posts an alert, waits until done, and returns all that comes out of
+// it: its log at debug, what it prints, its metrics, the answers of its API, and its files.
+func runWithSecrets(t *testing.T, routes, receivers string, missing func(log string) []string) map[string]string {
+	t.Helper()
+	dir := t.TempDir()
+	config := fmt.Sprintf(`data_dir: %s
+sensor: {enabled: false}
+http: {listen: "127.0.0.1:0"}
+route: {receiver: none, group_wait: 0s, group_interval: 1s, routes: [%s]}
+receivers:
+  - name: none
+%s`, filepath.Join(dir, "data"), routes, receivers)
+	file := filepath.Join(dir, "tocsin.yaml")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log, printed syncBuffer
+	ctx, cancel := context.WithCancel(t.Context())
+	a, err := newApp(ctx, roleRouter, options{config: file, output: "json"}, &printed, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- a.run(ctx) }()
+	t.Cleanup(func() { cancel(); <-ended; close(ended) })
+	base := "http://" + a.server.Addr()
+	await(t, "the router is ready", func() (missing []string) {
+		if err := a.ready(); err != nil {
+			missing = append(missing, err.Error())
+		}
+		return missing
+	})
+	resp, err := http.Post(base+"/api/v1/falco", "application/json",
+		strings.NewReader(fmt.Sprintf(`{"rule":"R","priority":"Critical","time":%q,"output":"o","output_fields":{"proc.name":"cat"}}`, time.Now().UTC().Format(time.RFC3339))))
+	if err != nil || resp.StatusCode/100 != 2 {
+		t.Fatalf("the alert was not taken: %v, %v", resp, err)
+	}
+	_ = resp.Body.Close() // only its status counts
+	await(t, "every channel was asked", func() []string { return missing(log.String()) })
+
+	out := map[string]string{}
+	get := func(path string) string {
+		resp, err := http.Get(base + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close() // only read
+		text, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Errorf("GET %s = %s, %v", path, resp.Status, err)
+		}
+		out["GET "+path] = string(text)
+		return string(text)
+	}
+	for _, path := range []string{"/metrics", "/api/v2/status", "/api/v2/receivers", "/api/v2/alerts/groups", "/api/v1/history"} {
+		get(path)
+	}
+	var alerts []listedAlert
+	if err := json.Unmarshal([]byte(get("/api/v1/alerts")), &alerts); err != nil || len(alerts) != 1 {
+		t.Fatalf("%d alerts, %v, want the one", len(alerts), err)
+	}
+	if text := get("/api/v1/alerts/" + alerts[0].Fingerprint.String() + "/explain"); !strings.Contains(text, "took no message") {
+		t.Errorf("nothing is told of deliveries: %s", text)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	ended <- nil
+	out["the log"], out["stdout"] = log.String(), printed.String()
+	files := 0
+	err = filepath.WalkDir(filepath.Join(dir, "data"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		out[path], files = string(text), files+1
+		return err
+	})
+	if err != nil || files == 0 {
+		t.Errorf("%d files, %v", files, err)
+	}
+	return out
+}
+
+func await(t *testing.T, what string, missing func() []string) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); len(missing()) > 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain until %s; missing: %q", what, missing())
+		}
+	}
+}
