@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -17,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -26,7 +29,7 @@ var planted = map[string]string{
 	"wecom key": "11aa22bb-plant-wecom-0001", "wechat secret": "Plant+wechat/secret0002", "wechat token": "planttokenofwechat0003",
 	"dingtalk token": "plantdingtalktoken0004", "dingtalk secret": "SECplant+dingtalk/0005", "feishu token": "plant-feishu-hook-0006",
 	"feishu secret": "plant+feishu/secret0007", "slack token": "plantslackservices0008", "webhook key": "plant+webhook/key0009",
-	"webhook password": "plantwebhookpassword0010", "webhook header": "plantwebhookheader0011",
+	"webhook password": "plantwebhookpassword0010", "webhook header": "plantwebhookheader0011", "email password": "plant+mail/password0012",
 }
 
 // secretChannels are entries of every kind that has a secret, by kind, for a server at a base and a robot of its own, as one has
@@ -57,6 +60,54 @@ var secretChannels = map[string]func(base, own string) string{
 var ofRobots = []string{"wecom key", "dingtalk token", "feishu token", "slack token"}
 
 func escapedSecret(name string) string { return url.QueryEscape(planted[name]) }
+
+// refusingSMTP is a mail server that refuses at a step, and repeats what it was told; "" hangs up there.
+func refusingSMTP(t *testing.T, cert tls.Certificate, step, answer string) (address string, asked func() bool) {
+	t.Helper()
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reached atomic.Bool
+	var conns sync.WaitGroup
+	conns.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return // closed below
+			}
+			conns.Go(func() {
+				defer c.Close() // the other side sees it end
+				_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+				fmt.Fprint(c, "220 localhost\r\n")
+				for lines := bufio.NewScanner(c); lines.Scan(); {
+					command, _, _ := strings.Cut(strings.ToUpper(lines.Text()), " ")
+					switch {
+					case command == step:
+						reached.Store(true)
+						if answer == "" {
+							return
+						}
+						fmt.Fprintf(c, "%s no: %s %s\r\n", answer, lines.Text(), planted["email password"])
+					case command == "EHLO":
+						fmt.Fprint(c, "250-localhost\r\n250 AUTH PLAIN LOGIN\r\n")
+					case command == "AUTH":
+						fmt.Fprint(c, "235 ok\r\n")
+					case command == "DATA":
+						fmt.Fprint(c, "354 go on\r\n")
+					default:
+						fmt.Fprint(c, "250 ok\r\n")
+					}
+				}
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close() // ends Accept
+		conns.Wait()
+	})
+	return l.Addr().String(), reached.Load
+}
 
 // echo is what a proxy or a careless service may say: all that it was asked, and what it knows of the channel.
 func echo(r *http.Request) string {
@@ -147,6 +198,15 @@ func TestNoSecretComesOut(t *testing.T) {
 			fmt.Fprintf(&receivers, "    %s_configs: %s\n", kind, entry(base, "-"+name))
 		}
 	}
+	mail := map[string]func() bool{}
+	for _, c := range [][2]string{{"EHLO", "421"}, {"AUTH", "535 5.7.8"}, {"AUTH", "454"}, {"AUTH", ""}, {"MAIL", "550"}, {"RCPT", "450"}, {"RCPT", "550"}, {"DATA", "552"}, {"DATA", ""}} {
+		address, reached := refusingSMTP(t, secure.TLS.Certificates[0], c[0], c[1])
+		name := strings.ToLower("mail-" + c[0] + "-" + strings.Fields(c[1] + " hangup")[0])
+		mail[name] = reached
+		routes = append(routes, fmt.Sprintf("{receiver: %s, continue: true}", name))
+		fmt.Fprintf(&receivers, "  - name: %s\n    email_configs: [{to: a@example.org, from: b@example.org, smarthost: %q, force_implicit_tls: true, tls_config: {insecure_skip_verify: true}, auth_username: u, auth_password: %q}]\n",
+			name, address, planted["email password"])
+	}
 	out := runWithSecrets(t, strings.Join(routes, ", "), receivers.String(), func(log string) (missing []string) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -155,6 +215,11 @@ func TestNoSecretComesOut(t *testing.T) {
 				if !asked[name+" "+kind] {
 					missing = append(missing, name+" "+kind)
 				}
+			}
+		}
+		for name, reached := range mail {
+			if !reached() {
+				missing = append(missing, name)
 			}
 		}
 		for _, unreached := range []string{"not-there", "not-trusted"} {
@@ -184,6 +249,7 @@ func secretForms() map[string]string {
 		forms[name+" in JSON"] = strings.Trim(string(inJSON), `"`)
 		forms[name+" in base64"] = base64.StdEncoding.EncodeToString([]byte(secret))
 	}
+	forms["email password in a login"] = base64.StdEncoding.EncodeToString([]byte("\x00u\x00" + planted["email password"]))
 	forms["webhook password in a header"] = base64.StdEncoding.EncodeToString([]byte("u:" + planted["webhook password"]))
 	return forms
 }

@@ -3,6 +3,7 @@ package email
 import (
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -71,7 +72,7 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Mailer, error) {
 		return fail(err)
 	}
 	m.password, m.secret = string(password), string(secret)
-	hidden := []string{m.password, m.secret}
+	hidden := append([]string{m.password, m.secret}, asSent(cfg, m.password)...)
 	if cfg.AuthOAuth2 != nil {
 		var more []string
 		if m.tokens, more, err = cfg.AuthOAuth2.Tokens(); err != nil {
@@ -168,6 +169,15 @@ func (m *Mailer) refusal(refused map[string]error) error {
 
 func (m *Mailer) fail(class pipeline.DeliveryClass, err error) *pipeline.DeliveryError {
 	return &pipeline.DeliveryError{Class: class, Receiver: m.receiver, Err: notifiers.NewRedactor(m.staleToken()).Error(m.redact.Error(err))}
+}
+
+// asSent are a password as a login has it, PLAIN and LOGIN: some servers repeat the line that they refuse.
+func asSent(cfg Config, password string) []string {
+	if password == "" {
+		return nil
+	}
+	plain := cfg.AuthIdentity + "\x00" + cfg.AuthUsername + "\x00" + password
+	return []string{base64.StdEncoding.EncodeToString([]byte(plain)), base64.StdEncoding.EncodeToString([]byte(password))}
 }
 
 func addresses(list []*netmail.Address) []string {
