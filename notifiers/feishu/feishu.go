@@ -120,7 +120,11 @@ func (r *Robot) send(ctx context.Context, part request) error {
 		return nil
 	}
 	class, meaning := outcomeOf(code.Code)
-	return r.client.Fail(class, fmt.Errorf("code %d: %s (%s)", code.Code, meaning, code.Message))
+	e := r.client.Fail(class, fmt.Errorf("code %d: %s (%s)", code.Code, meaning, code.Message))
+	if code.Code == codeTooMany {
+		e.RetryAfter = pause
+	}
+	return e
 }
 
 // post sends a part, signed at now, and returns the robot's code and the server's time; zero: it said none.

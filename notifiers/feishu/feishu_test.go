@@ -170,8 +170,12 @@ func TestReadsCode(t *testing.T) {
 			robot := robottest.Feishu(robottest.Options{})
 			robot.Answer(200, nil, answer)
 			err := newRobot(t, serve(t, robot), nil).Notify(t.Context(), notifiertest.Message())
-			if e := notifiertest.Failure(t, err, []string{token, secret}); e.Class != want {
+			e := notifiertest.Failure(t, err, []string{token, secret})
+			if e.Class != want {
 				t.Errorf("%v, want %v", e.Class, want)
+			}
+			if tooMany := strings.Contains(answer, "11232"); tooMany != (e.RetryAfter == time.Second) {
+				t.Errorf("to be left alone for %v", e.RetryAfter)
 			}
 		})
 	}

@@ -4,13 +4,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/tocsin-security/tocsin/notifiers"
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// codeSign is the answer to a signature that is wrong, or of another hour.
-const codeSign = 19021
+const (
+	codeSign    = 19021 // the signature is wrong, or of another hour
+	codeTooMany = 11232 // too many messages
+)
+
+// pause is how long a robot is left alone that had too many messages. Its quota is by the second, too, and Feishu names no
+// penalty: who sends makes it longer when that was not enough.
+const pause = time.Second
 
 // readAnswer reads a robot's answer. code decides; older deployments have StatusCode instead. HTTP 200 is not success.
 func readAnswer(body []byte) (notifiers.Code, error) {
@@ -36,7 +43,7 @@ func readAnswer(body []byte) (notifiers.Code, error) {
 // outcomeOf reads an error code: open.feishu.cn, "custom bot"; 19036 is from clients' logs.
 func outcomeOf(code int) (class pipeline.DeliveryClass, meaning string) {
 	switch code {
-	case 11232:
+	case codeTooMany:
 		return pipeline.Retry, "too many messages, by us or by all: Feishu is busy at full and half hours"
 	case 19001:
 		return pipeline.ChannelDown, "the address is wrong, or the robot was removed from its group"
