@@ -229,7 +229,27 @@ func TestTooLarge(t *testing.T) {
 	if diff := cmp.Diff([]string{"-1", "-2-1", "-2-2"}, ids); diff != "" {
 		t.Errorf("ids (-want +got):\n%s", diff)
 	}
-	m.Payload = []byte(`{"version":"4","alerts":[{"n":1,"m":{"n":2}}]}`)
+	// The second half fails: the next attempt sends that alone.
+	broken := true
+	base, all = sink(t, func(_ int, body string) int {
+		switch {
+		case strings.Count(body, `"n":`) > 1:
+			return http.StatusRequestEntityTooLarge
+		case broken && strings.Contains(body, `"n":2`):
+			return http.StatusServiceUnavailable
+		}
+		return 200
+	})
+	w = newHook(t, base, func(*Config) {})
+	m.Payload = []byte(`{"version":"4","alerts":[{"n":1},{"n":2}]}`)
+	if e := notifiertest.Failure(t, w.Notify(t.Context(), m), nil); e.Class != pipeline.Retry {
+		t.Errorf("with a half that fails: %v", e)
+	}
+	broken = false
+	if err := w.Notify(t.Context(), m); err != nil || len(*all) != 2 {
+		t.Errorf("the next attempt: %v, %d requests taken in all, want each half once", err, len(*all))
+	}
+	m.ID, m.Payload = "single", []byte(`{"version":"4","alerts":[{"n":1,"m":{"n":2}}]}`)
 	if e := notifiertest.Failure(t, w.Notify(t.Context(), m), nil); e.Class != pipeline.BadMessage {
 		t.Errorf("a single alert that is too large: %v", e)
 	}

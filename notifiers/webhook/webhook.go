@@ -5,7 +5,6 @@ package webhook
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -85,14 +84,8 @@ func (w *Webhook) Notify(ctx context.Context, m pipeline.Message) error {
 		return w.client.Fail(pipeline.BadMessage, err)
 	}
 	for _, p := range posts {
-		if w.parts.Sent(m.ID, p.id) {
-			continue
-		}
 		if err = w.post(ctx, m, p); err != nil {
 			break
-		}
-		if len(posts) > 1 {
-			w.parts.Add(m.ID, p.id)
 		}
 	}
 	w.parts.Settle(m.ID, err)
@@ -106,8 +99,12 @@ type post struct {
 	header http.Header // beside those of all
 }
 
-// post posts one request. A payload that is too large goes in halves.
+// post posts one request, unless an earlier attempt did. A payload that is too large goes in halves, the second after the
+// first.
 func (w *Webhook) post(ctx context.Context, m pipeline.Message, p post) error {
+	if w.parts.Sent(m.ID, p.id) {
+		return nil
+	}
 	header := w.header.Clone()
 	for name, values := range p.header {
 		header[name] = values
@@ -128,10 +125,14 @@ func (w *Webhook) post(ctx context.Context, m pipeline.Message, p post) error {
 	if err != nil && answer.Status == http.StatusRequestEntityTooLarge {
 		if halves, ok := halved(p); ok {
 			w.log.Warn("a webhook refused a payload as too large; it goes in halves", "bytes", len(p.body))
-			return errors.Join(w.post(ctx, m, halves[0]), w.post(ctx, m, halves[1]))
+			if err = w.post(ctx, m, halves[0]); err == nil {
+				err = w.post(ctx, m, halves[1])
+			}
+			return err
 		}
 	}
 	if err == nil {
+		w.parts.Add(m.ID, p.id)
 		w.log.Debug("webhook posted")
 	}
 	return err
