@@ -2,6 +2,7 @@ package notifiers
 
 import (
 	"errors"
+	"strconv"
 	"sync"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -44,6 +45,23 @@ func (p *Parts) Add(id, part string) {
 		p.sent[id] = map[string]bool{}
 	}
 	p.sent[id][part] = true
+}
+
+// Each sends the n parts of message id, in order, that were not taken before, and stops where one fails: those behind it
+// are for the next attempt.
+func (p *Parts) Each(id string, n int, send func(i int) error) (err error) {
+	for i := range n {
+		name := strconv.Itoa(i)
+		if p.Sent(id, name) {
+			continue
+		}
+		if err = send(i); err != nil {
+			break
+		}
+		p.Add(id, name)
+	}
+	p.Settle(id, err)
+	return err
 }
 
 // Settle forgets message id, unless err asks for another attempt.

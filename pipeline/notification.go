@@ -43,6 +43,16 @@ type Message struct {
 	Mentions []Person
 }
 
+// Over reports that nothing of what m tells of goes on: all of it is resolved.
+func (m *Message) Over() bool {
+	for i := range m.Alerts {
+		if s := m.Alerts[i].Stateful; s == nil || s.EndsAt.IsZero() {
+			return false
+		}
+	}
+	return len(m.Alerts) > 0
+}
+
 // Link is a page that a message leads to.
 type Link struct{ Title, URL string }
 

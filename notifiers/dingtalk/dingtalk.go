@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -37,11 +36,7 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Robot, error) {
 	if err := cfg.Validate(); err != nil {
 		return fail(err)
 	}
-	address, err := notifiers.ReadSecret("url", cfg.URL, cfg.URLFile)
-	if err != nil {
-		return fail(err)
-	}
-	u, err := notifiers.ParseURL(address)
+	to, err := cfg.HTTPConfig.Address("url", cfg.URL, cfg.URLFile)
 	if err != nil {
 		return fail(err)
 	}
@@ -49,22 +44,18 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Robot, error) {
 	if err != nil {
 		return fail(err)
 	}
-	client, header, err := cfg.HTTPConfig.Client()
-	if err != nil {
-		return fail(err)
-	}
-	client.Secrets = append(client.Secrets, string(secret))
-	identity := u.Query().Get("access_token") // the robot, whatever proxy leads to it
+	to.Config.Secrets = append(to.Config.Secrets, string(secret))
+	identity := to.URL.Query().Get("access_token") // the robot, whatever proxy leads to it
 	if identity == "" {
-		identity = u.String()
+		identity = to.URL.String()
 	}
 	return &Robot{
 		cfg:    cfg,
 		id:     notifiers.ID("dingtalk", identity),
-		url:    u,
-		header: header,
+		url:    to.URL,
+		header: to.Header,
 		secret: string(secret),
-		client: notifiers.NewClient(receiver, u, client),
+		client: notifiers.NewClient(receiver, to.URL, to.Config),
 		log:    log.With("receiver", receiver),
 		now:    time.Now,
 	}, nil
@@ -97,18 +88,7 @@ func (r *Robot) Notify(ctx context.Context, m pipeline.Message) error {
 	if err != nil {
 		return r.client.Fail(pipeline.BadMessage, fmt.Errorf("encode the message: %w", err))
 	}
-	for i, p := range parts {
-		name := strconv.Itoa(i)
-		if r.parts.Sent(m.ID, name) {
-			continue
-		}
-		if err = r.sendPart(ctx, cfg, p); err != nil {
-			break
-		}
-		r.parts.Add(m.ID, name)
-	}
-	r.parts.Settle(m.ID, err)
-	return err
+	return r.parts.Each(m.ID, len(parts), func(i int) error { return r.sendPart(ctx, cfg, parts[i]) })
 }
 
 // sendPart posts one part, and once more as plain text where DingTalk's moderation refuses it.

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"strconv"
 	"time"
 
 	"github.com/tocsin-security/tocsin/notifiers"
@@ -37,11 +36,7 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Robot, error) {
 	if err := cfg.Validate(); err != nil {
 		return fail(err)
 	}
-	address, err := notifiers.ReadSecret("url", cfg.URL, cfg.URLFile)
-	if err != nil {
-		return fail(err)
-	}
-	u, err := notifiers.ParseURL(address)
+	to, err := cfg.HTTPConfig.Address("url", cfg.URL, cfg.URLFile)
 	if err != nil {
 		return fail(err)
 	}
@@ -49,19 +44,15 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Robot, error) {
 	if err != nil {
 		return fail(err)
 	}
-	client, header, err := cfg.HTTPConfig.Client()
-	if err != nil {
-		return fail(err)
-	}
-	token := path.Base(u.Path) // the robot, whatever proxy leads to it
-	client.Secrets = append(client.Secrets, string(secret), token)
+	token := path.Base(to.URL.Path) // the robot, whatever proxy leads to it
+	to.Config.Secrets = append(to.Config.Secrets, string(secret), token)
 	return &Robot{
 		cfg:    cfg,
 		id:     notifiers.ID("feishu", token),
-		url:    u,
-		header: header,
+		url:    to.URL,
+		header: to.Header,
 		secret: string(secret),
-		client: notifiers.NewClient(receiver, u, client),
+		client: notifiers.NewClient(receiver, to.URL, to.Config),
 		log:    log.With("receiver", receiver),
 		now:    time.Now,
 	}, nil
@@ -86,18 +77,7 @@ func (r *Robot) Notify(ctx context.Context, m pipeline.Message) error {
 	if err != nil {
 		return r.client.Fail(pipeline.BadMessage, fmt.Errorf("encode the message: %w", err))
 	}
-	for i, p := range parts {
-		name := strconv.Itoa(i)
-		if r.parts.Sent(m.ID, name) {
-			continue
-		}
-		if err = r.send(ctx, p); err != nil {
-			break
-		}
-		r.parts.Add(m.ID, name)
-	}
-	r.parts.Settle(m.ID, err)
-	return err
+	return r.parts.Each(m.ID, len(parts), func(i int) error { return r.send(ctx, parts[i]) })
 }
 
 // send posts one part. When Feishu refuses the signature and its clock is not ours, the part is signed once more by its

@@ -113,13 +113,8 @@ func called(cfg Config, people []pipeline.Person) string {
 
 // colour of the header: red and orange for what is to be looked at, green when all is over.
 func colour(m pipeline.Message) string {
-	over := len(m.Alerts) > 0
-	for i := range m.Alerts {
-		s := m.Alerts[i].Stateful
-		over = over && s != nil && !s.EndsAt.IsZero()
-	}
 	switch {
-	case over:
+	case m.Over():
 		return "green"
 	case m.Worst <= pipeline.Error:
 		return "red"

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -43,25 +42,17 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Webhook, error) {
 	if err := cfg.Validate(); err != nil {
 		return fail(err)
 	}
-	address, err := notifiers.ReadSecret("api_url", cfg.APIURL, cfg.APIURLFile)
-	if err != nil {
-		return fail(err)
-	}
-	u, err := notifiers.ParseURL(address)
-	if err != nil {
-		return fail(err)
-	}
-	client, header, err := cfg.HTTPConfig.Client()
+	to, err := cfg.HTTPConfig.Address("api_url", cfg.APIURL, cfg.APIURLFile)
 	if err != nil {
 		return fail(err)
 	}
 	return &Webhook{
 		cfg: cfg,
 		// One webhook may post to several channels.
-		id:     notifiers.ID("slack", u.Path+"\n"+cfg.Channel),
-		url:    u,
-		header: header,
-		client: notifiers.NewClient(receiver, u, client),
+		id:     notifiers.ID("slack", to.URL.Path+"\n"+cfg.Channel),
+		url:    to.URL,
+		header: to.Header,
+		client: notifiers.NewClient(receiver, to.URL, to.Config),
 		log:    log.With("receiver", receiver),
 	}, nil
 }
@@ -86,19 +77,9 @@ func split(m pipeline.Message) []string {
 
 // Notify posts the message, in parts where it is long. When one fails, those behind it are not sent, and the next attempt
 // sends only what is missing.
-func (w *Webhook) Notify(ctx context.Context, m pipeline.Message) (err error) {
-	for i, text := range split(m) {
-		name := strconv.Itoa(i)
-		if w.parts.Sent(m.ID, name) {
-			continue
-		}
-		if err = w.post(ctx, w.request(m, text)); err != nil {
-			break
-		}
-		w.parts.Add(m.ID, name)
-	}
-	w.parts.Settle(m.ID, err)
-	return err
+func (w *Webhook) Notify(ctx context.Context, m pipeline.Message) error {
+	texts := split(m)
+	return w.parts.Each(m.ID, len(texts), func(i int) error { return w.post(ctx, w.request(m, texts[i])) })
 }
 
 type request struct {
@@ -130,13 +111,8 @@ func (w *Webhook) request(m pipeline.Message, text string) request {
 
 // color is one of Slack's three, grey for what is for the record.
 func color(m pipeline.Message) string {
-	over := len(m.Alerts) > 0
-	for i := range m.Alerts {
-		s := m.Alerts[i].Stateful
-		over = over && s != nil && !s.EndsAt.IsZero()
-	}
 	switch {
-	case over:
+	case m.Over():
 		return "good"
 	case m.Worst <= pipeline.Error:
 		return "danger"

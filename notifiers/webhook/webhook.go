@@ -41,34 +41,26 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Webhook, error) {
 	if err := cfg.Validate(); err != nil {
 		return fail(err)
 	}
-	address, err := notifiers.ReadSecret("url", cfg.URL, cfg.URLFile)
+	to, err := cfg.HTTPConfig.Address("url", cfg.URL, cfg.URLFile)
 	if err != nil {
 		return fail(err)
 	}
-	u, err := notifiers.ParseURL(address)
-	if err != nil {
-		return fail(err)
-	}
-	client, header, err := cfg.HTTPConfig.Client()
-	if err != nil {
-		return fail(err)
-	}
-	client.Timeout = time.Duration(cfg.Timeout)
+	to.Config.Timeout = time.Duration(cfg.Timeout)
 	sign, secrets, err := newSigner(cfg.Signing)
 	if err != nil {
 		return fail(err)
 	}
-	client.Secrets = append(client.Secrets, secrets...)
+	to.Config.Secrets = append(to.Config.Secrets, secrets...)
 	return &Webhook{
 		cfg:       cfg,
 		sign:      sign,
 		now:       time.Now,
-		id:        notifiers.ID("webhook", u.String()),
+		id:        notifiers.ID("webhook", to.URL.String()),
 		method:    cmp.Or(cfg.Method, http.MethodPost),
-		url:       u,
-		header:    header,
+		url:       to.URL,
+		header:    to.Header,
 		maxAlerts: cfg.MaxAlerts,
-		client:    notifiers.NewClient(receiver, u, client),
+		client:    notifiers.NewClient(receiver, to.URL, to.Config),
 		log:       log.With("receiver", receiver),
 	}, nil
 }

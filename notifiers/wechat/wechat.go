@@ -93,19 +93,9 @@ func split(m pipeline.Message) []string {
 
 // Notify sends the message, in parts where it is long. When one fails, those behind it are not sent, and the next attempt
 // sends only what is missing.
-func (s *Sender) Notify(ctx context.Context, m pipeline.Message) (err error) {
-	for i, text := range split(m) {
-		name := strconv.Itoa(i)
-		if s.parts.Sent(m.ID, name) {
-			continue
-		}
-		if err = s.sendPart(ctx, s.request(m, text)); err != nil {
-			break
-		}
-		s.parts.Add(m.ID, name)
-	}
-	s.parts.Settle(m.ID, err)
-	return err
+func (s *Sender) Notify(ctx context.Context, m pipeline.Message) error {
+	texts := split(m)
+	return s.parts.Each(m.ID, len(texts), func(i int) error { return s.sendPart(ctx, s.request(m, texts[i])) })
 }
 
 type request struct {

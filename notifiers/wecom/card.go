@@ -99,13 +99,8 @@ func firstOf(values ...string) string {
 }
 
 func cardColor(m pipeline.Message) int {
-	over := len(m.Alerts) > 0
-	for i := range m.Alerts {
-		s := m.Alerts[i].Stateful
-		over = over && s != nil && !s.EndsAt.IsZero()
-	}
 	switch {
-	case over:
+	case m.Over():
 		return 3
 	case m.Worst <= pipeline.Error:
 		return 2

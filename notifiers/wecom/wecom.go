@@ -38,28 +38,20 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Robot, error) {
 	if err := cfg.Validate(); err != nil {
 		return fail(err)
 	}
-	address, err := notifiers.ReadSecret("url", cfg.URL, cfg.URLFile)
+	to, err := cfg.HTTPConfig.Address("url", cfg.URL, cfg.URLFile)
 	if err != nil {
 		return fail(err)
 	}
-	u, err := notifiers.ParseURL(address)
-	if err != nil {
-		return fail(err)
-	}
-	client, header, err := cfg.HTTPConfig.Client()
-	if err != nil {
-		return fail(err)
-	}
-	identity := u.Query().Get("key") // the robot, whatever proxy leads to it
+	identity := to.URL.Query().Get("key") // the robot, whatever proxy leads to it
 	if identity == "" {
-		identity = u.String()
+		identity = to.URL.String()
 	}
 	return &Robot{
 		cfg:    cfg,
 		id:     notifiers.ID("wecom", identity),
-		url:    u,
-		header: header,
-		client: notifiers.NewClient(receiver, u, client),
+		url:    to.URL,
+		header: to.Header,
+		client: notifiers.NewClient(receiver, to.URL, to.Config),
 		log:    log.With("receiver", receiver),
 	}, nil
 }
