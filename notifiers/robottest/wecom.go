@@ -32,36 +32,55 @@ func readWeCom(r *Robot, req *http.Request, body []byte) (Post, Code) {
 	if strings.HasSuffix(req.URL.Path, "/upload_media") {
 		return r.upload(req, body)
 	}
-	var m struct {
-		MsgType  string `json:"msgtype"`
-		Markdown struct {
-			Content string `json:"content"`
-		} `json:"markdown"`
-		V2 struct {
-			Content string `json:"content"`
-		} `json:"markdown_v2"`
-		Card weComCard `json:"template_card"`
-		News struct {
-			Articles []struct {
-				Title       string `json:"title"`
-				Description string `json:"description"`
-				URL         string `json:"url"`
-			} `json:"articles"`
-		} `json:"news"`
-		File struct {
-			MediaID string `json:"media_id"`
-		} `json:"file"`
-		Text struct {
-			Content string   `json:"content"`
-			Users   []string `json:"mentioned_list"`
-			Mobiles []string `json:"mentioned_mobile_list"`
-		} `json:"text"`
-	}
+	var m weComMessage
 	if code := decode(body, &m, 40008); code != ok {
 		return Post{}, code
 	}
-	p := Post{Type: m.MsgType}
-	limit := 0
+	p, limit, code := m.post(r)
+	if code != ok {
+		return p, code
+	}
+	switch {
+	case p.Text == "":
+		return p, Code{44004, "text content is empty"}
+	case len(p.Text) > limit:
+		return p, Code{40058, fmt.Sprintf("%s.content exceed max length %d", m.MsgType, limit)}
+	case !utf8.ValidString(p.Text):
+		return p, Code{40033, "invalid charset"}
+	}
+	return p, ok
+}
+
+// weComMessage is any message that a robot takes.
+type weComMessage struct {
+	MsgType  string `json:"msgtype"`
+	Markdown struct {
+		Content string `json:"content"`
+	} `json:"markdown"`
+	V2 struct {
+		Content string `json:"content"`
+	} `json:"markdown_v2"`
+	Card weComCard `json:"template_card"`
+	News struct {
+		Articles []struct {
+			Title       string `json:"title"`
+			Description string `json:"description"`
+			URL         string `json:"url"`
+		} `json:"articles"`
+	} `json:"news"`
+	File struct {
+		MediaID string `json:"media_id"`
+	} `json:"file"`
+	Text struct {
+		Content string   `json:"content"`
+		Users   []string `json:"mentioned_list"`
+		Mobiles []string `json:"mentioned_mobile_list"`
+	} `json:"text"`
+}
+
+// post reads a message by its type. limit is of the text, in bytes.
+func (m *weComMessage) post(r *Robot) (p Post, limit int, code Code) {
+	p = Post{Type: m.MsgType}
 	switch m.MsgType {
 	case "markdown":
 		p.Text, limit = m.Markdown.Content, 4096
@@ -75,33 +94,25 @@ func readWeCom(r *Robot, req *http.Request, body []byte) (Post, Code) {
 		p.Text, limit = m.V2.Content, 4096
 	case "template_card":
 		if p.Buttons, p.Text = m.Card.buttons(), m.Card.text(); m.Card.wrong() {
-			return p, Code{40058, "invalid parameter of template_card"}
+			return p, 0, Code{40058, "invalid parameter of template_card"}
 		}
 		p.Title, limit = m.Card.Main.Title, 1<<20
 	case "news":
 		if len(m.News.Articles) == 0 || m.News.Articles[0].URL == "" || m.News.Articles[0].Title == "" {
-			return p, Code{40058, "invalid parameter of news"}
+			return p, 0, Code{40058, "invalid parameter of news"}
 		}
 		p.Title, p.Text, limit = m.News.Articles[0].Title, m.News.Articles[0].Description, 512
 		p.Buttons = []string{m.News.Articles[0].URL}
 	case "file":
 		text, there := r.files[m.File.MediaID]
 		if !there {
-			return p, Code{40007, "invalid media_id"}
+			return p, 0, Code{40007, "invalid media_id"}
 		}
 		p.Text, limit = text, 20<<20
 	default:
-		return p, Code{40008, "invalid message type"}
+		return p, 0, Code{40008, "invalid message type"}
 	}
-	switch {
-	case p.Text == "":
-		return p, Code{44004, "text content is empty"}
-	case len(p.Text) > limit:
-		return p, Code{40058, fmt.Sprintf("%s.content exceed max length %d", m.MsgType, limit)}
-	case !utf8.ValidString(p.Text):
-		return p, Code{40033, "invalid charset"}
-	}
-	return p, ok
+	return p, limit, ok
 }
 
 // weComCard is a card of type text_notice.
