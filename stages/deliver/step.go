@@ -150,10 +150,19 @@ func (q *Queue) pace(b *batch) {
 	defer q.mu.Unlock()
 	switch {
 	case b.digest:
-		q.gather = time.Now().Add(digestEvery + rand.N(digestEvery/6)) // not all robots of a fleet at once
+		q.gather = offHalfHour(time.Now().Add(digestEvery + rand.N(digestEvery/6))) // not all robots of a fleet at once
 	case len(b.items) > 1 && b.lane != urgent:
 		q.gather = time.Now().Add(mergeEvery)
 	}
+}
+
+// offHalfHour is t, or 5 to 50 s later where t is about a full or a half hour: chat platforms are busy then, and say so in
+// their documentation (WeCom's application messages, Feishu's robots).
+func offHalfHour(t time.Time) time.Time {
+	if t.Minute()%30 == 0 && t.Second() < 30 {
+		return t.Add(5*time.Second + rand.N(45*time.Second))
+	}
+	return t
 }
 
 func isBad(err error) bool {
