@@ -261,6 +261,20 @@ func TestModeration(t *testing.T) {
 	}
 }
 
+// Addresses are longer when nothing follows them: what was just short enough is made so again.
+func TestModeratedTextFits(t *testing.T) {
+	cfg := Config{Keywords: []string{"tocsin"}, At: At{Mobiles: []string{"13800000000"}}}
+	body, err := encodePlain(cfg, strings.Repeat("a.b.c.d.e 长\n", 1400), true)
+	if err != nil || len(body) > maxBody {
+		t.Fatalf("%d bytes, %v, want %d at most", len(body), err, maxBody)
+	}
+	for _, want := range []string{"a[.]b", "……", "@13800000000", "tocsin"} {
+		if !strings.Contains(string(body), want) {
+			t.Errorf("%q is not in what was made shorter", want)
+		}
+	}
+}
+
 func TestBanOfTheFakeLastsTenMinutes(t *testing.T) {
 	now := time.Date(2025, 6, 1, 3, 0, 0, 0, time.UTC)
 	robot := robottest.DingTalk(robottest.Options{Key: token, Now: func() time.Time { return now }})

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,9 @@ import (
 
 // maxContent is in bytes, of text and Markdown alike: half of what a robot takes. WeCom cuts the rest off.
 const maxContent = 2048
+
+// all is every member who may see the application.
+const all = "@all"
 
 // Sender sends messages of one application to some people. It is safe for concurrent use.
 type Sender struct {
@@ -119,11 +123,7 @@ func (c Config) Calls() notifiers.Mention { return c.Mention }
 func (s *Sender) Calls() notifiers.Mention { return s.cfg.Mention }
 
 func (s *Sender) request(m pipeline.Message, content string) request {
-	users := strings.FieldsFunc(s.cfg.ToUser, func(r rune) bool { return r == '|' })
-	for _, p := range m.Mentions {
-		users = notifiers.Also(users, p.WeCom)
-	}
-	r := request{ToUser: strings.Join(users, "|"), ToParty: s.cfg.ToParty, ToTag: s.cfg.ToTag, MsgType: s.cfg.MessageType, AgentID: s.cfg.AgentID}
+	r := request{ToUser: s.users(m), ToParty: s.cfg.ToParty, ToTag: s.cfg.ToTag, MsgType: s.cfg.MessageType, AgentID: s.cfg.AgentID}
 	if n, err := strconv.Atoi(s.cfg.AgentID); err == nil { // else an id of another service with this API
 		r.AgentID = n
 	}
@@ -133,6 +133,18 @@ func (s *Sender) request(m pipeline.Message, content string) request {
 		r.Text = &text{content}
 	}
 	return r
+}
+
+// users are those of the entry and who is on call. WeCom reads @all only where it stands alone, and then nobody is missing.
+func (s *Sender) users(m pipeline.Message) string {
+	users := strings.FieldsFunc(s.cfg.ToUser, func(r rune) bool { return r == '|' })
+	if slices.Contains(users, all) {
+		return all
+	}
+	for _, p := range m.Mentions {
+		users = notifiers.Also(users, p.WeCom)
+	}
+	return strings.Join(users, "|")
 }
 
 // sendPart posts one message, and once more with another token where WeCom does not take the first any more.

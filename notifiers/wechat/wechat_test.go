@@ -1,11 +1,14 @@
 package wechat
 
 import (
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,8 +56,9 @@ func TestMessages(t *testing.T) {
 	}{
 		"users":              {nil, nil, []string{"zhang", "li"}},
 		"and who is on call": {nil, []pipeline.Person{{WeCom: "wang"}, {WeCom: "li"}, {Name: "no id"}}, []string{"zhang", "li", "wang"}},
-		"parties and tags":   {func(c *Config) { c.ToUser, c.ToParty, c.ToTag = "", "2|3", "7" }, nil, []string{"2", "3", "7"}},
-		"markdown":           {func(c *Config) { c.MessageType = "markdown" }, nil, []string{"zhang", "li"}},
+		"everyone, and who is on call is one of them": {func(c *Config) { c.ToUser = "@all" }, []pipeline.Person{{WeCom: "wang"}}, []string{"@all"}},
+		"parties and tags":                            {func(c *Config) { c.ToUser, c.ToParty, c.ToTag = "", "2|3", "7" }, nil, []string{"2", "3", "7"}},
+		"markdown":                                    {func(c *Config) { c.MessageType = "markdown" }, nil, []string{"zhang", "li"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			app := newApp()
@@ -120,17 +124,71 @@ func TestTokensAreShared(t *testing.T) {
 func TestTokenIsRenewedBeforeItEnds(t *testing.T) {
 	app := newApp()
 	n := newSender(t, serve(t, app), nil)
-	now := time.Now()
-	n.now = func() time.Time { return now }
-	for after, want := range map[time.Duration]int{0: 1, 7200*time.Second - renewBefore: 2} {
-		now = now.Add(after)
-		if err := n.Notify(t.Context(), notifiertest.Message()); err != nil || app.Tokens() > want {
-			t.Errorf("after %s: %v, %d tokens, want %d", after, err, app.Tokens(), want)
+	start := time.Now()
+	for _, c := range []struct {
+		after time.Duration
+		want  int // tokens asked for until then
+	}{{0, 1}, {6899 * time.Second, 1}, {6900 * time.Second, 2}} { // of 7200
+		n.now = func() time.Time { return start.Add(c.after) }
+		if err := n.Notify(t.Context(), notifiertest.Message()); err != nil || app.Tokens() != c.want {
+			t.Errorf("after %s: %v, %d tokens, want %d", c.after, err, app.Tokens(), c.want)
 		}
 	}
-	now = now.Add(7200 * time.Second)
-	if err := n.Notify(t.Context(), notifiertest.Message()); err != nil || app.Tokens() < 2 {
-		t.Errorf("after two hours more: %v, %d tokens, want another", err, app.Tokens())
+}
+
+// A token that is refused is replaced once: when the next is refused too, it is for a later attempt.
+func TestTokenIsReplacedOnce(t *testing.T) {
+	app := newApp()
+	n := newSender(t, serve(t, app), nil)
+	for range 3 {
+		app.Answer(40014, "invalid access_token")
+	}
+	e := notifiertest.Failure(t, n.Notify(t.Context(), notifiertest.Message()), []string{secret, "token-"})
+	if e.Class != pipeline.Retry || app.Tokens() != 2 {
+		t.Errorf("two tokens that are refused: %v after %d tokens, want a retry after 2", e, app.Tokens())
+	}
+}
+
+func TestContract(t *testing.T) {
+	for _, kind := range []string{"text", "markdown"} {
+		t.Run(kind, func(t *testing.T) {
+			notifiertest.RunHTTP(t, notifiertest.HTTP{
+				New: func(t *testing.T, base string) pipeline.Notifier {
+					n := newSender(t, base, func(c *Config) { c.MessageType = kind })
+					n.app.token, n.app.ends = "token-of-the-suite", time.Now().Add(time.Hour) // it is about sending
+					return n
+				},
+				Secrets: []string{secret, "token-of-the-suite"},
+				Success: `{"errcode":0,"errmsg":"ok"}`,
+				Robot:   true,
+				Fits: func(body string) error {
+					var r request
+					if err := json.Unmarshal([]byte(body), &r); err != nil {
+						return err
+					}
+					for _, c := range []*text{r.Text, r.Markdown} {
+						if c != nil && len(c.Content) > 2048 {
+							return fmt.Errorf("%d bytes of content", len(c.Content))
+						}
+					}
+					return nil
+				},
+			})
+		})
+	}
+}
+
+// No member may get more than 30 a minute or 1,000 an hour, and one may be behind every message.
+func TestLimitsAreBelowThoseOfAMember(t *testing.T) {
+	most := map[time.Duration]int{time.Minute: 30, time.Hour: 1000}
+	limits := newSender(t, "http://a", nil).Limits()
+	if len(limits) != len(most) {
+		t.Fatalf("%d limits, want %d", len(limits), len(most))
+	}
+	for _, l := range limits {
+		if l.Most <= 0 || l.Most >= most[l.Per] {
+			t.Errorf("%d in %s, want fewer than %d", l.Most, l.Per, most[l.Per])
+		}
 	}
 }
 
@@ -169,9 +227,10 @@ func TestCredentialsAreWrong(t *testing.T) {
 // A token that cannot be had leaves nothing sent; a message that nobody answers may have arrived.
 func TestUnknown(t *testing.T) {
 	app := newApp()
-	broken := "gettoken"
+	var broken atomic.Value
+	broken.Store("gettoken")
 	n := newSender(t, serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.URL.Path, broken) {
+		if strings.Contains(r.URL.Path, broken.Load().(string)) {
 			panic(http.ErrAbortHandler)
 		}
 		app.ServeHTTP(w, r)
@@ -179,7 +238,7 @@ func TestUnknown(t *testing.T) {
 	if e := notifiertest.Failure(t, n.Notify(t.Context(), notifiertest.Message()), []string{secret}); e.Class != pipeline.Retry || e.Unknown {
 		t.Errorf("without a token: %v, unknown %v", e, e.Unknown)
 	}
-	broken = "send"
+	broken.Store("send")
 	if e := notifiertest.Failure(t, n.Notify(t.Context(), notifiertest.Message()), []string{secret, "token-1"}); e.Class != pipeline.Retry || !e.Unknown {
 		t.Errorf("without an answer: %v, unknown %v", e, e.Unknown)
 	}

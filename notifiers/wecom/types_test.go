@@ -3,6 +3,7 @@ package wecom
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -54,6 +55,28 @@ func TestTypes(t *testing.T) {
 				t.Errorf("mentions (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A card has six rows at most, and an article 512 bytes; characters stay whole.
+func TestCardsAndNewsAreShort(t *testing.T) {
+	m := alertMessage()
+	for label := range m.Alerts[0].Labels {
+		m.Alerts[0].Labels[label] = strings.Repeat("长", 100)
+	}
+	c := newCard(m, "https://tocsin.example/")
+	if len(c.Rows) != maxRows || len(c.Jumps) != maxJumps {
+		t.Errorf("%d rows and %d buttons, want %d and %d", len(c.Rows), len(c.Jumps), maxRows, maxJumps)
+	}
+	for _, r := range c.Rows {
+		if len(r.Value) > maxCardRow || !utf8.ValidString(r.Value) {
+			t.Errorf("row %s has %d bytes: %q", r.Name, len(r.Value), r.Value)
+		}
+	}
+	m.Title, m.Body = strings.Repeat("长", 100), strings.Repeat("长", 400)
+	a := newNews(m, "https://tocsin.example/").Articles[0]
+	if len(a.Title) > 128 || len(a.Description) > 512 || !utf8.ValidString(a.Title+a.Description) {
+		t.Errorf("an article of %d and %d bytes, want 128 and 512 at most", len(a.Title), len(a.Description))
 	}
 }
 
