@@ -103,7 +103,7 @@ func (q *Queue) deliver(ctx context.Context, c *Channel, b *batch, m pipeline.Me
 	q.breaker.TryAcquirePermit() // there is one: nobody else asks
 	err := q.send(ctx, c, m)
 	q.note(n.Receiver, err)
-	q.pace(b)
+	q.pace(b, err)
 	frozen := q.freeze(ctx, c, err)
 	switch {
 	case err == nil && len(all) > 1:
@@ -144,12 +144,13 @@ func (q *Queue) stays(b *batch, err error) bool {
 	return len(old) == 0
 }
 
-// pace has what is not urgent gather after a message of several.
-func (q *Queue) pace(b *batch) {
+// pace has what is not urgent gather after a message of several. One that was not taken is tried again soon: how soon is
+// for the breaker to say.
+func (q *Queue) pace(b *batch, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
-	case b.digest:
+	case b.digest && err == nil:
 		q.gather = offHalfHour(time.Now().Add(digestEvery + rand.N(digestEvery/6))) // not all robots of a fleet at once
 	case len(b.items) > 1 && b.lane != urgent:
 		q.gather = time.Now().Add(mergeEvery)
