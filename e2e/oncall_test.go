@@ -24,6 +24,7 @@ render: {language: en}`, serveRobot(t, robot))), "route: {", "route: {escalate: 
 	config = strings.Replace(config, "receivers: [{name: sink, "+webhookReceiver(sink)+"}]\n", "receivers:\n- {name: sink, "+webhookReceiver(sink)+"}\n", 1)
 	p := start(t, l.dir, "router", config)
 	postStateful(t, p, "Nobody", time.Hour)
+	waitTold(t, sink, "firing Nobody")
 	postStateful(t, p, "Acked", time.Hour)
 	waitTold(t, sink, "firing Nobody", "firing Acked")
 	p.must(t, "alert", "ack", sink.received()[1].Alerts[0].Fingerprint, "-a", "wang.fang", "-d", "30m")
