@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	htmltemplate "html/template"
+	"maps"
 	"strings"
 	texttemplate "text/template"
 
@@ -21,9 +22,12 @@ func (s *Set) For(kind string) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile HTML templates for %s: %w", kind, err)
 	}
+	functions := maps.Clone(s.functions)
+	maps.Copy(functions, channelFunctions(kind))
 	return &Set{
-		text: text.Funcs(texttemplate.FuncMap(channelFunctions(kind))),
-		html: page.Funcs(htmltemplate.FuncMap(htmlFunctions())),
+		text:      text.Funcs(texttemplate.FuncMap(channelFunctions(kind))),
+		html:      page.Funcs(htmltemplate.FuncMap(htmlFunctions())),
+		functions: functions,
 	}, nil
 }
 

@@ -3,7 +3,6 @@ package templates
 import (
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // Kinds of message text, which decide how values are made safe and which blocks are built in.
@@ -91,27 +90,31 @@ func isHidden(r rune) bool {
 // neutralise replaces what WeCom, DingTalk and Feishu would read as markup. Only the positions that matter
 // change: `a < b`, `grep x | wc` and `2>&1` stay as they are.
 func neutralise(s string) string {
-	if !strings.ContainsAny(s, "`<@](*#>") {
+	done, b := 0, strings.Builder{} // b has what stands before done, if something was changed there
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c <= '`' && marking[c] && isMarkup(c, s[:i], s[i+1:]) {
+			b.WriteString(s[done:i])
+			b.WriteRune(rune(c) + fullWidth)
+			done = i + 1
+		}
+	}
+	if done == 0 {
 		return s
 	}
-	var b strings.Builder
-	for i, r := range s {
-		next := s[i+utf8.RuneLen(r):]
-		if isMarkup(r, s[:i], next) {
-			r += fullWidth
-		}
-		b.WriteRune(r)
-	}
+	b.WriteString(s[done:])
 	return b.String()
 }
+
+// marking are the characters that isMarkup decides about.
+var marking = ['`' + 1]bool{'`': true, '<': true, '@': true, ']': true, '(': true, '*': true, '#': true, '>': true}
 
 // fullWidth is the distance from an ASCII character to its full-width form (U+FF01 is '!').
 const fullWidth = 0xFF01 - '!'
 
 // isMarkup decides about one character between before and next. The ends of a value count as the
 // worst neighbour, because the template or another value continues there.
-func isMarkup(r rune, before, next string) bool {
-	switch r {
+func isMarkup(c byte, before, next string) bool {
+	switch c {
 	case '`':
 		return true // ends the code span that templates put values into
 	case '<': // <font …>, </font>, <@user>

@@ -5,12 +5,15 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"io"
+	"maps"
 	"path/filepath"
 	"strings"
 	texttemplate "text/template"
 	"time"
 
 	"github.com/prometheus/alertmanager/template"
+
+	"github.com/tocsin-security/tocsin/templates/fast"
 )
 
 //go:embed *.tmpl
@@ -23,6 +26,8 @@ type Set struct {
 	// for every compiled text and never executed, because an executed html/template cannot be cloned.
 	text *texttemplate.Template
 	html *htmltemplate.Template
+
+	functions map[string]any // those of text
 }
 
 // Parse reads what ships and then files, which are globs. A glob may match nothing; a plain path may
@@ -31,11 +36,12 @@ func Parse(files []string, zone *time.Location) (*Set, error) {
 	s := &Set{}
 	parser, err := template.FromGlobs(nil, func(text *texttemplate.Template, html *htmltemplate.Template) {
 		ours := functions(zone)
-		s.text, s.html = text.Funcs(texttemplate.FuncMap(ours)), html.Funcs(htmltemplate.FuncMap(ours))
+		s.text, s.html, s.functions = text.Funcs(texttemplate.FuncMap(ours)), html.Funcs(htmltemplate.FuncMap(ours)), ours
 	})
 	if err != nil {
 		return nil, fmt.Errorf("parse Alertmanager's default templates: %w", err)
 	}
+	maps.Copy(s.functions, template.DefaultFuncs) // they win there
 	if err := parseBuiltin(parser); err != nil {
 		return nil, err
 	}
@@ -81,6 +87,7 @@ func parseFiles(parser *template.Template, glob string) error {
 // Text is one compiled template text. It is safe for concurrent use.
 type Text struct {
 	execute func(io.Writer, any) error
+	fast    *fast.Program // the same, if it is known there
 }
 
 // Text compiles a plain text; name shows in errors. The text may call any block of the set.
@@ -93,7 +100,11 @@ func (s *Set) Text(name, text string) (*Text, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile template %q: %w", name, err)
 	}
-	return &Text{t.Execute}, nil
+	program, err := fast.Compile(t, s.functions)
+	if err != nil {
+		program = nil // not an error of the text: it is one for text/template alone
+	}
+	return &Text{execute: t.Execute, fast: program}, nil
 }
 
 // HTML compiles an HTML text, in which every value is escaped for the place it stands in.
@@ -106,11 +117,16 @@ func (s *Set) HTML(name, text string) (*Text, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile HTML template %q: %w", name, err)
 	}
-	return &Text{t.Execute}, nil
+	return &Text{execute: t.Execute}, nil
 }
 
 // Execute runs the text over d.
 func (t *Text) Execute(d *Data) (string, error) {
+	if t.fast != nil {
+		if text, ok := t.fast.Run(d); ok {
+			return text, nil
+		}
+	}
 	var b strings.Builder
 	if err := t.execute(&b, d); err != nil {
 		return "", err

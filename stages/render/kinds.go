@@ -3,7 +3,6 @@ package render
 import (
 	"fmt"
 	"html"
-	"regexp"
 	"strings"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -120,23 +119,54 @@ func (t *texts) render(d *templates.Data) (m pipeline.Message, err error) {
 	return m, nil
 }
 
-var blankLines = regexp.MustCompile(`\n(?:[ \t]*\n){2,}`)
-
 // tidy drops the blank lines that template actions leave behind: around the text, and more than one
 // in a row.
 func tidy(s string) string {
-	return strings.TrimSpace(blankLines.ReplaceAllString(s, "\n\n"))
+	s = strings.TrimSpace(s)
+	var b strings.Builder
+	b.Grow(len(s))
+	blank, only := 0, "" // blank lines since the last other one; what stands in the first
+	for line := range strings.SplitSeq(s, "\n") {
+		if strings.Trim(line, " \t") == "" {
+			if blank++; blank == 1 {
+				only = line
+			}
+			continue
+		}
+		switch {
+		case blank == 1:
+			b.WriteString("\n" + only + "\n")
+		case blank > 1:
+			b.WriteString("\n\n")
+		case b.Len() > 0:
+			b.WriteByte('\n')
+		}
+		b.WriteString(line)
+		blank = 0
+	}
+	return b.String()
 }
 
 // hardBreaks ends every line with two blanks, without which DingTalk joins it with the next one.
 func hardBreaks(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, line := range lines[:len(lines)-1] {
-		if line != "" && lines[i+1] != "" {
-			lines[i] = strings.TrimRight(line, " ") + "  "
+	var b strings.Builder
+	b.Grow(len(s) + len(s)/8)
+	line, rest, more := strings.Cut(s, "\n")
+	for more {
+		var next string
+		next, rest, more = strings.Cut(rest, "\n")
+		if line != "" && next != "" {
+			line = strings.TrimRight(line, " ")
+			b.WriteString(line)
+			b.WriteString("  \n")
+		} else {
+			b.WriteString(line)
+			b.WriteByte('\n')
 		}
+		line = next
 	}
-	return strings.Join(lines, "\n")
+	b.WriteString(line)
+	return b.String()
 }
 
 // withHTMLNote puts a note at the end of the body.
