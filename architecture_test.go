@@ -64,7 +64,7 @@ var mayImport = map[string][]string{
 	"stages/silence":           {"pipeline", "pipeline/matcher"},
 	"stages/silence/link":      {"pipeline"},
 	"stages/deliver":           {"pipeline"},
-	"stages/render":            {"pipeline", "templates"},
+	"stages/render":            {"pipeline", "pipeline/alertjson", "templates"},
 	"notifiers":                {"pipeline"},
 	"notifiers/robottest":      {},
 	"notifiers/notifiertest":   {"pipeline"},

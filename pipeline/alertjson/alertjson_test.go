@@ -123,7 +123,7 @@ func TestNotification(t *testing.T) {
 		if err := json.Unmarshal(got, &slow); err != nil {
 			t.Fatal(err)
 		}
-		fast, err := ReadNotification(got)
+		fast, err := readNotification(string(got))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func FuzzRead(f *testing.F) {
 		`[]`, ` [ { "uuid" : "a" , "count" : 1 } ] `, `[{"uuid":null}]`, `[{"UUID":"a"}]`, `[{"labels":{"a":"1"},"labels":{"b":"2"}}]`,
 		`[{"output":"\ud800"}]`, `[{"output":"\u00e9\n"}]`, `[{"count":01}]`, `[{"count":-1}]`, `[{"output_fields":{"a":1.5e3,"b":[1],"c":tru}}]`,
 		`[{"priority":"info"}]`, `[{"time":"2026-01-01T00:00:00Z"},]`, `[{"tags":["a",1]}]`, `[{"window":{"count":}}]`, `[{}]x`, `[{"output":"\`, `[{"place":{]}]`,
-		`[{"fingerprint":"00zz"}]`, "[{\"output\":\"\xff\"}]", `[{"lossy":truee}]`, `[{"a`,
+		`[{"fingerprint":"00zz"}]`, `null`, `[{"tags":null,"labels":null,"output_fields":null,"annotations":nul}]`, `[{"labels":nullx}]`, `[{"tags":null,"labels":null}]`, "[{\"output\":\"\xff\"}]", `[{"lossy":truee}]`, `[{"a`,
 	} {
 		f.Add(s)
 	}

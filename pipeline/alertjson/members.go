@@ -10,7 +10,7 @@ import (
 var latestKeys [64]atomic.Pointer[[]string]
 
 // appendMembers appends m's members in the order of their keys, which is encoding/json's too.
-func appendMembers[V any](w *writer, m map[string]V, value func(V)) {
+func appendMembers[V any](w *Writer, m map[string]V, value func(V)) {
 	if len(m) < len(latestKeys) {
 		if keys := latestKeys[len(m)].Load(); keys != nil {
 			was := len(w.b)
@@ -32,7 +32,7 @@ func appendMembers[V any](w *writer, m map[string]V, value func(V)) {
 }
 
 // appendKnown appends the members with these keys, as many as m has; it reports whether they are m's.
-func appendKnown[V any](w *writer, keys []string, m map[string]V, value func(V)) bool {
+func appendKnown[V any](w *Writer, keys []string, m map[string]V, value func(V)) bool {
 	for i, k := range keys {
 		v, there := m[k]
 		if !there {
@@ -41,7 +41,8 @@ func appendKnown[V any](w *writer, keys []string, m map[string]V, value func(V))
 		if i > 0 {
 			w.b = append(w.b, ',')
 		}
-		w.b = append(appendString(w.b, k), ':')
+		w.string(k)
+		w.b = append(w.b, ':')
 		value(v)
 	}
 	return true

@@ -45,38 +45,74 @@ func ReadNotification(body []byte) (n pipeline.Notification, err error) {
 	return n, nil
 }
 
-// readNotification reads the alerts here, and all else with encoding/json.
-func readNotification(body string) (n pipeline.Notification, err error) {
-	var alerts []pipeline.Alert
-	var before, after string
-	p := NewScanner(body)
-	err = p.Object(func(key string) error {
-		p.blank()
-		begin := p.i
-		raw, err := p.Raw()
-		if err != nil || key != "alerts" {
-			return err
-		}
-		if alerts != nil {
+func readNotification(text string) (n pipeline.Notification, err error) {
+	p := NewScanner(text)
+	var seen []string
+	err = p.Object(func(key string) (err error) {
+		if slices.Contains(seen, key) {
 			return ErrOdd
 		}
-		before, after = body[:begin], body[p.i:]
-		alerts, err = readAll(raw)
+		seen = append(seen, key)
+		switch key {
+		case "id":
+			n.ID, err = p.String()
+		case "receiver":
+			n.Receiver, err = p.String()
+		case "integration":
+			n.Integration, err = p.String()
+		case "group_key":
+			n.GroupKey, err = p.String()
+		case "group_labels":
+			n.GroupLabels, err = p.Pairs()
+		case "route_labels":
+			n.RouteLabels, err = p.Pairs()
+		case "reason":
+			n.Reason, err = p.String()
+		case "via":
+			n.Via, err = p.String()
+		case "alerts":
+			n.Alerts, err = p.alerts()
+		case "created_at":
+			n.CreatedAt, err = p.Time()
+		default:
+			return p.rare(key, map[string]any{"held": &n.Held, "again": &n.Again})
+		}
 		return err
 	})
-	if err != nil || !p.End() || alerts == nil {
-		return n, ErrOdd
+	if err == nil && !p.End() {
+		err = ErrOdd
 	}
-	if err := json.Unmarshal([]byte(before+"null"+after), &n); err != nil {
-		return n, err
+	return n, err
+}
+
+// rare reads what is rare, with encoding/json, into the member of that name.
+func (p *Scanner) rare(key string, into map[string]any) error {
+	member, known := into[key]
+	if !known {
+		return ErrOdd
 	}
-	n.Alerts = alerts
-	return n, nil
+	text, err := p.Raw()
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(text), member)
 }
 
 func readAll(body string) ([]pipeline.Alert, error) {
-	alerts := []pipeline.Alert{}
 	p := NewScanner(body)
+	alerts, err := p.alerts()
+	if err == nil && !p.End() {
+		err = ErrOdd
+	}
+	return alerts, err
+}
+
+// alerts reads an array of alerts, or null.
+func (p *Scanner) alerts() ([]pipeline.Alert, error) {
+	if p.null() {
+		return nil, nil
+	}
+	alerts := []pipeline.Alert{}
 	err := p.Array(func() error {
 		one, err := p.Raw()
 		if err != nil {
@@ -86,9 +122,6 @@ func readAll(body string) ([]pipeline.Alert, error) {
 		alerts = append(alerts, a)
 		return err
 	})
-	if err == nil && !p.End() {
-		err = ErrOdd
-	}
 	return alerts, err
 }
 
@@ -172,20 +205,12 @@ func (r *reader) member(key string) (err error) {
 // rare reads what most alerts do not have.
 func (r *reader) rare(key string) error {
 	a := r.a
-	into, known := map[string]any{
+	return r.Scanner.rare(key, map[string]any{
 		"stateful": &a.Stateful, "lossy": &a.Lossy, "window": &a.Window, "unjudged": &a.Unjudged, "covered": &a.Covered,
 		"completes": &a.Completes, "place": &a.Place, "owner": &a.Owner, "deployment": &a.Deployment, "findings": &a.Findings,
 		"quiet_for": &a.QuietFor, "cooldown": &a.Cooldown, "escalate": &a.Escalate, "summary": &a.Summary,
 		"degraded": &a.Degraded, "escalated": &a.Escalated, "closing": &a.Closing,
-	}[key]
-	if !known {
-		return ErrOdd
-	}
-	text, err := r.Raw()
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal([]byte(text), into)
+	})
 }
 
 func (r *reader) uint() (uint64, error) {

@@ -257,8 +257,20 @@ func (p *Scanner) Time() (t time.Time, err error) {
 	return t, t.UnmarshalText([]byte(text))
 }
 
-// Texts reads an array of strings.
+// null reads null, where that follows.
+func (p *Scanner) null() bool {
+	if p.blank() != 'n' || !strings.HasPrefix(p.s[p.i:], "null") {
+		return false
+	}
+	p.i += len("null")
+	return true
+}
+
+// Texts reads an array of strings, or null.
 func (p *Scanner) Texts() ([]string, error) {
+	if p.null() {
+		return nil, nil
+	}
 	all := []string{}
 	err := p.Array(func() error {
 		s, err := p.String()
@@ -268,8 +280,11 @@ func (p *Scanner) Texts() ([]string, error) {
 	return all, err
 }
 
-// Pairs reads an object of strings.
+// Pairs reads an object of strings, or null.
 func (p *Scanner) Pairs() (map[string]string, error) {
+	if p.null() {
+		return nil, nil
+	}
 	pairs := make(map[string]string, 16)
 	err := p.Object(func(key string) error {
 		value, err := p.String()
@@ -279,8 +294,11 @@ func (p *Scanner) Pairs() (map[string]string, error) {
 	return pairs, err
 }
 
-// Fields reads an object of scalars.
+// Fields reads an object of scalars, or null.
 func (p *Scanner) Fields() (map[string]any, error) {
+	if p.null() {
+		return nil, nil
+	}
 	fields := make(map[string]any, 16)
 	err := p.Object(func(key string) error {
 		value, err := p.Value()

@@ -10,16 +10,23 @@ var plain = func() (p [utf8.RuneSelf]bool) {
 	return p
 }()
 
+// readable are those that it writes so where it does not escape for HTML.
+var readable = func() (p [utf8.RuneSelf]bool) {
+	p = plain
+	p['<'], p['>'], p['&'] = true, true, true
+	return p
+}()
+
 const hex = "0123456789abcdef"
 
-// appendString appends s in quotes, escaped as encoding/json does it.
-func appendString(b []byte, s string) []byte {
-	b = append(b, '"')
+// string appends s in quotes, escaped as encoding/json does it.
+func (w *Writer) string(s string) {
+	b := append(w.b, '"')
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c < utf8.RuneSelf {
-			if plain[c] {
+			if w.plain[c] {
 				i++
 				continue
 			}
@@ -44,7 +51,7 @@ func appendString(b []byte, s string) []byte {
 		i += size
 	}
 	b = append(b, s[start:]...)
-	return append(b, '"')
+	w.b = append(b, '"')
 }
 
 func appendEscaped(b []byte, c byte) []byte {

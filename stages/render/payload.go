@@ -1,33 +1,39 @@
 package render
 
 import (
-	"bytes"
-	"encoding/json"
-
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/alertjson"
 	"github.com/tocsin-security/tocsin/templates"
 )
 
-// webhookPayload is Alertmanager's webhook body, version "4": what its consumers parse already.
-type webhookPayload struct {
-	Version         string `json:"version"`
-	GroupKey        string `json:"groupKey"`
-	TruncatedAlerts uint64 `json:"truncatedAlerts"` // set by the webhook notifier's max_alerts
-	*templates.Data
-
-	// Ours: what was kept back, of which alerts has a summary in words; and whether it may have been sent before.
-	Held  []pipeline.Held `json:"held,omitempty"`
-	Again bool            `json:"again,omitempty"`
-	Via   string          `json:"via,omitempty"` // whom it was for and why it is here: it came to a fallback
-}
-
+// payload is Alertmanager's webhook body, version "4": what its consumers parse already.
 func payload(n pipeline.Notification, d *templates.Data) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	// Go's default would write < > & as \u003c: larger, and unreadable for whoever looks at it.
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(webhookPayload{Version: "4", GroupKey: n.GroupKey, Data: d, Held: n.Held, Again: n.Again, Via: n.Via}); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSpace(b.Bytes()), nil
+	w := alertjson.BeginReadable(make([]byte, 0, 512+2048*len(d.Alerts)))
+	w.Text("version", "4")
+	w.Text("groupKey", n.GroupKey)
+	w.Uint("truncatedAlerts", 0) // the webhook notifier's max_alerts changes it
+	w.Text("receiver", d.Receiver)
+	w.Text("status", d.Status)
+	w.Objects("alerts", len(d.Alerts), func(w *alertjson.Writer, i int) {
+		a := &d.Alerts[i]
+		w.Text("status", a.Status)
+		w.Pairs("labels", a.Labels)
+		w.Pairs("annotations", a.Annotations)
+		w.Time("startsAt", a.StartsAt)
+		w.Time("endsAt", a.EndsAt)
+		w.Text("generatorURL", a.GeneratorURL)
+		w.Text("fingerprint", a.Fingerprint)
+	})
+	w.Text("notification_reason", d.NotificationReason)
+	w.Pairs("groupLabels", d.GroupLabels)
+	w.Pairs("commonLabels", d.CommonLabels)
+	w.Pairs("commonAnnotations", d.CommonAnnotations)
+	w.Pairs("routeLabels", d.RouteLabels)
+	w.Text("externalURL", d.ExternalURL)
+	// Ours: what was kept back, of which alerts has a summary in words; whether it may have been sent before; and, where it
+	// came to a fallback, whom it was for and why it is here.
+	w.Some("held", len(n.Held) > 0, n.Held)
+	w.Flag("again", n.Again)
+	w.SomeText("via", n.Via)
+	return w.End()
 }

@@ -1,0 +1,206 @@
+package alertjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// Writer appends an object's members, as encoding/json writes them.
+type Writer struct {
+	b     []byte
+	plain *[utf8.RuneSelf]bool // what is not escaped
+	err   error
+}
+
+// Begin begins an object behind b.
+func Begin(b []byte) Writer { return Writer{b: append(b, '{'), plain: &plain} }
+
+// BeginReadable is Begin for people and machines that do not put JSON into pages: < > & are written as they are.
+func BeginReadable(b []byte) Writer { return Writer{b: append(b, '{'), plain: &readable} }
+
+// End is what was appended to, with the object's end; the error is that of the first value that has no JSON.
+func (w *Writer) End() ([]byte, error) {
+	if w.err != nil {
+		return nil, w.err
+	}
+	return append(w.b, '}'), nil
+}
+
+// Key appends a key; what stands for its value is to follow.
+func (w *Writer) Key(name string) {
+	if w.b[len(w.b)-1] != '{' {
+		w.b = append(w.b, ',')
+	}
+	w.b = append(w.b, '"')
+	w.b = append(w.b, name...)
+	w.b = append(w.b, '"', ':')
+}
+
+// Text appends a member that is a text.
+func (w *Writer) Text(name, s string) {
+	w.Key(name)
+	w.string(s)
+}
+
+// SomeText is Text, unless the text is empty.
+func (w *Writer) SomeText(name, s string) {
+	if s != "" {
+		w.Text(name, s)
+	}
+}
+
+// Flag appends a member that is true, where it is.
+func (w *Writer) Flag(name string, is bool) {
+	if is {
+		w.Key(name)
+		w.b = append(w.b, "true"...)
+	}
+}
+
+func (w *Writer) number(name string, n int64) {
+	if n != 0 {
+		w.Key(name)
+		w.b = strconv.AppendInt(w.b, n, 10)
+	}
+}
+
+// Time appends a member that is a time in RFC 3339.
+func (w *Writer) Time(name string, t time.Time) {
+	w.Key(name)
+	w.b = append(w.b, '"')
+	b, err := t.AppendText(w.b)
+	if err != nil {
+		w.err = err
+		return
+	}
+	w.b = append(b, '"')
+}
+
+func (w *Writer) someTime(name string, t time.Time) {
+	if !t.IsZero() {
+		w.Time(name, t)
+	}
+}
+
+// Some appends a member of any kind where there is one.
+func (w *Writer) Some(name string, is bool, v any) {
+	if is {
+		w.Key(name)
+		w.any(v)
+	}
+}
+
+func (w *Writer) any(v any) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(w.plain == &plain)
+	if err := enc.Encode(v); err != nil {
+		w.err = err
+	}
+	w.b = append(w.b, bytes.TrimSuffix(b.Bytes(), []byte{'\n'})...)
+}
+
+// Objects appends a member that is an array of n objects, whose members member appends.
+func (w *Writer) Objects(name string, n int, member func(w *Writer, i int)) {
+	w.Key(name)
+	w.b = append(w.b, '[')
+	for i := range n {
+		if i > 0 {
+			w.b = append(w.b, ',')
+		}
+		w.b = append(w.b, '{')
+		member(w, i)
+		w.b = append(w.b, '}')
+	}
+	w.b = append(w.b, ']')
+}
+
+// Uint appends a member that is a number.
+func (w *Writer) Uint(name string, n uint64) {
+	w.Key(name)
+	w.b = strconv.AppendUint(w.b, n, 10)
+}
+
+func (w *Writer) texts(name string, all []string) {
+	w.Key(name)
+	if all == nil {
+		w.b = append(w.b, "null"...)
+		return
+	}
+	w.b = append(w.b, '[')
+	for i, s := range all {
+		if i > 0 {
+			w.b = append(w.b, ',')
+		}
+		w.string(s)
+	}
+	w.b = append(w.b, ']')
+}
+
+// Pairs appends a member that is an object of texts, sorted; nil is null.
+func (w *Writer) Pairs(name string, pairs map[string]string) {
+	w.Key(name)
+	if pairs == nil {
+		w.b = append(w.b, "null"...)
+		return
+	}
+	w.b = append(w.b, '{')
+	appendMembers(w, pairs, func(s string) { w.string(s) })
+	w.b = append(w.b, '}')
+}
+
+func (w *Writer) fields(name string, fields pipeline.Fields) {
+	w.Key(name)
+	if fields == nil {
+		w.b = append(w.b, "null"...)
+		return
+	}
+	w.b = append(w.b, '{')
+	appendMembers(w, fields, w.value)
+	w.b = append(w.b, '}')
+}
+
+// value appends a field's value; those that rules make are the cases here.
+func (w *Writer) value(v any) {
+	switch v := v.(type) {
+	case nil:
+		w.b = append(w.b, "null"...)
+	case string:
+		w.string(v)
+	case bool:
+		w.b = strconv.AppendBool(w.b, v)
+	case int64:
+		w.b = strconv.AppendInt(w.b, v, 10)
+	case uint64:
+		w.b = strconv.AppendUint(w.b, v, 10)
+	case json.Number:
+		if isInteger(string(v)) {
+			w.b = append(w.b, v...)
+			return
+		}
+		w.any(v)
+	default:
+		w.any(v)
+	}
+}
+
+// isInteger says that s is a number in JSON, and a whole one without an exponent.
+func isInteger(s string) bool {
+	if s != "" && s[0] == '-' {
+		s = s[1:]
+	}
+	if s == "" || s[0] == '0' && len(s) > 1 {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
