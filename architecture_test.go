@@ -65,7 +65,7 @@ var mayImport = map[string][]string{
 	"stages/silence/link":      {"pipeline"},
 	"stages/deliver":           {"pipeline"},
 	"stages/render":            {"pipeline", "pipeline/alertjson", "templates"},
-	"notifiers":                {"pipeline"},
+	"notifiers":                {"pipeline", "templates"},
 	"notifiers/robottest":      {},
 	"notifiers/notifiertest":   {"pipeline"},
 	"notifiers/wecom":          {"pipeline", "notifiers", "templates"},

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/templates"
 )
 
 // maxParts bounds how many half-delivered messages are remembered. There is one per channel at a time,
@@ -47,20 +48,47 @@ func (p *Parts) Add(id, part string) {
 	p.sent[id][part] = true
 }
 
-// Each sends the n parts of message id, in order, that were not taken before, and stops where one fails: those behind it
-// are for the next attempt.
-func (p *Parts) Each(id string, n int, send func(i int) error) (err error) {
-	for i := range n {
-		name := strconv.Itoa(i)
-		if p.Sent(id, name) {
-			continue
-		}
-		if err = send(i); err != nil {
+// Each sends the texts of message id, in order, that were not taken before, and stops where one fails: those behind it are
+// for the next attempt. send gets a text and whether the message ends with it.
+func (p *Parts) Each(id string, texts []string, send func(text string, last bool) error) (err error) {
+	for i, text := range texts {
+		if err = p.Part(id, strconv.Itoa(i), text, i == len(texts)-1, send); err != nil {
 			break
 		}
-		p.Add(id, name)
 	}
 	p.Settle(id, err)
+	return err
+}
+
+// Part sends one text of message id, unless it was taken before. What the channel calls too long, although it was measured,
+// goes once more in two: how a channel counts is its own affair.
+func (p *Parts) Part(id, name, text string, last bool, send func(text string, last bool) error) error {
+	if p.Sent(id, name) {
+		return nil
+	}
+	err := send(text, last)
+	if failure := (*pipeline.DeliveryError)(nil); errors.As(err, &failure) && failure.TooLong {
+		if first, second := templates.Halve(text); second != "" {
+			err = p.once(id, name+" first half", func() error { return send(first, false) })
+			if err == nil {
+				err = p.once(id, name+" second half", func() error { return send(second, last) })
+			}
+		}
+	}
+	if err == nil {
+		p.Add(id, name)
+	}
+	return err
+}
+
+func (p *Parts) once(id, part string, send func() error) error {
+	if p.Sent(id, part) {
+		return nil
+	}
+	err := send()
+	if err == nil {
+		p.Add(id, part)
+	}
 	return err
 }
 

@@ -35,6 +35,7 @@ type DeliveryError struct {
 	Receiver   string
 	RetryAfter time.Duration // 0: the caller's backoff decides
 	Unknown    bool          // no answer came, or none that says so: the message may have been taken all the same
+	TooLong    bool          // the channel calls it too long, so in two it may be taken
 	Err        error         // the cause, without secrets
 }
 

@@ -41,6 +41,17 @@ func Split(text, more string, fits func(part string) bool) []string {
 	return parts
 }
 
+// minHalves is how long a text must be to be worth halving, in bytes: a shorter one is not refused for its length.
+const minHalves = 256
+
+// Halve cuts text in two as Split does; second is "" where it is too short for that.
+func Halve(text string) (first, second string) {
+	if len(text) < minHalves {
+		return text, ""
+	}
+	return cutPart(text, func(s string) bool { return len(s) <= len(text)*5/8 })
+}
+
 // shorten is as much of text as fits, with more in the place of the rest.
 func shorten(text, more string, fits func(string) bool) string {
 	n := longest(len(text), func(n int) bool { return fits(TruncateBytes(text, n, more)) })

@@ -66,11 +66,11 @@ func (r *Robot) ID() string { return r.id }
 
 // Cost is how many requests a message takes.
 func (r *Robot) Cost(m pipeline.Message) int {
-	parts, err := encode(r.calling(m), m)
+	texts, err := split(r.calling(m), m)
 	if err != nil {
 		return 1 // which Notify says
 	}
-	return len(parts)
+	return len(texts)
 }
 
 // calling is the configuration with the people that the message calls.
@@ -84,11 +84,24 @@ func (r *Robot) calling(m pipeline.Message) Config {
 // sends only what is missing.
 func (r *Robot) Notify(ctx context.Context, m pipeline.Message) error {
 	cfg := r.calling(m)
-	parts, err := encode(cfg, m)
+	texts, err := split(cfg, m)
 	if err != nil {
 		return r.client.Fail(pipeline.BadMessage, fmt.Errorf("encode the message: %w", err))
 	}
-	return r.parts.Each(m.ID, len(parts), func(i int) error { return r.sendPart(ctx, cfg, parts[i]) })
+	return r.parts.Each(m.ID, texts, func(text string, last bool) error {
+		body, err := encode(cfg, m, text, last)
+		if err != nil {
+			return r.client.Fail(pipeline.BadMessage, fmt.Errorf("encode the message: %w", err))
+		}
+		return r.sendPart(ctx, cfg, part{text, last, body})
+	})
+}
+
+// part is one request of a message.
+type part struct {
+	text   string
+	called bool // people are called in it
+	body   []byte
 }
 
 // sendPart posts one part, and once more as plain text where DingTalk's moderation refuses it.
@@ -112,6 +125,7 @@ func (r *Robot) sendPart(ctx context.Context, cfg Config, p part) error {
 	class, after, meaning := outcomeOf(code)
 	e := r.client.Fail(class, fmt.Errorf("errcode %d: %s (%s)", code.Code, meaning, code.Message))
 	e.RetryAfter = after
+	e.TooLong = code.Code == 460101 || code.Code == 101002
 	return e
 }
 

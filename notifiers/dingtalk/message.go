@@ -48,32 +48,30 @@ type at struct {
 	All     bool     `json:"isAtAll,omitempty"`
 }
 
-// encode builds the bodies: one, or several where the text is long. The last calls people, and a keyword is in each:
-// without it nothing is taken.
-func encode(cfg Config, m pipeline.Message) (parts []part, err error) {
-	title := withKeyword(templates.TruncateBytes(m.Title, maxTitle, "…"), cfg.Keywords, " ")
-	people := mentions(cfg.At)
-	one := func(text string, called bool) []byte {
-		r := newRequest(cfg.MsgType, title, withKeyword(text, cfg.Keywords, "\n\n"), m.Links)
-		if called {
-			r.At = at{Mobiles: cfg.At.Mobiles, UserIDs: cfg.At.UserIDs, All: cfg.At.All}
-		}
-		body, failed := notifiers.EncodeJSON(r)
+// split is what m says in as many texts as it takes, of which the last has room for the mentions.
+func split(cfg Config, m pipeline.Message) (texts []string, err error) {
+	// Encoding a byte takes one to six: only the encoded body can be measured.
+	texts = templates.Split(m.Body, m.More, func(s string) bool {
+		body, failed := encode(cfg, m, s, true)
 		if failed != nil {
 			err = failed
 		}
-		return body
+		return len(body) <= maxBody
+	})
+	return texts, err
+}
+
+// encode is the body of one text of m. A keyword is in each: without it nothing is taken.
+func encode(cfg Config, m pipeline.Message, text string, called bool) ([]byte, error) {
+	if called {
+		text += mentions(cfg.At)
 	}
-	// Encoding a byte takes one to six: only the encoded body can be measured.
-	texts := templates.Split(m.Body, m.More, func(s string) bool { return len(one(s+people, true)) <= maxBody })
-	for i, text := range texts {
-		if i == len(texts)-1 {
-			parts = append(parts, part{text, true, one(text+people, true)})
-		} else {
-			parts = append(parts, part{text, false, one(text, false)})
-		}
+	title := withKeyword(templates.TruncateBytes(m.Title, maxTitle, "…"), cfg.Keywords, " ")
+	r := newRequest(cfg.MsgType, title, withKeyword(text, cfg.Keywords, "\n\n"), m.Links)
+	if called {
+		r.At = at{Mobiles: cfg.At.Mobiles, UserIDs: cfg.At.UserIDs, All: cfg.At.All}
 	}
-	return parts, err
+	return notifiers.EncodeJSON(r)
 }
 
 // newRequest is a card only where there is something to tap.
@@ -89,13 +87,6 @@ func newRequest(msgType, title, text string, links []pipeline.Link) request {
 		return request{MsgType: typeActionCard, Card: card}
 	}
 	return request{MsgType: typeMarkdown, Markdown: &markdown{Title: title, Text: text}}
-}
-
-// part is one request of a message.
-type part struct {
-	text   string
-	called bool // people are called in it
-	body   []byte
 }
 
 // mentions is what must stand in the text for DingTalk to call someone who is also listed in at.

@@ -63,21 +63,27 @@ func (r *Robot) ID() string { return r.id }
 
 // Cost is how many requests a message takes.
 func (r *Robot) Cost(m pipeline.Message) int {
-	parts, err := requests(r.cfg, m)
+	texts, err := split(r.cfg, m)
 	if err != nil {
 		return 1 // which Notify says
 	}
-	return len(parts)
+	return len(texts)
 }
 
 // Notify posts the message, in parts where it is long. When one fails, those behind it are not sent, and the next attempt
 // sends only what is missing.
 func (r *Robot) Notify(ctx context.Context, m pipeline.Message) error {
-	parts, err := requests(r.cfg, m)
+	texts, err := split(r.cfg, m)
 	if err != nil {
 		return r.client.Fail(pipeline.BadMessage, fmt.Errorf("encode the message: %w", err))
 	}
-	return r.parts.Each(m.ID, len(parts), func(i int) error { return r.send(ctx, parts[i]) })
+	people := called(r.cfg, m.Mentions)
+	return r.parts.Each(m.ID, texts, func(text string, last bool) error {
+		if last {
+			text += people
+		}
+		return r.send(ctx, newRequest(r.cfg, m, text))
+	})
 }
 
 // send posts one part. When Feishu refuses the signature and its clock is not ours, the part is signed once more by its
@@ -104,6 +110,7 @@ func (r *Robot) send(ctx context.Context, part request) error {
 	if code.Code == codeTooMany {
 		e.RetryAfter = pause
 	}
+	e.TooLong = code.Code == codeTooLong || code.Code == codeMalformed
 	return e
 }
 

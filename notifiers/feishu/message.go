@@ -50,9 +50,8 @@ type tagged struct {
 	Content string `json:"content"`
 }
 
-// requests are the messages that m takes, not signed yet: one, or several where it is long. The last calls people, and a
-// keyword is in each.
-func requests(cfg Config, m pipeline.Message) ([]request, error) {
+// split is what m says in as many texts as it takes, of which the last has room for the mentions.
+func split(cfg Config, m pipeline.Message) ([]string, error) {
 	people := called(cfg, m.Mentions)
 	var failed error
 	size := func(r request) int {
@@ -63,15 +62,10 @@ func requests(cfg Config, m pipeline.Message) ([]request, error) {
 		}
 		return len(b)
 	}
-	texts := templates.Split(m.Body, m.More, func(s string) bool { return size(newRequest(cfg, m, s+people)) <= maxBody })
-	texts[len(texts)-1] += people
-	all := make([]request, len(texts))
-	for i, text := range texts {
-		all[i] = newRequest(cfg, m, text)
-	}
-	return all, failed
+	return templates.Split(m.Body, m.More, func(s string) bool { return size(newRequest(cfg, m, s+people)) <= maxBody }), failed
 }
 
+// newRequest is one message, not signed yet. A keyword is in each.
 func newRequest(cfg Config, m pipeline.Message, text string) request {
 	if !slices.ContainsFunc(cfg.Keywords, func(k string) bool { return strings.Contains(text, k) }) && len(cfg.Keywords) > 0 {
 		text += "\n" + cfg.Keywords[0]

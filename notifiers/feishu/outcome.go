@@ -13,6 +13,9 @@ import (
 const (
 	codeSign    = 19021 // the signature is wrong, or of another hour
 	codeTooMany = 11232 // too many messages
+
+	codeTooLong   = 19036
+	codeMalformed = 9499 // or too long: it does not say which
 )
 
 // pause is how long a robot is left alone that had too many messages. Its quota is by the second, too, and Feishu names no
@@ -53,9 +56,9 @@ func outcomeOf(code int) (class pipeline.DeliveryClass, meaning string) {
 		return pipeline.ChannelDown, "this machine's address is not on the robot's list"
 	case 19024:
 		return pipeline.BadMessage, "no keyword of the robot is in the message: list them under keywords"
-	case 9499:
+	case codeMalformed:
 		return pipeline.BadMessage, "the request is malformed or too long"
-	case 19036:
+	case codeTooLong:
 		return pipeline.BadMessage, "the message is too long"
 	default:
 		return pipeline.BadMessage, "unknown code"

@@ -16,6 +16,7 @@ func DingTalk(o Options) *Robot {
 	return newRobot(o, vendor{
 		authorise: authoriseDingTalk,
 		read:      readDingTalk,
+		tooLong:   Code{460101, "message too long, exceed 20000 bytes"},
 		tooFast:   Code{130101, "send too fast, exceed 20 times per minute"},
 		ban:       10 * time.Minute,
 		perMinute: 20,

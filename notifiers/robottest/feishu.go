@@ -21,6 +21,7 @@ func Feishu(o Options) *Robot {
 			return ok
 		},
 		read:      readFeishu,
+		tooLong:   Code{9499, "Bad Request"},
 		tooFast:   Code{11232, "frequency limited psm[lark.oapi.app_platform_runtime]"},
 		perMinute: 100,
 		perSecond: 5,

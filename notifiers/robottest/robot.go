@@ -30,6 +30,7 @@ type Options struct {
 	Secret    string           // DingTalk: signing key; empty: not signed
 	Keywords  []string         // DingTalk: a message must hold one of them
 	PerMinute int              // quota; 0 means the vendor's: 20, Feishu 100
+	MaxBytes  int              // of a body, beyond what the vendor's limit says; 0: none
 	Now       func() time.Time // default time.Now
 }
 
@@ -65,6 +66,7 @@ type vendor struct {
 	authorise func(*Robot, *http.Request) Code
 	read      func(*Robot, *http.Request, []byte) (Post, Code)
 	tooFast   Code
+	tooLong   Code          // of a body above MaxBytes
 	ban       time.Duration // beyond the quota's own minute
 	perMinute int
 	perSecond int            // 0: no quota of that
@@ -107,7 +109,7 @@ func (r *Robot) Answer(status int, header http.Header, body string) {
 
 // ServeHTTP takes one message.
 func (r *Robot) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	body, err := io.ReadAll(io.LimitReader(req.Body, 1<<20))
+	body, err := io.ReadAll(io.LimitReader(req.Body, 4<<20))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -159,6 +161,9 @@ func (r *Robot) take(req *http.Request, body []byte) Code {
 		return r.vendor.tooFast
 	}
 	r.taken = append(r.taken, now)
+	if r.opts.MaxBytes > 0 && len(body) > r.opts.MaxBytes {
+		return r.vendor.tooLong
+	}
 	post, code := r.vendor.read(r, req, body)
 	if code != ok {
 		return code

@@ -2,6 +2,9 @@ package robottest
 
 import (
 	"bytes"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -22,6 +25,7 @@ func WeCom(o Options) *Robot {
 		},
 		read:      readWeCom,
 		perMinute: 20,
+		tooLong:   Code{40058, "markdown.content exceed max length 4096"},
 		tooFast:   Code{45009, "api freq out of limit"},
 	})
 }
@@ -71,6 +75,10 @@ type weComMessage struct {
 	File struct {
 		MediaID string `json:"media_id"`
 	} `json:"file"`
+	Image struct {
+		Base64 string `json:"base64"`
+		MD5    string `json:"md5"`
+	} `json:"image"`
 	Text struct {
 		Content string   `json:"content"`
 		Users   []string `json:"mentioned_list"`
@@ -109,6 +117,12 @@ func (m *weComMessage) post(r *Robot) (p Post, limit int, code Code) {
 			return p, 0, Code{40007, "invalid media_id"}
 		}
 		p.Text, limit = text, 20<<20
+	case "image":
+		content, err := base64.StdEncoding.DecodeString(m.Image.Base64)
+		if sum := md5.Sum(content); err != nil || hex.EncodeToString(sum[:]) != m.Image.MD5 || len(content) > 2<<20 {
+			return p, 0, Code{40009, "invalid image size, base64 or md5"}
+		}
+		p.Text, limit = http.DetectContentType(content), 64
 	default:
 		return p, 0, Code{40008, "invalid message type"}
 	}
@@ -121,6 +135,9 @@ type weComCard struct {
 	Main     struct {
 		Title string `json:"title"`
 	} `json:"main_title"`
+	Emphasis struct {
+		Title string `json:"title"`
+	} `json:"emphasis_content"`
 	Sub  string `json:"sub_title_text"`
 	Rows []struct {
 		Name  string `json:"keyname"`
@@ -142,7 +159,7 @@ func (c weComCard) wrong() bool {
 }
 
 func (c weComCard) text() string {
-	text := c.Sub
+	text := c.Emphasis.Title + c.Sub
 	for _, r := range c.Rows {
 		text += "\n" + r.Name + ": " + r.Value
 	}

@@ -78,8 +78,7 @@ func split(m pipeline.Message) []string {
 // Notify posts the message, in parts where it is long. When one fails, those behind it are not sent, and the next attempt
 // sends only what is missing.
 func (w *Webhook) Notify(ctx context.Context, m pipeline.Message) error {
-	texts := split(m)
-	return w.parts.Each(m.ID, len(texts), func(i int) error { return w.post(ctx, w.request(m, texts[i])) })
+	return w.parts.Each(m.ID, split(m), func(text string, _ bool) error { return w.post(ctx, w.request(m, text)) })
 }
 
 type request struct {

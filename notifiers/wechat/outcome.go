@@ -16,6 +16,7 @@ func refusal(c *notifiers.Client, doing string, code notifiers.Code) *pipeline.D
 	class, after, meaning := outcomeOf(code.Code)
 	e := c.Fail(class, fmt.Errorf("%s: errcode %d: %s (%s)", doing, code.Code, meaning, code.Message))
 	e.RetryAfter = after
+	e.TooLong = code.Code == 45002 || code.Code == 40058
 	return e
 }
 

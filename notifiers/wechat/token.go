@@ -3,6 +3,7 @@ package wechat
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -46,7 +47,13 @@ type app struct {
 
 	token string
 	ends  time.Time // when it is not used any more
+
+	failure *pipeline.DeliveryError // of the latest attempt to fetch one; nil: it succeeded
+	again   time.Time               // when another is made
 }
+
+// failurePause is how long a failure to fetch a token is the answer for all who want one: WeCom blocks who asks often.
+const failurePause = 10 * time.Second
 
 // get returns a token, of which refused is not one: that is the one which WeCom did not take. One caller fetches, the
 // others wait.
@@ -60,11 +67,20 @@ func (a *app) get(ctx context.Context, c *notifiers.Client, header http.Header, 
 	if a.token != "" && a.token != refused && now().Before(a.ends) {
 		return a.token, nil
 	}
+	if a.failure != nil && now().Before(a.again) {
+		e := c.Fail(a.failure.Class, a.failure.Err)
+		e.RetryAfter = max(a.failure.RetryAfter, a.again.Sub(now()))
+		return "", e
+	}
 	token, life, err := a.fetch(ctx, c, header)
 	if err != nil {
+		if ctx.Err() == nil { // else it says nothing of WeCom
+			a.failure, a.again = nil, now().Add(failurePause)
+			errors.As(err, &a.failure)
+		}
 		return "", err
 	}
-	a.token, a.ends = token, now().Add(max(life-renewBefore, life/2))
+	a.token, a.ends, a.failure = token, now().Add(max(life-renewBefore, life/2)), nil
 	return token, nil
 }
 

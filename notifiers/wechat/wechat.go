@@ -98,8 +98,7 @@ func split(m pipeline.Message) []string {
 // Notify sends the message, in parts where it is long. When one fails, those behind it are not sent, and the next attempt
 // sends only what is missing.
 func (s *Sender) Notify(ctx context.Context, m pipeline.Message) error {
-	texts := split(m)
-	return s.parts.Each(m.ID, len(texts), func(i int) error { return s.sendPart(ctx, s.request(m, texts[i])) })
+	return s.parts.Each(m.ID, split(m), func(text string, _ bool) error { return s.sendPart(ctx, s.request(m, text)) })
 }
 
 type request struct {

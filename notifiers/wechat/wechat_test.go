@@ -239,8 +239,50 @@ func TestUnknown(t *testing.T) {
 		t.Errorf("without a token: %v, unknown %v", e, e.Unknown)
 	}
 	broken.Store("send")
+	n.now = func() time.Time { return time.Now().Add(failurePause) }
 	if e := notifiertest.Failure(t, n.Notify(t.Context(), notifiertest.Message()), []string{secret, "token-1"}); e.Class != pipeline.Retry || !e.Unknown {
 		t.Errorf("without an answer: %v, unknown %v", e, e.Unknown)
+	}
+}
+
+// WeCom blocks who asks often: one failure is the answer for all who want a token, for a while.
+func TestTokenFailureIsShared(t *testing.T) {
+	app := newApp()
+	var asked atomic.Int32
+	var down atomic.Bool
+	down.Store(true)
+	n := newSender(t, serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "gettoken") {
+			asked.Add(1)
+			if down.Load() {
+				http.Error(w, "busy", http.StatusServiceUnavailable)
+				return
+			}
+		}
+		app.ServeHTTP(w, r)
+	})), nil)
+	start := time.Now()
+	n.now = func() time.Time { return start }
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			e := notifiertest.Failure(t, n.Notify(t.Context(), notifiertest.Message()), []string{secret})
+			if e.Class != pipeline.Retry || e.Receiver != "oncall" {
+				t.Errorf("without a token: %v", e)
+			}
+		})
+	}
+	all.Wait()
+	if got := asked.Load(); got != 1 {
+		t.Errorf("asked %d times for a token", got)
+	}
+	down.Store(false)
+	if e := notifiertest.Failure(t, n.Notify(t.Context(), notifiertest.Message()), []string{secret}); e.RetryAfter != failurePause {
+		t.Errorf("again after %v, want %v", e.RetryAfter, failurePause)
+	}
+	n.now = func() time.Time { return start.Add(failurePause) }
+	if err := n.Notify(t.Context(), notifiertest.Message()); err != nil || len(app.Posts()) != 1 {
+		t.Errorf("after the pause: %v, %d messages", err, len(app.Posts()))
 	}
 }
 

@@ -1,6 +1,7 @@
 package wecom
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -13,6 +14,7 @@ type card struct {
 	CardType string     `json:"card_type"`
 	Source   source     `json:"source"`
 	Main     mainTitle  `json:"main_title"`
+	Emphasis *mainTitle `json:"emphasis_content,omitempty"`
 	Sub      string     `json:"sub_title_text,omitempty"`
 	Rows     []row      `json:"horizontal_content_list,omitempty"`
 	Jumps    []jump     `json:"jump_list,omitempty"`
@@ -65,10 +67,21 @@ func newCard(m pipeline.Message, page string) *card {
 		c.Sub = templates.TruncateBytes(templates.Clean(firstOf(a.Output, a.Annotations["description"], a.Annotations["summary"])), maxCardSub, "…")
 		c.Rows = rowsOf(a)
 	}
+	if n := occurrences(m.Alerts); n > 1 {
+		c.Emphasis = &mainTitle{Title: "×" + strconv.FormatUint(n, 10)}
+	}
 	for _, l := range m.Links[:min(len(m.Links), maxJumps)] {
 		c.Jumps = append(c.Jumps, jump{1, l.Title, l.URL})
 	}
 	return c
+}
+
+// occurrences is how many times what is told of happened.
+func occurrences(alerts []pipeline.Alert) (n uint64) {
+	for i := range alerts {
+		n += max(alerts[i].Count, 1)
+	}
+	return n
 }
 
 // rowsOf are the most telling values of an alert.

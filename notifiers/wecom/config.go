@@ -24,6 +24,7 @@ const (
 	typeText     = "text"
 	typeCard     = "template_card"
 	typeNews     = "news"
+	typeImage    = "image"
 )
 
 // Config is one entry of wecom_configs.
@@ -33,6 +34,7 @@ type Config struct {
 	URLFile      string          `yaml:"url_file"`      // a file that holds it; excludes url
 	MsgType      string          `yaml:"msgtype"`       // markdown (default), markdown_v2, text, template_card or news
 	CardURL      string          `yaml:"card_url"`      // page that a card or an article opens
+	ImageFile    string          `yaml:"image_file"`    // a picture that follows what fires: whom to call, a code that leads to the runbook; PNG or JPEG up to 2 MB
 	Overflow     string          `yaml:"overflow"`      // file: what is too long for the parts of a text comes whole as a file; default it is cut
 
 	// Whom to mention: user ids, or "@all"; and phone numbers, or "@all". Markdown can only mention user

@@ -21,6 +21,7 @@ type request struct {
 	Card     *card     `json:"template_card,omitempty"`
 	News     *news     `json:"news,omitempty"`
 	File     *file     `json:"file,omitempty"`
+	Image    *image    `json:"image,omitempty"`
 }
 
 type markdown struct {
@@ -36,12 +37,27 @@ type text struct {
 // part is one request of a message, with a name that tells it from the others.
 type part struct {
 	name    string
-	request request
+	text    string // of which request makes one; "" where it is made of something else
+	last    bool   // of its texts: it carries the mentions
+	request func(text string, last bool) request
+}
+
+// inParts are texts in one request each.
+func inParts(name string, texts []string, request func(text string, last bool) request) (all []part) {
+	for i, text := range texts {
+		all = append(all, part{fmt.Sprint(name, i), text, i == len(texts)-1, request})
+	}
+	return all
+}
+
+// only is a part that is one request whatever its length.
+func only(name string, r request) part {
+	return part{name: name, request: func(string, bool) request { return r }}
 }
 
 // markdownParts are body in as many messages as it takes. The mentions that markdown can carry stand in the last, and
 // have their room in it: one that is cut off reaches nobody.
-func markdownParts(body, more string, userIDs []string) (parts []part) {
+func markdownParts(body, more string, userIDs []string) []part {
 	var mentions strings.Builder
 	for _, id := range userIDs {
 		if id != all {
@@ -53,28 +69,28 @@ func markdownParts(body, more string, userIDs []string) (parts []part) {
 		added = "\n" + added
 	}
 	texts := templates.Split(body, more, func(s string) bool { return len(s)+len(added) <= maxMarkdown })
-	texts[len(texts)-1] += added
-	for i, text := range texts {
-		parts = append(parts, part{fmt.Sprint("markdown", i), request{MsgType: "markdown", Markdown: &markdown{Content: text}}})
-	}
-	return parts
+	return inParts("markdown", texts, func(text string, last bool) request {
+		if last {
+			text += added
+		}
+		return request{MsgType: typeMarkdown, Markdown: &markdown{text}}
+	})
 }
 
 // v2Parts are body in as many messages as it takes. markdown_v2 carries no mention.
-func v2Parts(body, more string) (parts []part) {
-	for i, text := range templates.Split(body, more, func(s string) bool { return len(s) <= maxMarkdown }) {
-		parts = append(parts, part{fmt.Sprint("markdown", i), request{MsgType: typeV2, V2: &markdown{text}}})
-	}
-	return parts
+func v2Parts(body, more string) []part {
+	texts := templates.Split(body, more, func(s string) bool { return len(s) <= maxMarkdown })
+	return inParts("markdown", texts, func(text string, _ bool) request { return request{MsgType: typeV2, V2: &markdown{text}} })
 }
 
 // textParts are plain messages; the mentions stand beside the content of the last.
-func textParts(name, content, more string, userIDs, mobiles []string) (parts []part) {
+func textParts(name, content, more string, userIDs, mobiles []string) []part {
 	texts := templates.Split(content, more, func(s string) bool { return len(s) <= maxText })
-	for i, content := range texts {
-		parts = append(parts, part{fmt.Sprint(name, i), request{MsgType: "text", Text: &text{Content: content}}})
-	}
-	last := parts[len(parts)-1].request.Text
-	last.MentionedList, last.MentionedMobileList = userIDs, mobiles
-	return parts
+	return inParts(name, texts, func(content string, last bool) request {
+		t := &text{Content: content}
+		if last {
+			t.MentionedList, t.MentionedMobileList = userIDs, mobiles
+		}
+		return request{MsgType: typeText, Text: t}
+	})
 }

@@ -17,6 +17,7 @@ func alertMessage() pipeline.Message {
 	m.Worst = pipeline.Critical
 	m.Links = []pipeline.Link{{Title: "认领", URL: "https://t.example/a"}, {Title: "静默", URL: "https://t.example/s"}, {Title: "处置手册", URL: "https://t.example/r"}, {Title: "more", URL: "https://t.example/m"}}
 	a := &m.Alerts[0]
+	a.Count = 37
 	a.Hostname, a.Output = "node-1", "shadow read\n<@all> "+strings.Repeat("长", 400)
 	a.Labels = map[string]string{"k8s_ns_name": "pay", "k8s_pod_name": "api-1", "container_image": "reg/api:1", "object": "/etc/shadow"}
 	a.Annotations = map[string]string{"user_name": "root", "proc_cmdline": "cat /etc/shadow\x00 " + strings.Repeat("x", 200)}
@@ -47,6 +48,9 @@ func TestTypes(t *testing.T) {
 			}
 			if p := posts[0]; p.Type != msgType || !strings.Contains(p.Text, c.text) {
 				t.Errorf("a %s of %q, want %q in it", p.Type, p.Text, c.text)
+			}
+			if msgType == typeCard && !strings.HasPrefix(posts[0].Text, "×37shadow read") {
+				t.Errorf("a card of %q, want it to say how often", posts[0].Text)
 			}
 			if diff := cmp.Diff(c.buttons, posts[0].Buttons); diff != "" {
 				t.Errorf("buttons (-want +got):\n%s", diff)

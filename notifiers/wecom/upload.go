@@ -31,7 +31,7 @@ func (r *Robot) sendFile(ctx context.Context, id, text string) error {
 	if err != nil {
 		return err
 	}
-	return r.sendPart(ctx, id, part{name, request{MsgType: "file", File: &file{media}}})
+	return r.sendPart(ctx, id, only(name, request{MsgType: "file", File: &file{media}}))
 }
 
 // upload gives the robot a file: developer.work.weixin.qq.com, "message push", upload_media. It is the robot's alone.

@@ -24,6 +24,7 @@ type Robot struct {
 	url    *url.URL
 	header http.Header
 	client *notifiers.Client
+	image  *image // nil: none
 	parts  notifiers.Parts
 	log    *slog.Logger
 }
@@ -42,6 +43,10 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Robot, error) {
 	if err != nil {
 		return fail(err)
 	}
+	picture, err := readImage(cfg.ImageFile)
+	if err != nil {
+		return fail(err)
+	}
 	identity := to.URL.Query().Get("key") // the robot, whatever proxy leads to it
 	if identity == "" {
 		identity = to.URL.String()
@@ -52,6 +57,7 @@ func New(cfg Config, receiver string, log *slog.Logger) (*Robot, error) {
 		url:    to.URL,
 		header: to.Header,
 		client: notifiers.NewClient(receiver, to.URL, to.Config),
+		image:  picture,
 		log:    log.With("receiver", receiver),
 	}, nil
 }
@@ -89,20 +95,19 @@ func (r *Robot) overflows(m pipeline.Message, parts []part) bool {
 	if r.cfg.Overflow != "file" || m.More == "" {
 		return false
 	}
-	return slices.ContainsFunc(parts, func(p part) bool {
-		switch {
-		case p.request.Markdown != nil:
-			return strings.Contains(p.request.Markdown.Content, m.More)
-		case p.request.V2 != nil:
-			return strings.HasSuffix(p.request.V2.Content, m.More)
-		case p.request.Text != nil:
-			return strings.HasSuffix(p.request.Text.Content, m.More)
-		}
-		return false
-	})
+	return slices.ContainsFunc(parts, func(p part) bool { return strings.HasSuffix(p.text, m.More) })
 }
 
-func (r *Robot) partsOf(m pipeline.Message) (parts []part) {
+// partsOf are the requests of a message. The picture comes last, and not when all is over.
+func (r *Robot) partsOf(m pipeline.Message) []part {
+	parts := r.textsOf(m)
+	if r.image != nil && !m.Over() {
+		parts = append(parts, only(typeImage, request{MsgType: typeImage, Image: r.image}))
+	}
+	return parts
+}
+
+func (r *Robot) textsOf(m pipeline.Message) (parts []part) {
 	userIDs, mobiles := r.cfg.called(m.Mentions)
 	called := len(userIDs)+len(mobiles) > 0
 	switch r.cfg.MsgType {
@@ -111,9 +116,9 @@ func (r *Robot) partsOf(m pipeline.Message) (parts []part) {
 	case typeV2:
 		parts = v2Parts(m.Body, m.More)
 	case typeCard:
-		parts = []part{{typeCard, request{MsgType: typeCard, Card: newCard(m, r.cfg.CardURL)}}}
+		parts = []part{only(typeCard, request{MsgType: typeCard, Card: newCard(m, r.cfg.CardURL)})}
 	case typeNews:
-		parts = []part{{typeNews, request{MsgType: typeNews, News: newNews(m, r.cfg.CardURL)}}}
+		parts = []part{only(typeNews, request{MsgType: typeNews, News: newNews(m, r.cfg.CardURL)})}
 	default:
 		return r.markdown(m, userIDs, mobiles)
 	}
@@ -133,18 +138,13 @@ func (r *Robot) markdown(m pipeline.Message, userIDs, mobiles []string) []part {
 
 // sendPart posts one part of message id, unless an earlier attempt did.
 func (r *Robot) sendPart(ctx context.Context, id string, p part) error {
-	if r.parts.Sent(id, p.name) {
-		return nil
-	}
-	body, err := notifiers.EncodeJSON(p.request)
-	if err != nil {
-		return r.client.Fail(pipeline.BadMessage, fmt.Errorf("encode part %s: %w", p.name, err))
-	}
-	if err := r.post(ctx, body); err != nil {
-		return err
-	}
-	r.parts.Add(id, p.name)
-	return nil
+	return r.parts.Part(id, p.name, p.text, p.last, func(text string, last bool) error {
+		body, err := notifiers.EncodeJSON(p.request(text, last))
+		if err != nil {
+			return r.client.Fail(pipeline.BadMessage, fmt.Errorf("encode part %s: %w", p.name, err))
+		}
+		return r.post(ctx, body)
+	})
 }
 
 // everyone is the mention of user ids that markdown cannot carry, and that needs a text message.
@@ -181,6 +181,7 @@ func (r *Robot) refusal(doing string, code notifiers.Code) error {
 	class, after, meaning := outcomeOf(code.Code)
 	e := r.client.Fail(class, fmt.Errorf("%serrcode %d: %s (%s)", doing, code.Code, meaning, code.Message))
 	e.RetryAfter = after
+	e.TooLong = code.Code == 45002 || code.Code == 40058 && strings.Contains(code.Message, "exceed max length")
 	return e
 }
 
