@@ -59,6 +59,6 @@ type Link struct{ Title, URL string }
 // Notifier delivers messages over one channel. It is safe for concurrent use.
 type Notifier interface {
 	// Notify delivers m. nil means that the channel said it took the message; any other outcome is a
-	// *DeliveryError saying what to do next, and never holds a secret.
+	// *DeliveryError saying what to do next, or a *MissedError saying that there is nothing to do, and never holds a secret.
 	Notify(ctx context.Context, m Message) error
 }

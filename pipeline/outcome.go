@@ -46,6 +46,21 @@ func (e *DeliveryError) Error() string {
 // Unwrap returns the cause.
 func (e *DeliveryError) Unwrap() error { return e.Err }
 
+// MissedError says that a message is delivered, but that some of those whom it was for did not get it and never will: to
+// send it again would reach the others twice.
+type MissedError struct {
+	Receiver   string
+	Recipients int   // how many did not get it
+	Err        error // who, and why, without secrets
+}
+
+func (e *MissedError) Error() string {
+	return fmt.Sprintf("receiver %q: %d recipients did not get it, the others did: %v", e.Receiver, e.Recipients, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *MissedError) Unwrap() error { return e.Err }
+
 // Outcome is what a hot-half stage did with an event.
 type Outcome uint8
 

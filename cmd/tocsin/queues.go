@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -38,7 +39,11 @@ func (d *durable) openQueues(p *plan, reg prometheus.Registerer) error {
 		Name: "tocsin_notifications_merged_total",
 		Help: "Notifications that went to their channel in one message with others, by how.",
 	}, []string{"integration", "in"})
-	if err := reg.Register(merged); err != nil {
+	missed := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tocsin_notification_recipients_missed_total",
+		Help: "Recipients who did not get a message that others got.",
+	}, []string{"integration"})
+	if err := errors.Join(reg.Register(merged), reg.Register(missed)); err != nil {
 		return fmt.Errorf("register the metrics of delivery: %w", err)
 	}
 	d.queues = deliver.New(deliver.Config{
@@ -51,6 +56,7 @@ func (d *durable) openQueues(p *plan, reg prometheus.Registerer) error {
 			}
 			merged.WithLabelValues(integration, in).Add(float64(n))
 		},
+		Missed: func(integration string, n int) { missed.WithLabelValues(integration).Add(float64(n)) },
 	})
 	if err := reg.Register(waitingMetric{d.queues}); err != nil {
 		return fmt.Errorf("register the metrics of delivery: %w", err)

@@ -122,7 +122,9 @@ func (m *Mailer) send(ctx context.Context, msg pipeline.Message) error {
 	if err != nil {
 		return m.fail(pipeline.BadMessage, err)
 	}
-	pending := slices.DeleteFunc(addresses(recipients), func(to string) bool { return m.parts.Sent(msg.ID, to) })
+	pending := slices.DeleteFunc(addresses(recipients), func(to string) bool {
+		return m.parts.Sent(msg.ID, to) || m.parts.Sent(msg.ID, hopeless+to)
+	})
 	refused, err := m.mail(ctx, msg, recipients, pending, m.cfg.Attach)
 	if large := (*tooLargeError)(nil); errors.As(err, &large) && len(m.cfg.Attach) > 0 {
 		m.log.Warn("the smarthost refused a mail as too large; it goes without its attachments", "err", err)
@@ -132,16 +134,18 @@ func (m *Mailer) send(ctx context.Context, msg pipeline.Message) error {
 		return err
 	}
 	for _, to := range pending {
-		if _, no := refused[to]; !no {
+		switch err := refused[to]; {
+		case err == nil:
 			m.parts.Add(msg.ID, to)
+		case classOf(err) != pipeline.Retry:
+			m.parts.Add(msg.ID, hopeless+to)
 		}
 	}
-	if len(refused) > 0 {
-		return m.refusal(refused)
-	}
-	m.log.Debug("mail sent")
-	return nil
+	return m.outcome(msg.ID, addresses(recipients), refused)
 }
+
+// hopeless marks recipients that the server refused for good: they are not tried again with those that it refused for now.
+const hopeless = "hopeless "
 
 // mail composes the mail and sends it.
 func (m *Mailer) mail(ctx context.Context, msg pipeline.Message, recipients []*netmail.Address, pending, files []string) (map[string]error, error) {
@@ -152,19 +156,36 @@ func (m *Mailer) mail(ctx context.Context, msg pipeline.Message, recipients []*n
 	return m.deliver(ctx, pending, raw)
 }
 
-// refusal is the error about the recipients that the server refused. While one of them is worth trying
-// again, it asks for that.
-func (m *Mailer) refusal(refused map[string]error) error {
-	class := pipeline.BadMessage
-	names := make([]string, 0, len(refused))
-	for to, err := range refused {
-		if classOf(err) == pipeline.Retry {
-			class = pipeline.Retry
+// outcome is what came of a mail. While one recipient whom the server refused is worth trying again, it asks for that; else
+// the mail is delivered, if anybody has it.
+func (m *Mailer) outcome(id string, recipients []string, refused map[string]error) error {
+	var now, ever []string // refused for now, and for good by this attempt or one before
+	someHave := false
+	for _, to := range recipients {
+		err := refused[to]
+		switch {
+		case m.parts.Sent(id, to):
+			someHave = true
+		case err == nil:
+			ever = append(ever, to+": refused before")
+		case classOf(err) == pipeline.Retry:
+			now = append(now, fmt.Sprintf("%s: %v", to, err))
+		default:
+			ever = append(ever, fmt.Sprintf("%s: %v", to, err))
 		}
-		names = append(names, fmt.Sprintf("%s: %v", to, err))
 	}
-	slices.Sort(names)
-	return m.fail(class, fmt.Errorf("recipients refused: %s", strings.Join(names, "; ")))
+	all := fmt.Errorf("recipients refused: %s", strings.Join(append(now, ever...), "; "))
+	switch {
+	case len(now) > 0:
+		return m.fail(pipeline.Retry, all)
+	case len(ever) == 0:
+		m.log.Debug("mail sent")
+		return nil
+	case !someHave:
+		return m.fail(pipeline.BadMessage, all)
+	default:
+		return &pipeline.MissedError{Receiver: m.receiver, Recipients: len(ever), Err: m.fail(pipeline.BadMessage, all).Err}
+	}
 }
 
 func (m *Mailer) fail(class pipeline.DeliveryClass, err error) *pipeline.DeliveryError {

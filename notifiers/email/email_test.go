@@ -3,6 +3,8 @@ package email
 import (
 	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -149,43 +151,62 @@ func TestNotifyReadsTheAnswer(t *testing.T) {
 	}
 }
 
+// Whom the server refuses does not keep a mail from the others: who is refused for now gets it later, alone; of who is
+// refused for good the outcome tells, also when that was an attempt before.
 func TestNotifyOneRecipientRefused(t *testing.T) {
-	refuse := true
 	for name, c := range map[string]struct {
-		code  int
-		class pipeline.DeliveryClass
+		codes  map[string]int // of the first attempt
+		class  string
+		missed int // in the end
+		want   [][]string
 	}{
-		"for now":  {450, pipeline.Retry},
-		"for good": {550, pipeline.BadMessage},
+		"for now":                   {map[string]int{"oncall": 450}, "retry", 0, [][]string{{"audit@example.org"}, {"oncall@example.org"}}},
+		"for good":                  {map[string]int{"oncall": 550}, "missed", 1, [][]string{{"audit@example.org"}}},
+		"all of them":               {map[string]int{"oncall": 550, "audit": 550}, "bad_message", 0, nil},
+		"one for good, one for now": {map[string]int{"oncall": 450, "audit": 550}, "retry", 1, [][]string{{"oncall@example.org"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			refuse = true
+			first := true
 			s := startServer(t, serverOptions{fail: func(step string) error {
-				if refuse && step == "RCPT oncall@example.org" {
-					return &smtp.SMTPError{Code: c.code, Message: "refused"}
+				for who, code := range c.codes {
+					if step == "RCPT "+who+"@example.org" && (first || code == 550) {
+						return &smtp.SMTPError{Code: code, Message: "refused"}
+					}
 				}
 				return nil
 			}})
 			m := newMailer(t, s, nil)
-			e := notifiertest.Failure(t, m.Notify(t.Context(), notifiertest.Message()), nil)
-			if e.Class != c.class || !strings.Contains(e.Error(), "oncall@example.org") {
-				t.Errorf("Notify = %v, want %v naming the recipient", e, c.class)
+			outcome := func(err error) string {
+				missed, failure := (*pipeline.MissedError)(nil), (*pipeline.DeliveryError)(nil)
+				switch {
+				case errors.As(err, &missed):
+					if missed.Recipients != c.missed || missed.Receiver == "" || !strings.Contains(err.Error(), "@example.org") {
+						t.Errorf("missed: %+v, want %d, named", missed, c.missed)
+					}
+					return "missed"
+				case errors.As(err, &failure):
+					return failure.Class.String()
+				default:
+					return fmt.Sprint(err)
+				}
 			}
-			if c.class == pipeline.Retry {
-				refuse = false
-				if err := m.Notify(t.Context(), notifiertest.Message()); err != nil {
-					t.Errorf("second Notify = %v", err)
+			if got := outcome(m.Notify(t.Context(), notifiertest.Message())); got != c.class {
+				t.Errorf("Notify: %s, want %s", got, c.class)
+			}
+			if first = false; c.class == "retry" {
+				want := "<nil>"
+				if c.missed > 0 {
+					want = "missed"
+				}
+				if got := outcome(m.Notify(t.Context(), notifiertest.Message())); got != want {
+					t.Errorf("second Notify: %s, want %s", got, want)
 				}
 			}
 			var got [][]string
 			for _, mail := range s.taken() {
 				got = append(got, mail.to)
 			}
-			want := [][]string{{"audit@example.org"}}
-			if c.class == pipeline.Retry {
-				want = append(want, []string{"oncall@example.org"})
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("recipients of each mail (-want +got):\n%s", diff)
 			}
 		})

@@ -3,6 +3,7 @@ package wechat
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -98,7 +99,18 @@ func split(m pipeline.Message) []string {
 // Notify sends the message, in parts where it is long. When one fails, those behind it are not sent, and the next attempt
 // sends only what is missing.
 func (s *Sender) Notify(ctx context.Context, m pipeline.Message) error {
-	return s.parts.Each(m.ID, split(m), func(text string, _ bool) error { return s.sendPart(ctx, s.request(m, text)) })
+	var missed *pipeline.MissedError
+	err := s.parts.Each(m.ID, split(m), func(text string, _ bool) error {
+		err := s.sendPart(ctx, s.request(m, text))
+		if errors.As(err, &missed) { // it is sent
+			return nil
+		}
+		return err
+	})
+	if err == nil && missed != nil {
+		return missed
+	}
+	return err
 }
 
 type request struct {
@@ -166,8 +178,7 @@ func (s *Sender) sendPart(ctx context.Context, r request) error {
 		case err != nil:
 			return err
 		case code.Code == 0:
-			s.tellMissed(answer)
-			return nil
+			return s.missedBy(answer)
 		case staleToken(code.Code) && attempt == 1:
 			refused = token
 		default:
@@ -191,8 +202,8 @@ func (s *Sender) post(ctx context.Context, token string, body []byte) (code noti
 	return code, a.Body, nil
 }
 
-// tellMissed warns of those who did not get a message that others got: sending it again would reach the others twice.
-func (s *Sender) tellMissed(answer []byte) {
+// missedBy is an error about those who did not get a message that others got; nil: all have it.
+func (s *Sender) missedBy(answer []byte) error {
 	var missed struct {
 		Users   string `json:"invaliduser"`
 		Parties string `json:"invalidparty"`
@@ -200,9 +211,12 @@ func (s *Sender) tellMissed(answer []byte) {
 	}
 	if err := json.Unmarshal(answer, &missed); err != nil { // it has an errcode of 0: the others have the message
 		s.log.Warn("the answer of WeCom cannot be read in full", "err", err)
+		return nil
 	}
-	if missed.Users+missed.Parties+missed.Tags != "" {
-		s.log.Warn("WeCom knows some of the recipients not, or they may not see the application: they did not get the message",
-			"users", missed.Users, "parties", missed.Parties, "tags", missed.Tags)
+	who := strings.FieldsFunc(missed.Users+"|"+missed.Parties+"|"+missed.Tags, func(r rune) bool { return r == '|' })
+	if len(who) == 0 {
+		return nil
 	}
+	e := s.client.Fail(pipeline.BadMessage, fmt.Errorf("WeCom does not know them, or they may not see the application: %s", strings.Join(who, ", ")))
+	return &pipeline.MissedError{Receiver: e.Receiver, Recipients: len(who), Err: e.Err}
 }

@@ -82,6 +82,7 @@ type bench struct {
 	robot   *robot
 	channel deliver.Channel
 	trouble []deliver.Trouble
+	missed  int
 }
 
 func newBench(t *testing.T, dir string) *bench {
@@ -95,6 +96,7 @@ func newBench(t *testing.T, dir string) *bench {
 		Quotas: q, InFlight: inFlight, AttemptTimeout: 30 * time.Second, Log: slog.New(slog.DiscardHandler),
 		Trouble: func(tr deliver.Trouble) { b.trouble = append(b.trouble, tr) },
 		Merged:  func(string, int, bool) {},
+		Missed:  func(_ string, n int) { b.missed += n },
 	})
 	b.channel = deliver.Channel{
 		Render: render, Notify: b.robot.Notify, Robot: "robot-1",

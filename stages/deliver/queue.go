@@ -92,7 +92,7 @@ func (q *Queue) alone(ctx context.Context, c *Channel, d *pipeline.Delivery) err
 		q.breaker.RecordSuccess() // it is not the channel's fault
 		return unrendered(d, err)
 	}
-	err = q.send(ctx, c, m)
+	d.Note, err = q.send(ctx, c, m)
 	q.note(d.Receiver, err)
 	return err
 }

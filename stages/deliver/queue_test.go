@@ -288,3 +288,27 @@ func TestReload(t *testing.T) {
 		}
 	})
 }
+
+// What some recipients did not get is delivered: it is counted, and who asks is told.
+func TestMissedRecipients(t *testing.T) {
+	for name, limits := range map[string][]pipeline.Limit{"with a quota": {{Most: 18, Per: time.Minute}}, "without": nil} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, dir)
+				b.channel.Limits = limits
+				b.channel.Notify = func(context.Context, pipeline.Message) error {
+					return &pipeline.MissedError{Receiver: "sec", Recipients: 2, Err: errors.New("a@x, b@x: unknown")}
+				}
+				n := notification("one", pipeline.Warning)
+				d := &pipeline.Delivery{Notification: n, Begin: func() pipeline.Notification { return n }}
+				if err := b.queues.Set("sec.robot-1", b.channel).Deliver(t.Context(), d); err != nil {
+					t.Errorf("Deliver = %v", err)
+				}
+				if !strings.Contains(d.Note, "a@x, b@x: unknown") || b.missed != 2 {
+					t.Errorf("note %q, %d missed, want it to name the two", d.Note, b.missed)
+				}
+			})
+		})
+	}
+}

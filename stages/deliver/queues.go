@@ -19,6 +19,8 @@ type Config struct {
 	Trouble func(Trouble)
 	// Merged is told how many notifications went in one message. It does not block.
 	Merged func(integration string, notifications int, digest bool)
+	// Missed is told how many recipients did not get a message that others got. It does not block.
+	Missed func(integration string, recipients int)
 	Log    *slog.Logger
 }
 

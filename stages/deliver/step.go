@@ -101,7 +101,10 @@ func (q *Queue) deliver(ctx context.Context, c *Channel, b *batch, m pipeline.Me
 	}
 	m.Attempt = n.Attempt
 	q.breaker.TryAcquirePermit() // there is one: nobody else asks
-	err := q.send(ctx, c, m)
+	note, err := q.send(ctx, c, m)
+	for _, i := range b.items {
+		i.delivery.Note = note
+	}
 	q.note(n.Receiver, err)
 	q.pace(b, err)
 	frozen := q.freeze(ctx, c, err)
@@ -191,7 +194,11 @@ func (q *Queue) settle(b *batch, err error) {
 			if b.digest {
 				what = "a digest"
 			}
-			i.delivery.Note = fmt.Sprintf("with %d others in %s", len(b.items)-1, what)
+			with := fmt.Sprintf("with %d others in %s", len(b.items)-1, what)
+			if i.delivery.Note != "" {
+				with += "; " + i.delivery.Note
+			}
+			i.delivery.Note = with
 		}
 		i.done <- err
 	}
@@ -206,7 +213,8 @@ func (q *Queue) refuse(b *batch, err error) {
 }
 
 // send sends a message in bounded time, which a stop does not cut short: half a delivery is a repeat later.
-func (q *Queue) send(ctx context.Context, c *Channel, m pipeline.Message) (err error) {
+// A message that only some got is sent; note is for people who ask how it went.
+func (q *Queue) send(ctx context.Context, c *Channel, m pipeline.Message) (note string, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), q.cfg.AttemptTimeout)
 	defer cancel()
 	defer func() {
@@ -216,7 +224,13 @@ func (q *Queue) send(ctx context.Context, c *Channel, m pipeline.Message) (err e
 			err = &pipeline.DeliveryError{Class: pipeline.BadMessage, Receiver: m.Receiver, Unknown: true, Err: fmt.Errorf("panic: %v", v)}
 		}
 	}()
-	return c.Notify(ctx, m)
+	err = c.Notify(ctx, m)
+	if missed := (*pipeline.MissedError)(nil); errors.As(err, &missed) {
+		q.cfg.Log.Warn("some recipients did not get a message", "integration", q.name, "notification", m.ID, "err", err)
+		q.cfg.Missed(q.name, missed.Recipients)
+		return "not to all: " + missed.Err.Error(), nil
+	}
+	return "", err
 }
 
 // release sends what waits without a quota.

@@ -49,6 +49,11 @@ func (h *History) Attempt(n pipeline.Notification, attempt int, verdict, answer 
 		At: time.Now().UTC(), Stage: "deliver", Verdict: verdict, Detail: detail(answer, retryIn), Receiver: n.Receiver,
 		Integration: n.Integration, GroupKey: n.GroupKey, Notification: n.ID, Attempt: attempt,
 	}
+	if len(n.Alerts) == 1 { // it is a step of that one's: a row less for each message
+		step.Fingerprint = n.Alerts[0].Fingerprint
+		h.enqueue([]line{{uint64(step.Fingerprint), step}})
+		return
+	}
 	lines := []line{{notificationSubject(n.ID), step}}
 	if attempt <= 1 {
 		began := step
