@@ -3,7 +3,6 @@ package notifiers
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -142,7 +141,7 @@ func (c HTTPConfig) Header() (http.Header, []string, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		encoded := base64.StdEncoding.EncodeToString([]byte(c.BasicAuth.Username + ":" + string(password)))
+		encoded := basic(c.BasicAuth.Username, string(password))
 		return http.Header{"Authorization": {"Basic " + encoded}}, []string{string(password), encoded}, nil
 	case c.Authorization != nil:
 		credentials, err := ReadSecret("http_config.authorization.credentials", c.Authorization.Credentials, c.Authorization.CredentialsFile)

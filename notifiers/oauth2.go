@@ -72,7 +72,7 @@ func (o *OAuth2) Tokens() (t *Tokens, secrets []string, err error) {
 		return nil, nil, err
 	}
 	through, connect, secrets := o.Proxy.choose()
-	secrets = append(secrets, string(secret))
+	secrets = append(secrets, string(secret), basic(url.QueryEscape(o.ClientID), url.QueryEscape(string(secret))))
 	client := &http.Client{
 		Transport:     &http.Transport{TLSClientConfig: tls, Proxy: through, ProxyConnectHeader: connect, ForceAttemptHTTP2: true},
 		Timeout:       totalTimeout,

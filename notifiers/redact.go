@@ -1,6 +1,7 @@
 package notifiers
 
 import (
+	"encoding/base64"
 	"errors"
 	"net/url"
 	"strings"
@@ -42,12 +43,17 @@ type redactedError struct {
 func (e *redactedError) Error() string        { return e.text }
 func (e *redactedError) Is(target error) bool { return errors.Is(e.cause, target) }
 
-// addressSecrets lists what of an address may be one: all of it, its query's values, a password, and
-// long segments of its path, where chat services put their tokens.
+// basic is a name and a password as a header has them: RFC 7617.
+func basic(name, password string) string {
+	return base64.StdEncoding.EncodeToString([]byte(name + ":" + password))
+}
+
+// addressSecrets lists what of an address may be one: all of it, its query's values, a password (also as the header has it,
+// which some repeat), and long segments of its path, where chat services put their tokens.
 func addressSecrets(u *url.URL) []string {
 	secrets := []string{u.String(), u.RawQuery}
 	if password, ok := u.User.Password(); ok {
-		secrets = append(secrets, password)
+		secrets = append(secrets, password, basic(u.User.Username(), password))
 	}
 	for _, values := range u.Query() {
 		secrets = append(secrets, values...)

@@ -30,10 +30,12 @@ var planted = map[string]string{
 	"dingtalk token": "plantdingtalktoken0004", "dingtalk secret": "SECplant+dingtalk/0005", "feishu token": "plant-feishu-hook-0006",
 	"feishu secret": "plant+feishu/secret0007", "slack token": "plantslackservices0008", "webhook key": "plant+webhook/key0009",
 	"webhook password": "plantwebhookpassword0010", "webhook header": "plantwebhookheader0011", "email password": "plant+mail/password0012",
+	"oauth2 secret": "plant+oauth2/secret0013", "oauth2 token": "plantoauth2token0014", "signed secret": "whsec_cGxhbnQtc2lnbmluZy1zZWNyZXQtMDAxNS1sb25n",
+	"hmac secret": "plant+hmac/secret0016", "bearer token": "plantbearertoken0017", "proxy password": "plantproxypassword0018", "email secret": "plant+mail/secret0019",
 }
 
-// secretChannels are entries of every kind that has a secret, by kind, for a server at a base and a robot of its own, as one has
-// a quota. A kind that is added has one here.
+// secretChannels are entries of every kind that has a secret, by kind and what is special, for a server at a base and a robot of
+// its own, as one has a quota. A kind that is added has one here.
 var secretChannels = map[string]func(base, own string) string{
 	"wecom": func(b, own string) string {
 		return fmt.Sprintf("[{url: %q}]", b+"/wecom?key="+escapedSecret("wecom key")+own)
@@ -54,6 +56,22 @@ var secretChannels = map[string]func(base, own string) string{
 		return fmt.Sprintf("[{url: %q, http_config: {basic_auth: {username: u, password: %q}, http_headers: {X-Key: {secrets: [%q]}}}}]",
 			b+"/webhook?key="+escapedSecret("webhook key"), planted["webhook password"], planted["webhook header"])
 	},
+	"webhook oauth2": func(b, _ string) string {
+		return fmt.Sprintf("[{url: %q, http_config: {oauth2: {client_id: c, client_secret: %q, token_url: %q}}}]", b+"/oauth2/hook", planted["oauth2 secret"], b+"/oauth2/token")
+	},
+	"webhook signed": func(b, _ string) string {
+		return fmt.Sprintf("[{url: %q, signing: {secrets: [%q]}}]", b+"/signed", planted["signed secret"])
+	},
+	"webhook hmac": func(b, _ string) string {
+		return fmt.Sprintf("[{url: %q, signing: {scheme: hmac, secrets: [%q]}}]", b+"/hmac", planted["hmac secret"])
+	},
+	"webhook bearer": func(b, _ string) string {
+		return fmt.Sprintf("[{url: %q, http_config: {authorization: {credentials: %q}}}]", b+"/bearer", planted["bearer token"])
+	},
+	"webhook proxy": func(b, _ string) string {
+		u, _ := url.Parse(b) // a test server's
+		return fmt.Sprintf("[{url: %q, http_config: {proxy_url: %q}}]", "http://hook.test"+u.Path+"/proxy", u.Scheme+"://u:"+planted["proxy password"]+"@"+u.Host)
+	},
 }
 
 // ofRobots are the secrets that have the name of the receiver behind them, since a robot has one quota for all.
@@ -62,7 +80,7 @@ var ofRobots = []string{"wecom key", "dingtalk token", "feishu token", "slack to
 func escapedSecret(name string) string { return url.QueryEscape(planted[name]) }
 
 // refusingSMTP is a mail server that refuses at a step, and repeats what it was told; "" hangs up there.
-func refusingSMTP(t *testing.T, cert tls.Certificate, step, answer string) (address string, asked func() bool) {
+func refusingSMTP(t *testing.T, cert tls.Certificate, step, answer, secret string) (address string, asked func() bool) {
 	t.Helper()
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
 	if err != nil {
@@ -88,9 +106,9 @@ func refusingSMTP(t *testing.T, cert tls.Certificate, step, answer string) (addr
 						if answer == "" {
 							return
 						}
-						fmt.Fprintf(c, "%s no: %s %s\r\n", answer, lines.Text(), planted["email password"])
+						fmt.Fprintf(c, "%s no: %s %s\r\n", answer, lines.Text(), secret)
 					case command == "EHLO":
-						fmt.Fprint(c, "250-localhost\r\n250 AUTH PLAIN LOGIN\r\n")
+						fmt.Fprint(c, "250-localhost\r\n250 AUTH PLAIN LOGIN CRAM-MD5 XOAUTH2\r\n")
 					case command == "AUTH":
 						fmt.Fprint(c, "235 ok\r\n")
 					case command == "DATA":
@@ -114,7 +132,7 @@ func echo(r *http.Request) string {
 	body, _ := io.ReadAll(r.Body) // a sender that hangs up shows as a short body
 	said := ""
 	for name, secret := range planted {
-		if kind, _, _ := strings.Cut(name, " "); strings.Contains(r.URL.Path, "/"+kind) && name != "wechat token" {
+		if kind, _, _ := strings.Cut(name, " "); strings.Contains(r.URL.Path, "/"+kind) && name != "wechat token" && name != "oauth2 token" {
 			if slices.Contains(ofRobots, name) {
 				secret += "-" + strings.Split(r.URL.Path, "/")[1]
 			}
@@ -155,6 +173,11 @@ func secretAnswers(ended <-chan struct{}) map[string]http.HandlerFunc {
 				_ = json.NewEncoder(w).Encode(map[string]any{"errcode": 0, "access_token": planted["wechat token"], "expires_in": 7200})
 				return
 			}
+			if strings.HasSuffix(r.URL.Path, "/oauth2/token") {
+				w.Header().Set("Content-Type", "application/json")
+				_ = json.NewEncoder(w).Encode(map[string]any{"access_token": planted["oauth2 token"], "token_type": "Bearer", "expires_in": 3600})
+				return
+			}
 			all[of](w, r)
 		}
 	}
@@ -192,25 +215,31 @@ func TestNoSecretComesOut(t *testing.T) {
 	var receivers strings.Builder
 	var routes []string
 	for name, base := range bases {
-		routes = append(routes, fmt.Sprintf("{receiver: %s, continue: true}", name))
-		fmt.Fprintf(&receivers, "  - name: %s\n", name)
-		for kind, entry := range secretChannels {
-			fmt.Fprintf(&receivers, "    %s_configs: %s\n", kind, entry(base, "-"+name))
+		for what, entry := range secretChannels {
+			kind, special, _ := strings.Cut(what, " ")
+			receiver := name + "-" + kind + special
+			routes = append(routes, fmt.Sprintf("{receiver: %s, continue: true}", receiver))
+			fmt.Fprintf(&receivers, "  - name: %s\n    %s_configs: %s\n", receiver, kind, entry(base, "-"+name))
 		}
 	}
 	mail := map[string]func() bool{}
-	for _, c := range [][2]string{{"EHLO", "421"}, {"AUTH", "535 5.7.8"}, {"AUTH", "454"}, {"AUTH", ""}, {"MAIL", "550"}, {"RCPT", "450"}, {"RCPT", "550"}, {"DATA", "552"}, {"DATA", ""}} {
-		address, reached := refusingSMTP(t, secure.TLS.Certificates[0], c[0], c[1])
-		name := strings.ToLower("mail-" + c[0] + "-" + strings.Fields(c[1] + " hangup")[0])
+	secrets := map[string]string{"": fmt.Sprintf("auth_password: %q", planted["email password"]),
+		"cram":    fmt.Sprintf("auth_secret: %q, auth_mechanism: cram-md5", planted["email secret"]),
+		"xoauth2": fmt.Sprintf("auth_mechanism: xoauth2, auth_oauth2: {client_id: c, client_secret: %q, token_url: %q}", planted["oauth2 secret"], server.URL+"/late-down/oauth2/token")}
+	for _, c := range [][3]string{{"AUTH", "535 5.7.8", "cram"}, {"AUTH", "454", "cram"}, {"AUTH", "535 5.7.8", "xoauth2"}, {"AUTH", "454", "xoauth2"}, {"EHLO", "421"}, {"AUTH", "535 5.7.8"}, {"AUTH", "454"}, {"AUTH", ""}, {"MAIL", "550"}, {"RCPT", "450"}, {"RCPT", "550"}, {"DATA", "552"}, {"DATA", ""}} {
+		address, reached := refusingSMTP(t, secure.TLS.Certificates[0], c[0], c[1], planted[map[string]string{"": "email password", "cram": "email secret", "xoauth2": "oauth2 token"}[c[2]]])
+		name := strings.ToLower("mail-" + c[2] + c[0] + "-" + strings.Fields(c[1] + " hangup")[0])
 		mail[name] = reached
 		routes = append(routes, fmt.Sprintf("{receiver: %s, continue: true}", name))
-		fmt.Fprintf(&receivers, "  - name: %s\n    email_configs: [{to: a@example.org, from: b@example.org, smarthost: %q, force_implicit_tls: true, tls_config: {insecure_skip_verify: true}, auth_username: u, auth_password: %q}]\n",
-			name, address, planted["email password"])
+		fmt.Fprintf(&receivers, "  - name: %s\n    email_configs: [{to: a@example.org, from: b@example.org, smarthost: %q, force_implicit_tls: true, tls_config: {insecure_skip_verify: true}, auth_username: u, %s}]\n",
+			name, address, secrets[c[2]])
 	}
 	out := runWithSecrets(t, strings.Join(routes, ", "), receivers.String(), func(log string) (missing []string) {
 		mu.Lock()
 		defer mu.Unlock()
-		for kind := range secretChannels {
+		for what := range secretChannels {
+			words := strings.Fields(what)
+			kind := words[len(words)-1]
 			for name := range answers {
 				if !asked[name+" "+kind] {
 					missing = append(missing, name+" "+kind)
@@ -250,6 +279,9 @@ func secretForms() map[string]string {
 		forms[name+" in base64"] = base64.StdEncoding.EncodeToString([]byte(secret))
 	}
 	forms["email password in a login"] = base64.StdEncoding.EncodeToString([]byte("\x00u\x00" + planted["email password"]))
+	forms["oauth2 token in a login"] = base64.StdEncoding.EncodeToString([]byte("user=u\x01auth=Bearer " + planted["oauth2 token"] + "\x01\x01"))
+	forms["proxy password in a header"] = base64.StdEncoding.EncodeToString([]byte("u:" + planted["proxy password"]))
+	forms["oauth2 secret in a header"] = base64.StdEncoding.EncodeToString([]byte("c:" + url.QueryEscape(planted["oauth2 secret"])))
 	forms["webhook password in a header"] = base64.StdEncoding.EncodeToString([]byte("u:" + planted["webhook password"]))
 	return forms
 }

@@ -33,6 +33,7 @@ type Mailer struct {
 	tokens     *notifiers.Tokens // for XOAUTH2; nil: none
 
 	refusedToken atomic.Pointer[string] // the latest that the server did not take
+	usedToken    atomic.Pointer[string] // the latest that it was given
 	tokenWorked  atomic.Bool            // the latest that was used was taken
 
 	redact *notifiers.Redactor
@@ -189,7 +190,16 @@ func (m *Mailer) outcome(id string, recipients []string, refused map[string]erro
 }
 
 func (m *Mailer) fail(class pipeline.DeliveryClass, err error) *pipeline.DeliveryError {
-	return &pipeline.DeliveryError{Class: class, Receiver: m.receiver, Err: notifiers.NewRedactor(m.staleToken()).Error(m.redact.Error(err))}
+	err = m.redact.Error(err)
+	if t := m.usedToken.Load(); t != nil {
+		err = notifiers.NewRedactor(*t, xoauth2(m.cfg.AuthUsername, *t)).Error(err)
+	}
+	return &pipeline.DeliveryError{Class: class, Receiver: m.receiver, Err: err}
+}
+
+// xoauth2 is a token as a login has it.
+func xoauth2(user, token string) string {
+	return base64.StdEncoding.EncodeToString([]byte("user=" + user + "\x01auth=Bearer " + token + "\x01\x01"))
 }
 
 // asSent are a password as a login has it, PLAIN and LOGIN: some servers repeat the line that they refuse.

@@ -187,6 +187,7 @@ func (m *Mailer) tokenLogin(ctx context.Context, c *smtp.Client) error {
 	if err != nil {
 		return err
 	}
+	m.usedToken.Store(&token)
 	if err := c.Auth(smtp.XOAuth2Auth(m.cfg.AuthUsername, token)); err != nil {
 		m.refusedToken.Store(&token)
 		if m.tokenWorked.Swap(false) { // it ended early: the next attempt has another
