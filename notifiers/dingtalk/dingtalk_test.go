@@ -205,6 +205,7 @@ func TestTypes(t *testing.T) {
 	}{
 		"text":                   {"text", links, "text", nil},
 		"a card":                 {"actionCard", links, "actionCard", []string{"认领 https://tocsin.example/ack?t=1", "静默 https://tocsin.example/silence?t=1"}},
+		"a card that is one":     {"actionCard", links[:1], "actionCard", []string{"认领 https://tocsin.example/ack?t=1"}},
 		"a card without buttons": {"actionCard", nil, "markdown", nil},
 	} {
 		t.Run(name, func(t *testing.T) {

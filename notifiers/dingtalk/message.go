@@ -24,12 +24,14 @@ type request struct {
 	At       at          `json:"at"`
 }
 
-// actionCard has a button for each link.
+// actionCard has a button for each link; with one it is a button as a whole.
 type actionCard struct {
 	Title       string   `json:"title"`
 	Text        string   `json:"text"`
 	Orientation string   `json:"btnOrientation"` // "1": beside each other
-	Buttons     []button `json:"btns"`
+	Buttons     []button `json:"btns,omitempty"`
+	SingleTitle string   `json:"singleTitle,omitempty"`
+	SingleURL   string   `json:"singleURL,omitempty"`
 }
 
 type button struct {
@@ -81,6 +83,10 @@ func newRequest(msgType, title, text string, links []pipeline.Link) request {
 		return request{MsgType: typeText, Text: &plain{text}}
 	case msgType == typeActionCard && len(links) > 0:
 		card := &actionCard{Title: title, Text: text, Orientation: "1"}
+		if len(links) == 1 {
+			card.SingleTitle, card.SingleURL = links[0].Title, links[0].URL
+			return request{MsgType: typeActionCard, Card: card}
+		}
 		for _, l := range links {
 			card.Buttons = append(card.Buttons, button{l.Title, l.URL})
 		}
