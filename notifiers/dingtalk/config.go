@@ -29,6 +29,8 @@ type Config struct {
 
 	Mention notifiers.Mention `yaml:"mention"` // whom of the people on call to mention too; default nobody
 
+	MaxPerMinute notifiers.PerMinute `yaml:"max_per_minute"` // fewer messages a minute than the channel takes; default as many
+
 	HTTPConfig notifiers.HTTPConfig `yaml:"http_config"` // mostly for a proxy
 
 	Title   string `yaml:"title"`   // template of the push preview; default built in
@@ -54,6 +56,9 @@ func (c *Config) UnmarshalYAML(unmarshal func(any) error) error {
 
 // Validate checks the entry without reading files.
 func (c Config) Validate() error {
+	if err := c.MaxPerMinute.Validate(limits()); err != nil {
+		return err
+	}
 	if c.URL == "" && c.URLFile == "" {
 		return errors.New("url is missing: paste the robot's webhook address")
 	}

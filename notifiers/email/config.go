@@ -64,6 +64,8 @@ type Config struct {
 	Attach           []string             `yaml:"attach"`  // ours: json, csv: the alerts as files; default none
 	Headers          map[string]string    `yaml:"headers"` // fixed texts; Subject is a template; default none
 
+	MaxPerMinute notifiers.PerMinute `yaml:"max_per_minute"` // fewer messages a minute than the channel takes; default as many
+
 	Mention notifiers.Mention `yaml:"mention"` // who of the people on call gets it too; default nobody
 
 	HTML string `yaml:"html"` // template of the HTML part; default built in
@@ -107,6 +109,9 @@ func or(value, fallback string) string {
 
 // Validate checks the merged entry without reading files.
 func (c Config) Validate() error {
+	if err := c.MaxPerMinute.Validate(limits()); err != nil {
+		return err
+	}
 	if c.To == "" {
 		return errors.New("to is missing")
 	}

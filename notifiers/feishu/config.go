@@ -32,7 +32,9 @@ type Config struct {
 	Keywords     []string        `yaml:"keywords"`      // the robot's keywords: one is put into every message
 	At           At              `yaml:"at"`
 
-	Mention    notifiers.Mention    `yaml:"mention"`     // whom of the people on call to call
+	Mention      notifiers.Mention   `yaml:"mention"`        // whom of the people on call to call
+	MaxPerMinute notifiers.PerMinute `yaml:"max_per_minute"` // fewer messages a minute than the channel takes; default as many
+
 	HTTPConfig notifiers.HTTPConfig `yaml:"http_config"` // mostly for a proxy
 
 	Title   string `yaml:"title"`   // template of the card's header; default built in
@@ -57,6 +59,9 @@ func (c *Config) UnmarshalYAML(unmarshal func(any) error) error {
 
 // Validate checks the entry without reading files.
 func (c Config) Validate() error {
+	if err := c.MaxPerMinute.Validate(limits()); err != nil {
+		return err
+	}
 	if c.URL == "" && c.URLFile == "" {
 		return errors.New("url is missing: paste the robot's webhook address")
 	}

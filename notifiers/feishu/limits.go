@@ -8,7 +8,10 @@ import (
 )
 
 // Limits are how many requests the robot is to get. It takes 100 a minute and 5 a second.
-func (r *Robot) Limits() []pipeline.Limit {
+func (r *Robot) Limits() []pipeline.Limit { return r.cfg.MaxPerMinute.Limits(limits()) }
+
+// limits are what the channel takes.
+func limits() []pipeline.Limit {
 	return []pipeline.Limit{{Most: 90, Per: time.Minute}, {Most: 4, Per: time.Second}}
 }
 

@@ -31,6 +31,8 @@ type Config struct {
 	IconURL      string          `yaml:"icon_url"`
 	TitleLink    string          `yaml:"title_link"` // a fixed address; default none
 
+	MaxPerMinute notifiers.PerMinute `yaml:"max_per_minute"` // fewer messages a minute than the channel takes; default as many
+
 	HTTPConfig notifiers.HTTPConfig `yaml:"http_config"`
 
 	Title string `yaml:"title"` // template of the title; default built in
@@ -47,6 +49,9 @@ func (c Config) Merge(g Global) Config {
 
 // Validate checks a merged entry without reading files.
 func (c Config) Validate() error {
+	if err := c.MaxPerMinute.Validate(limits()); err != nil {
+		return err
+	}
 	if c.APIURL == "" && c.APIURLFile == "" {
 		return errors.New("api_url is missing, and global.slack_api_url too: paste the incoming webhook's address")
 	}

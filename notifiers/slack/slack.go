@@ -64,7 +64,10 @@ func (w *Webhook) ID() string { return w.id }
 func (w *Webhook) Robot() string { return notifiers.ID("slack", w.url.Path) }
 
 // Limits are how many requests the webhook is to get: Slack takes one a second (api.slack.com, "rate limits").
-func (w *Webhook) Limits() []pipeline.Limit {
+func (w *Webhook) Limits() []pipeline.Limit { return w.cfg.MaxPerMinute.Limits(limits()) }
+
+// limits are what the channel takes.
+func limits() []pipeline.Limit {
 	return []pipeline.Limit{{Most: 50, Per: time.Minute}, {Most: 1, Per: time.Second}}
 }
 

@@ -245,3 +245,13 @@ func TestTooLongGoesInTwo(t *testing.T) {
 		})
 	}
 }
+
+func TestMaxPerMinute(t *testing.T) {
+	n := newRobot(t, "http://127.0.0.1:1", func(c *Config) { c.MaxPerMinute = 5 })
+	if diff := cmp.Diff([]pipeline.Limit{{Most: 5, Per: time.Minute}}, n.Limits()); diff != "" {
+		t.Errorf("limits (-want +got):\n%s", diff)
+	}
+	if err := (Config{URL: "http://127.0.0.1:1/send?key=k", MsgType: "text", MaxPerMinute: 19}).Validate(); err == nil || !strings.Contains(err.Error(), "max_per_minute 19") {
+		t.Errorf("19 a minute: %v", err)
+	}
+}
