@@ -219,31 +219,16 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// A robot that counts in another way than it says gets in two what it calls too long, once.
 func TestTooLongGoesInTwo(t *testing.T) {
-	for name, c := range map[string]struct{ limit, posts int }{"fits in two": {2600, 2}, "not even so": {700, 0}} {
-		t.Run(name, func(t *testing.T) {
-			robot := robottest.WeCom(robottest.Options{Key: key, MaxBytes: c.limit})
-			n := newRobot(t, serve(t, robot), nil)
-			m := notifiertest.Message()
-			m.Body = strings.Repeat("一行文字\n", 250)
-			m.Mentions = []pipeline.Person{{Name: "Li Na", WeCom: "lina"}}
-			err := n.Notify(t.Context(), m)
-			posts := robot.Posts()
-			if len(posts) != c.posts || (err == nil) != (c.posts > 0) {
-				t.Fatalf("Notify = %v, %d messages, want %d", err, len(posts), c.posts)
+	notifiertest.TooLong(t, pipeline.Person{WeCom: "lina"}, func(t *testing.T, maxBytes int) (pipeline.Notifier, func() []notifiertest.Taken) {
+		robot := robottest.WeCom(robottest.Options{Key: key, MaxBytes: maxBytes})
+		return newRobot(t, serve(t, robot), nil), func() (all []notifiertest.Taken) {
+			for _, p := range robot.Posts() {
+				all = append(all, notifiertest.Taken{Text: p.Text, Mentions: p.Mentions})
 			}
-			if c.posts == 0 {
-				if e := notifiertest.Failure(t, err, nil); e.Class != pipeline.BadMessage {
-					t.Errorf("Notify = %v", err)
-				}
-				return
-			}
-			if lines := strings.Count(posts[0].Text+posts[1].Text, "一行文字"); lines != 250 || len(posts[0].Mentions) != 0 || len(posts[1].Mentions) != 1 {
-				t.Errorf("%d lines of 250; mentions %q and %q, want one in the last", lines, posts[0].Mentions, posts[1].Mentions)
-			}
-		})
-	}
+			return all
+		}
+	})
 }
 
 func TestMaxPerMinute(t *testing.T) {
