@@ -78,6 +78,11 @@ type ofRobot interface{ Robot() string }
 // costly is one whose messages may take several requests.
 type costly interface{ Cost(pipeline.Message) int }
 
+// personal is one whose readers have a quota each.
+type personal interface {
+	Readers(pipeline.Message) []string
+}
+
 // channelOf is the way of a notification through render to its channel.
 func channelOf(receiver string, render func(pipeline.Notification) (pipeline.Message, error), i integration, fallsBack bool) deliver.Channel {
 	c := deliver.Channel{
@@ -92,6 +97,9 @@ func channelOf(receiver string, render func(pipeline.Notification) (pipeline.Mes
 	}
 	if l, ok := i.notifier.(ofRobot); ok {
 		c.Robot = l.Robot()
+	}
+	if l, ok := i.notifier.(personal); ok {
+		c.Readers = l.Readers
 	}
 	if l, ok := i.notifier.(costly); ok {
 		c.Cost = l.Cost

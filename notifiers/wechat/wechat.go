@@ -77,13 +77,22 @@ func (s *Sender) ID() string {
 	return notifiers.ID("wechat", strings.Join([]string{c.CorpID, c.AgentID, c.ToUser, c.ToParty, c.ToTag}, "\n"))
 }
 
-// Robot names whose quota it is: the application's.
-func (s *Sender) Robot() string { return notifiers.ID("wechat", s.cfg.CorpID+"\n"+s.cfg.AgentID) }
-
-// Limits are how many messages the application is to send. A member gets 30 a minute and 1,000 an hour; WeCom drops the
-// rest and says that it took them.
+// Limits are how many messages an entry is to send, and each of its readers to get. A member gets 30 a minute and 1,000 an
+// hour; WeCom drops the rest and says that it took them.
 func (s *Sender) Limits() []pipeline.Limit {
 	return []pipeline.Limit{{Most: 28, Per: time.Minute}, {Most: 950, Per: time.Hour}}
+}
+
+// Readers are the quotas of those whom a message is for. A department, a tag and everyone count as one each: who is in it is
+// not known.
+func (s *Sender) Readers(m pipeline.Message) (all []string) {
+	for prefix, of := range map[string]string{"user": s.users(m), "party": s.cfg.ToParty, "tag": s.cfg.ToTag} {
+		for who := range strings.FieldsFuncSeq(of, func(r rune) bool { return r == '|' }) {
+			all = append(all, notifiers.ID("wechat", strings.Join([]string{s.cfg.CorpID, s.cfg.AgentID, prefix, who}, "\n")))
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // Mention says who of the people on call gets the message too.

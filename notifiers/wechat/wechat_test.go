@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -301,8 +302,26 @@ func TestPartly(t *testing.T) {
 func TestIdentity(t *testing.T) {
 	one := newSender(t, "http://a", nil)
 	other := newSender(t, "http://a", func(c *Config) { c.ToUser = "wang" })
-	if one.ID() == other.ID() || one.Robot() != other.Robot() {
-		t.Errorf("IDs %s, %s, want two; quotas of %s, %s, want one", one.ID(), other.ID(), one.Robot(), other.Robot())
+	if one.ID() == other.ID() {
+		t.Errorf("two entries have the ID %s", one.ID())
+	}
+}
+
+// Whoever gets a message has a quota of their own, whichever entry it comes from; of another application it is another.
+func TestReaders(t *testing.T) {
+	m := notifiertest.Message()
+	m.Mentions = []pipeline.Person{{WeCom: "wang"}}
+	of := func(change func(*Config)) []string { return newSender(t, "http://a", change).Readers(m) }
+	three := of(nil) // zhang, li, wang
+	wang := of(func(c *Config) { c.ToUser = "wang" })
+	if len(three) != 3 || len(wang) != 1 || !slices.Contains(three, wang[0]) {
+		t.Errorf("readers %q and %q, want wang in both", three, wang)
+	}
+	if other := of(func(c *Config) { c.ToUser, c.AgentID = "wang", "7" }); slices.Contains(three, other[0]) {
+		t.Errorf("wang has one quota of two applications")
+	}
+	if groups := of(func(c *Config) { c.ToUser, c.ToParty, c.ToTag = "@all", "2|3", "2" }); len(groups) != 4 {
+		t.Errorf("readers %q, want everyone, two departments and a tag", groups)
 	}
 }
 

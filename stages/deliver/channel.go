@@ -19,6 +19,9 @@ type Channel struct {
 	Robot    string           // whose quota it is; see Limits
 	Limits   []pipeline.Limit // the first one is the quota that people know. None: each notification goes at once, alone
 
+	// Readers are those for whom a message is, where each of them has a quota of these Limits, too; nil: nobody has.
+	Readers func(pipeline.Message) []string
+
 	// Fallback says that what this channel cannot tell is told elsewhere: urgent notifications do not wait for it then.
 	Fallback bool
 }

@@ -43,19 +43,31 @@ func (q *Queue) step(ctx context.Context) (pause time.Duration) {
 		q.refuse(&b, err)
 		return 0
 	}
-	room, err = q.cfg.Quotas.Take(ctx, c.Robot, c.cost(message), c.limits(&b, full))
+	wait, err := q.room(ctx, c, message, c.limits(&b, full))
 	switch {
 	case err != nil:
 		q.cfg.Log.Warn("the quota of a robot cannot be asked; its messages wait", "integration", q.name, "err", err)
 		return time.Second
-	case room.Wait > 0 && b.lane == urgent:
-		q.moveUrgent(c, room.Wait, "the robot's quota is used up")
-		return room.Wait
-	case room.Wait > 0:
-		return room.Wait
+	case wait > 0 && b.lane == urgent:
+		q.moveUrgent(c, wait, "the robot's quota is used up")
+		return wait
+	case wait > 0:
+		return wait
 	}
 	q.deliver(ctx, c, &b, message)
 	return 0
+}
+
+// room takes the room that a message needs, or says how long to wait for it.
+func (q *Queue) room(ctx context.Context, c *Channel, m pipeline.Message, limits []pipeline.Limit) (wait time.Duration, err error) {
+	if wait, err = q.readersRoom(ctx, c, m, limits); err != nil || wait > 0 {
+		return wait, err
+	}
+	room, err := q.cfg.Quotas.Take(ctx, c.Robot, c.cost(m), limits)
+	if err != nil || room.Wait > 0 {
+		return room.Wait, err
+	}
+	return 0, q.readersTake(ctx, c, m)
 }
 
 // next is what goes now, and when there is nothing, how long to wait. full: the bus hands out no more.
