@@ -18,6 +18,7 @@ import (
 type Queue struct {
 	name    string
 	cfg     *Config
+	reading *sync.Mutex // see Queues
 	channel atomic.Pointer[Channel] // exchanged by a reload
 	breaker circuitbreaker.CircuitBreaker[any]
 	wake    chan struct{} // capacity 1: something urgent came, or the channel is another
@@ -50,8 +51,8 @@ const (
 	maxOpen        = 20 * time.Second
 )
 
-func newQueue(name string, cfg *Config, c Channel) *Queue {
-	q := &Queue{name: name, cfg: cfg, wake: make(chan struct{}, 1)}
+func newQueue(name string, cfg *Config, reading *sync.Mutex, c Channel) *Queue {
+	q := &Queue{name: name, cfg: cfg, reading: reading, wake: make(chan struct{}, 1)}
 	q.breaker = circuitbreaker.NewBuilder[any]().WithFailureThreshold(failuresToOpen).WithSuccessThreshold(1).WithRandomDelay(minOpen, maxOpen).Build()
 	q.channel.Store(&c)
 	return q

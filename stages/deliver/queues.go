@@ -28,6 +28,8 @@ type Config struct {
 type Queues struct {
 	cfg Config
 
+	reading sync.Mutex // held from a look at readers' quotas until what was found is taken
+
 	mu sync.Mutex
 	by map[string]*Queue
 }
@@ -42,7 +44,7 @@ func (s *Queues) Set(integration string, c Channel) *Queue {
 	defer s.mu.Unlock()
 	q := s.by[integration]
 	if q == nil {
-		q = newQueue(integration, &s.cfg, c)
+		q = newQueue(integration, &s.cfg, &s.reading, c)
 		s.by[integration] = q
 		return q
 	}

@@ -60,6 +60,10 @@ func (q *Queue) step(ctx context.Context) (pause time.Duration) {
 
 // room takes the room that a message needs, or says how long to wait for it.
 func (q *Queue) room(ctx context.Context, c *Channel, m pipeline.Message, limits []pipeline.Limit) (wait time.Duration, err error) {
+	if c.Readers != nil {
+		q.reading.Lock()
+		defer q.reading.Unlock()
+	}
 	if wait, err = q.readersRoom(ctx, c, m, limits); err != nil || wait > 0 {
 		return wait, err
 	}
