@@ -18,7 +18,7 @@ import (
 type Queue struct {
 	name    string
 	cfg     *Config
-	reading *sync.Mutex // see Queues
+	reading *sync.Mutex             // see Queues
 	channel atomic.Pointer[Channel] // exchanged by a reload
 	breaker circuitbreaker.CircuitBreaker[any]
 	wake    chan struct{} // capacity 1: something urgent came, or the channel is another
