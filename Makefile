@@ -64,7 +64,8 @@ bench-router: ## the router as it runs, beside FALCOSIDEKICK and ALERTMANAGER, p
 crash: ## kill a router KILLS times (200) while alerts flow, stop it cleanly, fill its disk (root)
 	TOCSIN_CRASH_KILLS=$(or $(KILLS),200) go test -count=1 -timeout 30m -v -run 'TestCrash$$|TestCleanRestarts|TestDiskFull' ./e2e
 
-docs-images: ## draw the messages in docs/img as channels show them (needs chromium and Noto CJK fonts)
+docs-images: ## draw the messages in docs/img as channels show them (gets Chromium and Noto CJK fonts where they are missing; root)
+	@dpkg -s chromium fonts-noto-cjk >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk >/dev/null; }
 	go test -count=1 -run 'TestDocsImages$$' ./stages/render -args -images=$(CURDIR)/docs/img
 
 fmt: ## format the Go sources
