@@ -2,29 +2,28 @@ package deliver
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// readersWait is how long to wait for room in the quotas of those whom a message is for; 0: there is.
-const readersWait = time.Second
-
-// readersRoom looks whether all whom a message is for have room for it. It takes nothing: what one of them had would be lost
-// when another has none. What several routers take between the look and readersTake is within the margin of the limits.
+// readersRoom says how long it is until all whom a message is for have room for it; 0: they do. It takes nothing: what one of
+// them had would be lost when another has none. What several routers take between the look and readersTake is within the
+// margin of the limits.
 func (q *Queue) readersRoom(ctx context.Context, c *Channel, m pipeline.Message, limits []pipeline.Limit) (wait time.Duration, err error) {
-	for _, reader := range c.readers(m) {
-		for _, limit := range limits {
-			room, err := q.cfg.Quotas.Take(ctx, reader, 0, []pipeline.Limit{limit})
-			if err != nil {
-				return 0, err
-			}
-			if room.Used > 0 && room.Used+c.cost(m) > limit.Most {
-				return readersWait, nil
-			}
-		}
+	left := slices.Clone(limits) // all at once: a reader's quota is kept as far back as the longest of them asks
+	for i := range left {
+		left[i].Most -= c.cost(m)
 	}
-	return 0, nil
+	for _, reader := range c.readers(m) {
+		room, err := q.cfg.Quotas.Take(ctx, reader, 0, left)
+		if err != nil {
+			return 0, err
+		}
+		wait = max(wait, room.Wait)
+	}
+	return wait, nil
 }
 
 // readersTake notes that a message goes to all whom it is for.

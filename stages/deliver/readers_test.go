@@ -63,3 +63,49 @@ func TestReadersHaveAQuotaEach(t *testing.T) {
 		}
 	})
 }
+
+// The quota of an hour holds for a reader, too, over what two entries send in many minutes.
+func TestReadersHaveAQuotaByTheHour(t *testing.T) {
+	const most = 12
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, dir)
+		var mu sync.Mutex
+		var got []time.Time
+		entry := func(name string) *deliver.Queue {
+			c := b.channel
+			c.Robot, c.Limits = name, []pipeline.Limit{{Most: 10, Per: time.Minute}, {Most: most, Per: time.Hour}}
+			c.Readers = func(pipeline.Message) []string { return []string{"li"} }
+			c.Notify = func(context.Context, pipeline.Message) error {
+				mu.Lock()
+				defer mu.Unlock()
+				got = append(got, time.Now())
+				return nil
+			}
+			return b.queues.Set(name, c)
+		}
+		queues := map[string]*deliver.Queue{"one": entry("one"), "two": entry("two")}
+		var all sync.WaitGroup
+		for i := range 10 {
+			for name, q := range queues {
+				all.Go(func() {
+					n := notification(fmt.Sprint(name, i), pipeline.Warning)
+					n.Integration = name
+					if err := deliverOne(t.Context(), q, n); err != nil {
+						t.Errorf("%s: %v", n.ID, err)
+					}
+				})
+			}
+			time.Sleep(2 * time.Minute) // few enough for a minute
+		}
+		all.Wait()
+		if len(got) <= most {
+			t.Fatalf("%d messages were sent, want more than an hour's", len(got))
+		}
+		for i := most; i < len(got); i++ {
+			if got[i].Sub(got[i-most]) < time.Hour {
+				t.Fatalf("li got more than %d messages within an hour: %v", most, got)
+			}
+		}
+	})
+}
