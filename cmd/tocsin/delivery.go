@@ -42,6 +42,7 @@ func (p *plan) buildDelivery(opts options, out io.Writer, log *slog.Logger) erro
 	if errs != nil {
 		return errs
 	}
+	shareLimits(p.channels)
 	p.setFallbacks(receivers)
 	if err = p.buildRouting(receivers, log); err != nil {
 		return err
