@@ -1,7 +1,6 @@
 package fast
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"text/template/parse"
@@ -80,9 +79,7 @@ type compiler struct {
 	scope     []string // names of the block's variables; their places in a run's frame are the same
 }
 
-var errUnknown = errors.New("not known here")
-
-func unknown(n parse.Node) error { return fmt.Errorf("%w: %s", errUnknown, n) }
+func unknown(n parse.Node) error { return fmt.Errorf("not known here: %s", n) }
 
 func (c *compiler) block(name string) (*block, error) {
 	if b := c.blocks[name]; b != nil {
@@ -90,7 +87,7 @@ func (c *compiler) block(name string) (*block, error) {
 	}
 	t := c.set.Lookup(name)
 	if t == nil || t.Tree == nil {
-		return nil, fmt.Errorf("%w: block %q", errUnknown, name)
+		return nil, fmt.Errorf("not known here: block %q", name)
 	}
 	b := &block{}
 	c.blocks[name] = b // before its body, which may call it
@@ -157,21 +154,26 @@ func (c *compiler) action(n *parse.ActionNode) (step, error) {
 	}, nil
 }
 
-// branch is an if, or a with, whose dot is what it asks about.
-func (c *compiler) branch(n *parse.BranchNode, with bool) (step, error) {
+// branches are the pipeline of an if, with or range and its two lists, in either of which the variables of the pipeline are
+// known.
+func (c *compiler) branches(n *parse.BranchNode) (pipe expression, list, otherwise step, err error) {
 	outside := c.scope
 	defer func() { c.scope = outside }()
-	condition, err := c.pipe(n.Pipe)
-	if err != nil {
-		return nil, err
+	if pipe, err = c.pipe(n.Pipe); err != nil {
+		return nil, nil, nil, err
 	}
 	inside := c.scope
-	then, err := c.list(n.List)
-	if err != nil {
-		return nil, err
+	if list, err = c.list(n.List); err != nil {
+		return nil, nil, nil, err
 	}
 	c.scope = inside
-	otherwise, err := c.list(n.ElseList)
+	otherwise, err = c.list(n.ElseList)
+	return pipe, list, otherwise, err
+}
+
+// branch is an if, or a with, whose dot is what it asks about.
+func (c *compiler) branch(n *parse.BranchNode, with bool) (step, error) {
+	condition, then, otherwise, err := c.branches(n)
 	if err != nil {
 		return nil, err
 	}
@@ -201,19 +203,7 @@ func (c *compiler) rangeOver(n *parse.RangeNode) (step, error) {
 	if n.Pipe.IsAssign {
 		return nil, unknown(n)
 	}
-	outside := c.scope
-	defer func() { c.scope = outside }()
-	over, err := c.pipe(n.Pipe)
-	if err != nil {
-		return nil, err
-	}
-	inside := c.scope
-	body, err := c.list(n.List)
-	if err != nil {
-		return nil, err
-	}
-	c.scope = inside
-	empty, err := c.list(n.ElseList)
+	over, body, empty, err := c.branches(&n.BranchNode)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package fast
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/prometheus/alertmanager/template"
@@ -13,38 +14,21 @@ func (c *compiler) function(name string, arguments []expression, piped bool) exp
 	if f, ours := c.functions[name]; ours {
 		return called(f, arguments)
 	}
-	switch name {
-	case "and", "or":
+	if name == "and" || name == "or" {
 		if piped || len(arguments) == 0 { // text/template takes the piped value first
 			return nil
 		}
 		return shortCircuit(arguments, name == "or")
-	case "not", "len":
-		if len(arguments) != 1 {
-			return nil
-		}
-	case "eq":
-		if len(arguments) < 2 {
-			return nil
-		}
-	case "ne", "lt", "le", "gt", "ge", "index", "slice":
-		if len(arguments) != 2 {
-			return nil
-		}
-	case "printf":
-		if len(arguments) == 0 {
-			return nil
-		}
 	}
-	f := builtins[name]
-	if f == nil {
+	b := builtins[name]
+	if b.f == nil || len(arguments) < b.least || len(arguments) > b.most {
 		return nil
 	}
-	return with(arguments, f)
+	return applied(arguments, b.f)
 }
 
-// with is f over the values of its arguments.
-func with(arguments []expression, f func([]value) (value, bool)) expression {
+// applied is f over the values of its arguments.
+func applied(arguments []expression, f func([]value) (value, bool)) expression {
 	return func(r *run, dot value) (value, bool) {
 		from := len(r.stack)
 		for _, a := range arguments {
@@ -79,18 +63,24 @@ func shortCircuit(arguments []expression, or bool) expression {
 	}
 }
 
-var builtins = map[string]func([]value) (value, bool){
-	"not":    not,
-	"len":    length,
-	"eq":     equal,
-	"ne":     func(v []value) (value, bool) { return ordered(v, func(c int) bool { return c != 0 }) },
-	"lt":     func(v []value) (value, bool) { return ordered(v, func(c int) bool { return c < 0 }) },
-	"le":     func(v []value) (value, bool) { return ordered(v, func(c int) bool { return c <= 0 }) },
-	"gt":     func(v []value) (value, bool) { return ordered(v, func(c int) bool { return c > 0 }) },
-	"ge":     func(v []value) (value, bool) { return ordered(v, func(c int) bool { return c >= 0 }) },
-	"index":  index,
-	"slice":  slice,
-	"printf": printf,
+// builtin is one of text/template's functions, and how many arguments it takes here.
+type builtin struct {
+	least, most int
+	f           func([]value) (value, bool)
+}
+
+var builtins = map[string]builtin{
+	"not":    {1, 1, not},
+	"len":    {1, 1, length},
+	"eq":     {2, math.MaxInt, equal},
+	"ne":     {2, 2, ordered(func(c int) bool { return c != 0 })},
+	"lt":     {2, 2, ordered(func(c int) bool { return c < 0 })},
+	"le":     {2, 2, ordered(func(c int) bool { return c <= 0 })},
+	"gt":     {2, 2, ordered(func(c int) bool { return c > 0 })},
+	"ge":     {2, 2, ordered(func(c int) bool { return c >= 0 })},
+	"index":  {2, 2, index},
+	"slice":  {2, 2, slice},
+	"printf": {1, math.MaxInt, printf},
 }
 
 func not(v []value) (value, bool) {
@@ -116,9 +106,12 @@ func equal(v []value) (value, bool) {
 	return value{other: same}, true
 }
 
-func ordered(v []value, holds func(int) bool) (value, bool) {
-	c, ok := compare(v[0], v[1])
-	return value{other: holds(c)}, ok
+// ordered is whether the order of two holds.
+func ordered(holds func(order int) bool) func([]value) (value, bool) {
+	return func(v []value) (value, bool) {
+		c, ok := compare(v[0], v[1])
+		return value{other: holds(c)}, ok
+	}
 }
 
 // compare is about two texts or two numbers.
@@ -216,7 +209,7 @@ func called(f any, arguments []expression) expression {
 	if call == nil || count != len(arguments) {
 		return nil
 	}
-	return with(arguments, call)
+	return applied(arguments, call)
 }
 
 // texts reports whether all are texts.
