@@ -8,15 +8,39 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// readersRoom says how long it is until all whom a message is for have room for it; 0: they do. It takes nothing: what one of
-// them had would be lost when another has none. What several routers take between the look and readersTake is within the
-// margin of the limits.
-func (q *Queue) readersRoom(ctx context.Context, c *Channel, m pipeline.Message, limits []pipeline.Limit) (wait time.Duration, err error) {
+// room takes the room that a message needs in its robot's quota, and in those of its readers, or says how long to wait for it.
+func (q *Queue) room(ctx context.Context, c *Channel, m pipeline.Message, limits []pipeline.Limit) (wait time.Duration, err error) {
+	var readers []string
+	if c.Readers != nil {
+		readers = c.Readers(m)
+		q.reading.Lock()
+		defer q.reading.Unlock()
+	}
+	n := c.cost(m)
+	if wait, err = q.readersWait(ctx, readers, n, limits); err != nil || wait > 0 {
+		return wait, err
+	}
+	room, err := q.cfg.Quotas.Take(ctx, c.Robot, n, limits)
+	if err != nil || room.Wait > 0 {
+		return room.Wait, err
+	}
+	for _, reader := range readers {
+		if _, err := q.cfg.Quotas.Take(ctx, reader, n, c.Limits); err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
+}
+
+// readersWait says how long it is until all readers have room for n requests; 0: they do. It takes nothing: what one of them
+// had would be lost when another has none. What several routers take between this look and the taking is within the margin of
+// the limits.
+func (q *Queue) readersWait(ctx context.Context, readers []string, n int, limits []pipeline.Limit) (wait time.Duration, err error) {
 	left := slices.Clone(limits) // all at once: a reader's quota is kept as far back as the longest of them asks
 	for i := range left {
-		left[i].Most -= c.cost(m)
+		left[i].Most -= n
 	}
-	for _, reader := range c.readers(m) {
+	for _, reader := range readers {
 		room, err := q.cfg.Quotas.Take(ctx, reader, 0, left)
 		if err != nil {
 			return 0, err
@@ -24,21 +48,4 @@ func (q *Queue) readersRoom(ctx context.Context, c *Channel, m pipeline.Message,
 		wait = max(wait, room.Wait)
 	}
 	return wait, nil
-}
-
-// readersTake notes that a message goes to all whom it is for.
-func (q *Queue) readersTake(ctx context.Context, c *Channel, m pipeline.Message) error {
-	for _, reader := range c.readers(m) {
-		if _, err := q.cfg.Quotas.Take(ctx, reader, c.cost(m), c.Limits); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *Channel) readers(m pipeline.Message) []string {
-	if c.Readers == nil {
-		return nil
-	}
-	return c.Readers(m)
 }

@@ -58,22 +58,6 @@ func (q *Queue) step(ctx context.Context) (pause time.Duration) {
 	return 0
 }
 
-// room takes the room that a message needs, or says how long to wait for it.
-func (q *Queue) room(ctx context.Context, c *Channel, m pipeline.Message, limits []pipeline.Limit) (wait time.Duration, err error) {
-	if c.Readers != nil {
-		q.reading.Lock()
-		defer q.reading.Unlock()
-	}
-	if wait, err = q.readersRoom(ctx, c, m, limits); err != nil || wait > 0 {
-		return wait, err
-	}
-	room, err := q.cfg.Quotas.Take(ctx, c.Robot, c.cost(m), limits)
-	if err != nil || room.Wait > 0 {
-		return room.Wait, err
-	}
-	return 0, q.readersTake(ctx, c, m)
-}
-
 // next is what goes now, and when there is nothing, how long to wait. full: the bus hands out no more.
 func (q *Queue) next(used, most int) (b batch, full bool, pause time.Duration) {
 	q.mu.Lock()
