@@ -63,24 +63,23 @@ func (p *Parts) Each(id string, texts []string, send func(text string, last bool
 // Part sends one text of message id, unless it was taken before. What the channel calls too long, although it was measured,
 // goes once more in two: how a channel counts is its own affair.
 func (p *Parts) Part(id, name, text string, last bool, send func(text string, last bool) error) error {
-	if p.Sent(id, name) {
-		return nil
-	}
-	err := send(text, last)
-	if failure := (*pipeline.DeliveryError)(nil); errors.As(err, &failure) && failure.TooLong {
-		if first, second := templates.Halve(text); second != "" {
-			err = p.once(id, name+" first half", func() error { return send(first, false) })
-			if err == nil {
-				err = p.once(id, name+" second half", func() error { return send(second, last) })
-			}
+	return p.once(id, name, func() error {
+		err := send(text, last)
+		if failure := (*pipeline.DeliveryError)(nil); !errors.As(err, &failure) || !failure.TooLong {
+			return err
 		}
-	}
-	if err == nil {
-		p.Add(id, name)
-	}
-	return err
+		first, second := templates.Halve(text)
+		if second == "" {
+			return err
+		}
+		if err := p.once(id, name+" first half", func() error { return send(first, false) }); err != nil {
+			return err
+		}
+		return p.once(id, name+" second half", func() error { return send(second, last) })
+	})
 }
 
+// once sends a part of message id, unless it was taken before.
 func (p *Parts) once(id, part string, send func() error) error {
 	if p.Sent(id, part) {
 		return nil

@@ -85,10 +85,10 @@ func newRequest(msgType, title, text string, links []pipeline.Link) request {
 		card := &actionCard{Title: title, Text: text, Orientation: "1"}
 		if len(links) == 1 {
 			card.SingleTitle, card.SingleURL = links[0].Title, links[0].URL
-			return request{MsgType: typeActionCard, Card: card}
-		}
-		for _, l := range links {
-			card.Buttons = append(card.Buttons, button{l.Title, l.URL})
+		} else {
+			for _, l := range links {
+				card.Buttons = append(card.Buttons, button{l.Title, l.URL})
+			}
 		}
 		return request{MsgType: typeActionCard, Card: card}
 	}
