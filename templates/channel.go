@@ -22,10 +22,10 @@ func (s *Set) For(kind string) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile HTML templates for %s: %w", kind, err)
 	}
-	functions := maps.Clone(s.functions)
-	maps.Copy(functions, channelFunctions(kind))
+	ours, functions := channelFunctions(kind), maps.Clone(s.functions)
+	maps.Copy(functions, ours)
 	return &Set{
-		text:      text.Funcs(texttemplate.FuncMap(channelFunctions(kind))),
+		text:      text.Funcs(texttemplate.FuncMap(ours)),
 		html:      page.Funcs(htmltemplate.FuncMap(htmlFunctions())),
 		functions: functions,
 	}, nil

@@ -63,10 +63,11 @@ func Append(b []byte, a *pipeline.Alert) ([]byte, error) {
 	w.Flag("escalated", a.Escalated)
 	w.Flag("closing", a.Closing)
 	w.SomeText("episode", a.Episode)
-	if b, err := w.End(); err == nil {
-		return b, nil
+	whole, err := w.End()
+	if err != nil {
+		return b, fmt.Errorf("encode an alert: %w", err)
 	}
-	return b, fmt.Errorf("encode an alert: %w", w.err)
+	return whole, nil
 }
 
 // AppendNotification appends a notification as a JSON object.
