@@ -18,6 +18,7 @@ func TestForksLeaveNothingBehind(t *testing.T) {
 		half, everyExecs = "100000", "50"
 		others           = 100      // processes that come and go on a machine that tests
 		memory           = 12 << 10 // KiB; a leak of 150 bytes a process is more
+		rounds           = 3
 	)
 	program := compile(t, "testdata/forks.c")
 	l := newLayout(t, shadowRules)
@@ -36,11 +37,20 @@ func TestForksLeaveNothingBehind(t *testing.T) {
 			return nil
 		})
 	}
-	forks() // what the first half needs stays: buffers, the heap's reserve
+	forks() // what the first of them need stays: buffers, the heap's reserve
 	warm := p.resident(t)
-	forks()
-	if now := p.resident(t); now > warm+memory {
-		t.Errorf("resident memory went from %d to %d KiB while as many processes as before came and went", warm, now)
+	for round := 1; ; round++ { // a heap grows by chance, too, when its collector is late; a leak does so each time
+		forks()
+		now := p.resident(t)
+		if now <= warm+memory {
+			break
+		}
+		t.Logf("round %d: resident memory went from %d to %d KiB", round, warm, now)
+		if round == rounds {
+			t.Errorf("resident memory grew in each of %d rounds while as many processes as before came and went", rounds)
+			break
+		}
+		warm = now
 	}
 	if n := p.metric(t, "tocsin_losses_total", `cause="process_table_full"`); n != 0 {
 		t.Errorf("%v processes found no place in the table", n)
