@@ -153,7 +153,7 @@ func (f *file) open(ctx context.Context) (err error) {
 	// Pages of 8 KB hold several alerts; the space of what is removed goes back to the disk in small steps; and a write
 	// does not bring the log to where it belongs unless settle has not for 128 MB.
 	f.db, err = sql.Open("sqlite", dsn("&_txlock=immediate&_pragma=page_size(8192)&_pragma=auto_vacuum(2)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"+
-		"&_pragma=wal_autocheckpoint(16384)&_pragma=journal_size_limit(16777216)&_pragma=cache_size(-16384)"))
+		"&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(16384)&_pragma=journal_size_limit(16777216)&_pragma=cache_size(-16384)"))
 	if err != nil {
 		return err
 	}

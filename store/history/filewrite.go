@@ -12,15 +12,17 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
+// prepare makes the statements. INSERT OR FAIL needs no copy of the pages that it changes, to undo what a failed
+// statement did: its transaction is rolled back whole (sqlite.org/lang_conflict.html).
 func (f *file) prepare(ctx context.Context) error {
 	return errors.Join(
 		f.accounts.prepare(ctx, f.db, "SELECT id, fingerprint, body, state FROM current WHERE id IN (VALUES $ROWS)", 1),
-		f.upsert.prepare(ctx, f.db, `INSERT INTO current (id, fingerprint, ends, body, state) VALUES $ROWS
+		f.upsert.prepare(ctx, f.db, `INSERT OR FAIL INTO current (id, fingerprint, ends, body, state) VALUES $ROWS
 			ON CONFLICT (id) DO UPDATE SET ends = excluded.ends, body = excluded.body, state = excluded.state`, 5),
-		f.occurred.prepare(ctx, f.db, "INSERT INTO occurrences (id, at, fingerprint, kind, rule, priority, alert) VALUES $ROWS", 7),
+		f.occurred.prepare(ctx, f.db, "INSERT OR FAIL INTO occurrences (id, at, fingerprint, kind, rule, priority, alert) VALUES $ROWS", 7),
 		f.unneeded.prepare(ctx, f.db, "DELETE FROM occurrences WHERE id IN (VALUES $ROWS) AND kind = ''", 1),
 		f.alive.prepare(ctx, f.readers, "SELECT c.state, o.alert FROM current c JOIN occurrences o ON o.id = c.body WHERE c.id IN (VALUES $ROWS)", 1),
-		f.stepped.prepare(ctx, f.db, "INSERT INTO steps (id, subject, step) VALUES $ROWS", 3),
+		f.stepped.prepare(ctx, f.db, "INSERT OR FAIL INTO steps (id, subject, step) VALUES $ROWS", 3),
 	)
 }
 
