@@ -131,3 +131,19 @@ func TestPartsForgetsWhatIsSettled(t *testing.T) {
 		t.Errorf("%d messages are remembered, want at most %d", len(p.sent), maxParts)
 	}
 }
+
+// A template in an address is refused, not posted to as it stands, and not shown.
+func TestParseURLRefusesTemplates(t *testing.T) {
+	for _, s := range []string{
+		`https://hooks.example.org/{{ .GroupLabels.team }}?key=planted`,
+		`https://hooks.example.org/hook?key=planted&team={{ .CommonLabels.team }}`,
+	} {
+		_, err := ParseURL(pipeline.Secret(s))
+		if err == nil || !strings.Contains(err.Error(), "no template") || strings.Contains(err.Error(), "planted") {
+			t.Errorf("%s: %v", s, err)
+		}
+	}
+	if _, err := ParseURL("https://hooks.example.org/%7B%7B?key=planted"); err != nil {
+		t.Errorf("an address with encoded braces: %v", err)
+	}
+}

@@ -63,6 +63,9 @@ func ParseURL(s pipeline.Secret) (*url.URL, error) {
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, errors.New("url: use an absolute http or https address")
 	}
+	if strings.Contains(string(s), "{{") { // Alertmanager's webhook has such; as it stands it would be posted to
+		return nil, errors.New("url: an address is no template here: write one receiver for each address, and a route to each")
+	}
 	return u, nil
 }
 
