@@ -17,7 +17,7 @@ const module = "github.com/tocsin-security/tocsin/"
 // The reasons are in docs/architecture.md.
 var mayImport = map[string][]string{
 	"pipeline":                 {},
-	"pipeline/bus/...":         {"pipeline", "pipeline/bus/..."},
+	"pipeline/bus/...":         {"pipeline", "pipeline/bus/...", "store/journal"},
 	"pipeline/alertjson":       {"pipeline"},
 	"pipeline/router":          {"pipeline", "pipeline/alertjson", "pipeline/bus"},
 	"pipeline/matcher":         {"pipeline"},

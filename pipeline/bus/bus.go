@@ -13,9 +13,7 @@ package bus
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net/url"
 	"strings"
 	"time"
 
@@ -37,8 +35,8 @@ type Config struct {
 	MaxBytes int64
 	// MaxPayload bounds one message of the embedded engine; default 8 MiB, enough for 256 large alerts.
 	MaxPayload int32
-	// AckWait is how long a message of a process that died stays with it; default 5 s embedded, 30 s
-	// else. Shorter hands over sooner, and duplicates when a process stalls that long.
+	// AckWait is how long a message of a process that died stays with it, where others share the bus; default 30 s.
+	// Shorter hands over sooner, and duplicates when a process stalls that long.
 	AckWait time.Duration
 	// InFlight is how many messages of a topic are worked on at once; default 16.
 	InFlight int
@@ -56,9 +54,6 @@ func (c *Config) setDefaults() {
 	}
 	if c.AckWait == 0 {
 		c.AckWait = 30 * time.Second
-		if c.URL == Embedded {
-			c.AckWait = 5 * time.Second
-		}
 	}
 	if c.InFlight == 0 {
 		c.InFlight = 16
@@ -71,16 +66,8 @@ func (c Config) Validate() error {
 		return nil
 	}
 	for one := range strings.SplitSeq(c.URL, ",") {
-		u, err := url.Parse(strings.TrimSpace(one))
-		if err != nil {
-			return errors.New("bus: not a URL") // err holds the URL, and that may hold a password
-		}
-		switch u.Scheme {
-		case "nats", "tls":
-		case "redis", "rediss", "kafka":
-			return fmt.Errorf("bus: this build has no %s bus yet: use embedded or nats://host:4222", u.Scheme)
-		default:
-			return fmt.Errorf("bus: unknown engine %q: use embedded or nats://host:4222", u.Scheme)
+		if err := validate(one); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -88,55 +75,52 @@ func (c Config) Validate() error {
 
 // Bus is an open bus. It is safe for concurrent use.
 type Bus struct {
-	nats *natsBus
+	engine   engine
+	inFlight int
 }
 
-// Open opens the engine of cfg.URL; the embedded one is started, with its files in cfg.Dir.
+// Open opens the engine of cfg.URL; the embedded one has its files in cfg.Dir.
 func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Bus, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	cfg.setDefaults()
-	open := connect
-	if cfg.URL == Embedded {
-		open = startEmbedded
-	}
-	n, err := open(ctx, cfg, log)
+	e, err := open(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	return &Bus{nats: n}, nil
+	return &Bus{e, cfg.InFlight}, nil
 }
 
 // Publisher publishes durably. A message's UUID is its identity: the engine drops a second one with the
 // same UUID within two minutes. Its Close does nothing; close the Bus.
-func (b *Bus) Publisher() message.Publisher { return publisher{b.nats} }
+func (b *Bus) Publisher() message.Publisher { return publisher{b.engine} }
 
 // Subscriber makes a subscriber for the consumer group. A topic has one group; its members share the
 // messages. Each call makes an independent one, to be closed by its user. inFlight is how many messages of a topic are
 // worked on at once, 0 the configured number; all together have up to 64 MB.
 func (b *Bus) Subscriber(group string, inFlight int) (message.Subscriber, error) {
 	if inFlight == 0 {
-		inFlight = b.nats.cfg.InFlight
+		inFlight = b.inFlight
 	}
-	return newSubscriber(b.nats, group, inFlight), nil
+	return b.engine.subscriber(group, inFlight), nil
 }
 
 // PastOf is what is known of earlier attempts to handle a message that a Subscriber handed out.
-func (b *Bus) PastOf(m *message.Message) Past { return pastOf(m) }
+func (b *Bus) PastOf(m *message.Message) Past { return originOf(m).past }
 
 // Note says what will be known of attempts to handle m when it is handed out again, after whatever may happen. A
 // handler whose work cannot be undone notes before it begins that it is unsure what came of it, and when it has
 // learned that nothing did, notes that.
-func (b *Bus) Note(m *message.Message, past Past) error { return b.nats.note(m, past) }
+func (b *Bus) Note(m *message.Message, past Past) error { return b.engine.note(originOf(m), past) }
 
 // Backlog is how many messages of a topic are not acknowledged yet; 0 for a topic that does not exist.
 func (b *Bus) Backlog(ctx context.Context, topic string) (int, error) {
-	return b.nats.backlog(ctx, topic)
+	return b.engine.backlog(ctx, topic)
 }
 
 // MaxPayload is the largest message the engine takes, in bytes.
-func (b *Bus) MaxPayload() int { return int(b.nats.conn.MaxPayload()) }
+func (b *Bus) MaxPayload() int { return b.engine.maxPayload() }
 
 // Close disconnects, and stops the embedded engine. Subscribers must be closed before.
-func (b *Bus) Close() error { return b.nats.close() }
+func (b *Bus) Close() error { return b.engine.close() }

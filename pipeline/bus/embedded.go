@@ -7,19 +7,28 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
-	"time"
+	"sync"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
+	"github.com/ThreeDotsLabs/watermill/message"
 	"golang.org/x/sys/unix"
 )
 
-// startTimeout bounds the start of the embedded server, which reads its files back.
-const startTimeout = 30 * time.Second
+// embedded is the engine in this process: a queue per topic, each in a folder of its own, so that what waits for a
+// channel that is away keeps nobody else's files.
+type embedded struct {
+	cfg    Config
+	log    *slog.Logger
+	unlock func()
 
-// startEmbedded runs a NATS server in this process, without a network listener.
-func startEmbedded(ctx context.Context, cfg Config, log *slog.Logger) (*natsBus, error) {
+	ctx     context.Context // ends when it is closed
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	mu     sync.Mutex // guards what follows
+	queues map[string]*queue
+}
+
+func openEmbedded(cfg Config, log *slog.Logger) (*embedded, error) {
 	if cfg.Dir == "" {
 		return nil, errors.New("the embedded bus needs a folder: set data_dir")
 	}
@@ -27,62 +36,16 @@ func startEmbedded(ctx context.Context, cfg Config, log *slog.Logger) (*natsBus,
 	if err != nil {
 		return nil, err
 	}
-	e := &embedded{cfg: cfg, log: log, broken: make(chan struct{}, 1), closing: make(chan struct{})}
-	if err := e.start(); err != nil {
-		unlock()
-		return nil, err
+	if _, err := os.Stat(filepath.Join(cfg.Dir, "jetstream")); err == nil {
+		log.Warn("bus: an earlier version left messages in a format that is no longer read; to have them delivered, "+
+			"run that version until nothing waits, then remove the folder", "folder", filepath.Join(cfg.Dir, "jetstream"))
 	}
-	stop := func() {
-		e.close()
-		unlock()
-	}
-	conn, err := nats.Connect("", append(connOptions(log), nats.InProcessServer(e), nats.ReconnectWait(reconnectWait))...)
-	if err != nil {
-		stop()
-		return nil, fmt.Errorf("connect to the embedded bus: %w", err)
-	}
-	b, err := newNATSBus(ctx, cfg, log, conn, stop)
-	if err != nil {
-		stop()
-		return nil, err
-	}
-	if b.attempts, err = b.openAttempts(ctx); err != nil {
-		conn.Close()
-		stop()
-		return nil, err
-	}
-	b.failing = e.failing
-	e.mending.Go(e.mend)
-	return b, nil
+	e := &embedded{cfg: cfg, log: log, unlock: unlock, queues: map[string]*queue{}}
+	e.ctx, e.stop = context.WithCancel(context.Background())
+	return e, nil
 }
 
-// openAttempts reads what an earlier process had under way of the messages that are still there.
-func (b *natsBus) openAttempts(ctx context.Context) (*attempts, error) {
-	type extent struct {
-		first, last uint64
-		deleted     []uint64 // in order
-	}
-	extents := map[uint64]extent{}
-	for name := range b.js.StreamNames(ctx).Name() {
-		s, err := b.js.Stream(ctx, name)
-		if err != nil {
-			return nil, fmt.Errorf("look at topic %s: %w", name, err)
-		}
-		info, err := s.Info(ctx, jetstream.WithDeletedDetails(true))
-		if err != nil {
-			return nil, fmt.Errorf("look at topic %s: %w", name, err)
-		}
-		extents[hashOf(name)] = extent{info.State.FirstSeq, info.State.LastSeq, info.State.Deleted}
-	}
-	return openAttempts(b.cfg.Dir, func(stream, seq uint64) bool {
-		e, known := extents[stream]
-		_, deleted := slices.BinarySearch(e.deleted, seq)
-		return known && seq >= e.first && seq <= e.last && !deleted
-	})
-}
-
-// lockDir makes the folder, and keeps a second process out of it: JetStream does not, and two servers
-// on the same files destroy them. The lock goes with the process, also after kill -9.
+// lockDir makes the folder, and keeps a second process out of it. The lock goes with the process, also after kill -9.
 func lockDir(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the embedded bus: %w", err)
@@ -96,4 +59,121 @@ func lockDir(dir string) (unlock func(), err error) {
 		return nil, fmt.Errorf("lock the embedded bus in %s: another tocsin is using it (give each its own data_dir): %w", dir, err)
 	}
 	return func() { f.Close() }, nil
+}
+
+func (e *embedded) dir(topic string) string { return filepath.Join(e.cfg.Dir, token(topic)) }
+
+// queue returns the queue of a topic, which is made if it is not there.
+func (e *embedded) queue(topic string) (*queue, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if q := e.queues[topic]; q != nil {
+		return q, nil
+	}
+	if e.ctx.Err() != nil {
+		return nil, errors.New("the bus is closed")
+	}
+	q, err := openQueue(e.dir(topic), e.cfg.MaxBytes, e.log.With("topic", topic))
+	if err != nil {
+		return nil, fmt.Errorf("open bus topic %q: %w", topic, err)
+	}
+	e.queues[topic] = q
+	e.running.Go(func() { q.run(e.ctx) })
+	return q, nil
+}
+
+// existing returns the queue of a topic; ErrNone: it was never used.
+func (e *embedded) existing(topic string) (*queue, error) {
+	if _, err := os.Stat(e.dir(topic)); errors.Is(err, os.ErrNotExist) {
+		return nil, ErrNone
+	}
+	return e.queue(topic)
+}
+
+func (e *embedded) publish(topic string, msgs []*message.Message) error {
+	if err := msgs[0].Context().Err(); err != nil {
+		return err
+	}
+	for _, m := range msgs {
+		if len(m.Payload) > e.maxPayload() {
+			return fmt.Errorf("message %s has %d bytes, at most %d are taken", m.UUID, len(m.Payload), e.maxPayload())
+		}
+	}
+	q, err := e.queue(topic)
+	if err != nil {
+		return err
+	}
+	return q.publish(msgs)
+}
+
+func (e *embedded) subscriber(_ string, inFlight int) message.Subscriber {
+	return &queueSubscriber{engine: e, inFlight: inFlight, closing: make(chan struct{})}
+}
+
+func (e *embedded) note(of handedOut, past Past) error { return of.queue.note(of.item, past) }
+
+func (e *embedded) backlog(ctx context.Context, topic string) (int, error) {
+	s, err := e.keptState(ctx, topic)
+	return s.Messages, err
+}
+
+func (e *embedded) keep(_ context.Context, topic string) error {
+	q, err := e.queue(topic)
+	if err != nil {
+		return err
+	}
+	q.keep()
+	return nil
+}
+
+func (e *embedded) keptState(_ context.Context, topic string) (KeptState, error) {
+	q, err := e.existing(topic)
+	if errors.Is(err, ErrNone) {
+		return KeptState{}, nil
+	}
+	if err != nil {
+		return KeptState{}, err
+	}
+	return q.state(), nil
+}
+
+func (e *embedded) keptFrom(_ context.Context, topic string, number uint64) (Kept, error) {
+	q, err := e.existing(topic)
+	if err != nil {
+		return Kept{}, err
+	}
+	return q.from(number)
+}
+
+func (e *embedded) keptAt(_ context.Context, topic string, number uint64) (Kept, error) {
+	q, err := e.existing(topic)
+	if err != nil {
+		return Kept{}, err
+	}
+	return q.at(number)
+}
+
+func (e *embedded) remove(_ context.Context, topic string, number uint64) error {
+	q, err := e.existing(topic)
+	if err != nil {
+		return err
+	}
+	return q.remove(number)
+}
+
+func (e *embedded) maxPayload() int { return int(e.cfg.MaxPayload) }
+
+func (e *embedded) close() error {
+	e.stop()
+	e.running.Wait()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var errs []error
+	for topic, q := range e.queues {
+		if err := q.close(); err != nil {
+			errs = append(errs, fmt.Errorf("close bus topic %q: %w", topic, err))
+		}
+	}
+	e.unlock()
+	return errors.Join(errs...)
 }

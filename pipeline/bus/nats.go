@@ -21,29 +21,33 @@ const maxPublishing = 4096
 // which on a machine that is busy has taken seconds.
 const apiTimeout = 30 * time.Second
 
-// natsBus is JetStream over one connection, to our own server or a foreign one.
+// natsBus is the engine on somebody's NATS servers: JetStream over one connection.
 type natsBus struct {
 	cfg  Config
 	log  *slog.Logger
 	conn *nats.Conn
 	js   jetstream.JetStream
-	stop func() // stops the embedded server; nil for a foreign one
-
-	failing func() error // why the embedded server can store nothing; nil for a foreign one
-
-	attempts *attempts // of the embedded server; nil: a foreign one counts, and no kill of ours sets it back
 
 	mu      sync.Mutex
 	streams map[string]bool // topics whose stream is known to exist
 }
 
-// connect opens a bus on foreign servers.
+// connect opens the engine.
 func connect(ctx context.Context, cfg Config, log *slog.Logger) (*natsBus, error) {
 	conn, err := nats.Connect(cfg.URL, append(connOptions(log), nats.RetryOnFailedConnect(false))...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the bus: %w", err)
 	}
-	return newNATSBus(ctx, cfg, log, conn, nil)
+	js, err := jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(maxPublishing), jetstream.WithDefaultTimeout(apiTimeout))
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("open JetStream: %w", err)
+	}
+	if _, err := js.AccountInfo(ctx); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("ask the bus for JetStream (a NATS server needs it switched on): %w", err)
+	}
+	return &natsBus{cfg: cfg, log: log, conn: conn, js: js, streams: map[string]bool{}}, nil
 }
 
 // connOptions keep the connection for good: while it is away, publishing fails and is retried above.
@@ -63,24 +67,11 @@ func connOptions(log *slog.Logger) []nats.Option {
 	}
 }
 
-func newNATSBus(ctx context.Context, cfg Config, log *slog.Logger, conn *nats.Conn, stop func()) (*natsBus, error) {
-	js, err := jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(maxPublishing), jetstream.WithDefaultTimeout(apiTimeout))
-	if err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("open JetStream: %w", err)
-	}
-	if _, err := js.AccountInfo(ctx); err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("ask the bus for JetStream (a NATS server needs it switched on): %w", err)
-	}
-	return &natsBus{cfg: cfg, log: log, conn: conn, js: js, stop: stop, streams: map[string]bool{}}, nil
-}
-
 func streamName(topic string) string { return "tocsin-" + token(topic) }
 func subject(topic string) string    { return "tocsin." + token(topic) }
 
-// ensure makes the topic's stream unless it exists. A stream of a foreign server is taken as it is: its
-// owner may have chosen replicas and limits.
+// ensure makes the topic's stream unless it exists. One that is there is taken as it is: its owner may have chosen
+// replicas and limits.
 func (b *natsBus) ensure(ctx context.Context, topic string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -96,10 +87,6 @@ func (b *natsBus) ensure(ctx context.Context, topic string) error {
 
 // make makes a topic's stream.
 func (b *natsBus) make(ctx context.Context, topic string, change func(*jetstream.StreamConfig)) error {
-	make := b.js.CreateOrUpdateStream
-	if b.stop == nil {
-		make = b.js.CreateStream
-	}
 	cfg := jetstream.StreamConfig{
 		Name:     streamName(topic),
 		Subjects: []string{subject(topic)},
@@ -112,7 +99,7 @@ func (b *natsBus) make(ctx context.Context, topic string, change func(*jetstream
 		Duplicates: 2 * time.Minute,
 	}
 	change(&cfg)
-	_, err := make(ctx, cfg)
+	_, err := b.js.CreateStream(ctx, cfg)
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 		return fmt.Errorf("make bus topic %q: %w", topic, err)
 	}
@@ -133,23 +120,22 @@ func (b *natsBus) backlog(ctx context.Context, topic string) (int, error) {
 func (b *natsBus) close() error {
 	err := b.conn.Flush() // acknowledgements on their way
 	b.conn.Close()
-	if b.stop != nil {
-		b.stop()
-	}
-	if b.attempts != nil {
-		err = errors.Join(err, b.attempts.close())
-	}
 	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 		return fmt.Errorf("flush the bus connection: %w", err)
 	}
 	return nil
 }
 
-// publishError turns the engine's answer into ours. JetStream reports a full stream as a store failure
+// note does nothing: the server counts deliveries, and no kill of ours sets that back.
+func (b *natsBus) note(handedOut, Past) error { return nil }
+
+func (b *natsBus) maxPayload() int { return int(b.conn.MaxPayload()) }
+
+// publishError turns the server's answer into ours. JetStream reports a full stream as a store failure
 // with this text and no code of its own (nats-server store.go, ErrMaxBytes).
-func publishError(topic string, err error) error {
+func publishError(err error) error {
 	if strings.Contains(err.Error(), "maximum bytes exceeded") {
-		return fmt.Errorf("publish to bus topic %q: %w", topic, ErrFull)
+		return ErrFull
 	}
-	return fmt.Errorf("publish to bus topic %q: %w", topic, err)
+	return err
 }

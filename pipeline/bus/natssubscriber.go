@@ -32,10 +32,10 @@ const (
 // maxInFlightBytes bounds the messages of one topic that are worked on at once, however many may be.
 const maxInFlightBytes = 64 << 20
 
-// subscriber is ours rather than watermill-nats' because neither of its two can work on a message for
+// natsSubscriber is ours rather than watermill-nats' because neither of its two can work on a message for
 // longer than AckWait (they give it up and the server hands it out a second time, to be worked on side
 // by side), nor on more than one at a time per consumer.
-type subscriber struct {
+type natsSubscriber struct {
 	bus      *natsBus
 	group    string
 	inFlight int
@@ -45,16 +45,16 @@ type subscriber struct {
 	running   sync.WaitGroup // one per Subscribe
 }
 
-var _ message.Subscriber = (*subscriber)(nil)
+var _ message.Subscriber = (*natsSubscriber)(nil)
 
-func newSubscriber(b *natsBus, group string, inFlight int) *subscriber {
-	return &subscriber{bus: b, group: group, inFlight: inFlight, closing: make(chan struct{})}
+func (b *natsBus) subscriber(group string, inFlight int) message.Subscriber {
+	return &natsSubscriber{bus: b, group: group, inFlight: inFlight, closing: make(chan struct{})}
 }
 
 // Subscribe hands out the topic's messages until ctx ends or the subscriber is closed; then it takes no
 // more, waits for what is being worked on, and closes the channel. A message's context ends when the
 // subscription is stopping: its handler should finish or refuse it soon.
-func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+func (s *natsSubscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
 	if err := s.bus.ensure(ctx, topic); err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 		return nil, fmt.Errorf("subscribe to bus topic %q: %w", topic, err)
 	}
 	ctx, stop := context.WithCancel(ctx)
-	d := &delivery{bus: s.bus, topic: topic, stream: hashOf(streamName(topic)), out: make(chan *message.Message),
+	d := &delivery{bus: s.bus, topic: topic, out: make(chan *message.Message),
 		bytes: semaphore.NewWeighted(maxInFlightBytes), working: map[uint64]bool{}}
 	s.running.Add(1)
 	go func() {
@@ -93,7 +93,7 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 }
 
 // Close stops all subscriptions and waits until their messages are acknowledged or refused.
-func (s *subscriber) Close() error {
+func (s *natsSubscriber) Close() error {
 	s.closeOnce.Do(func() { close(s.closing) })
 	s.running.Wait()
 	return nil
@@ -103,7 +103,6 @@ func (s *subscriber) Close() error {
 type delivery struct {
 	bus      *natsBus
 	topic    string
-	stream   uint64 // hash of its stream's name
 	out      chan *message.Message
 	trackers sync.WaitGroup
 	bytes    *semaphore.Weighted    // of the messages that are worked on
@@ -164,8 +163,9 @@ func (d *delivery) track(ctx context.Context, m jetstream.Msg) {
 		d.warn("drop", m.TermWithReason(err.Error())) // not written by us; no consumer can read it
 		return
 	}
-	key := attemptKey{d.stream, meta.Sequence.Stream}
-	wm.SetContext(d.bus.withPast(ctx, key, meta.NumDelivered))
+	// A delivery before this one may have come to an attempt, or not: the server does not say. In doubt it did.
+	past := Past{Attempts: uint32(meta.NumDelivered - 1), Unsure: meta.NumDelivered > 1}
+	wm.SetContext(withOrigin(ctx, handedOut{past: past}))
 	beat := time.NewTicker(d.bus.cfg.AckWait / 3)
 	defer beat.Stop()
 	out := d.out
@@ -181,9 +181,6 @@ func (d *delivery) track(ctx context.Context, m jetstream.Msg) {
 			d.warn("extend", m.InProgress())
 		case <-wm.Acked():
 			d.warn("acknowledge", d.ack(m))
-			if d.bus.attempts != nil {
-				d.bus.attempts.forget(key)
-			}
 			return
 		case <-wm.Nacked():
 			if ctx.Err() != nil {

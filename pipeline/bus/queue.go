@@ -1,0 +1,324 @@
+package bus
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/tocsin-security/tocsin/store/journal"
+)
+
+const (
+	// journalSlack is what may be dead in a journal beside as much as is alive; journalStep is how much that lives is
+	// written again with one row.
+	journalSlack = 16 << 20
+	journalStep  = 512 << 10
+	// maxInMemory is how much of what waits is held in memory, too; the rest is read from the journal.
+	maxInMemory = 4 << 20
+	// doneEvery is how long acknowledgements wait to be written, unless something else is: a kill brings back what was
+	// acknowledged within that time.
+	doneEvery = 50 * time.Millisecond
+	// doneRetry is the wait after they could not be written.
+	doneRetry = time.Second
+)
+
+// queue is a topic of the embedded engine. All that happens to its messages is a row of entries in its journal, in
+// one write; but for acknowledgements, which go with the next row, or within doneEvery. A process that applies the
+// rows again knows what the one before did.
+//
+// It is safe for concurrent use.
+type queue struct {
+	journal *journal.Journal
+	most    int64 // bytes that it may hold
+	log     *slog.Logger
+
+	mu       sync.Mutex // guards what follows
+	next     uint64     // number of the next message
+	items    map[uint64]*item
+	waiting  waiting // those that are to be handed out
+	keeping  bool    // nobody takes them; see Bus.Keep
+	kept     []uint64
+	bytes    int64 // of items
+	inMemory int   // of these
+	ids      ids
+	done     []uint64 // needed no more, which the journal does not say yet
+	row      []byte   // a buffer
+
+	ready     chan struct{} // something waits
+	unwritten chan struct{} // done is not empty
+}
+
+// item is a message that is there: waiting, in work, or kept.
+type item struct {
+	number uint64
+	at     time.Time
+	row    int64 // where the journal has it
+	off    int
+	size   int
+	past   Past
+	held   *content // nil: the journal has it
+}
+
+// openQueue opens the queue in a folder.
+func openQueue(dir string, most int64, log *slog.Logger) (*queue, error) {
+	j, err := journal.Open(journal.Config{Dir: dir, Slack: journalSlack, Step: journalStep})
+	if err != nil {
+		return nil, err
+	}
+	q := &queue{
+		journal: j, most: most, log: log, next: 1, items: map[uint64]*item{}, ids: newIDs(),
+		ready: make(chan struct{}, 1), unwritten: make(chan struct{}, 1),
+	}
+	err = j.Each(func(number int64, row []byte) {
+		if err := q.apply(number, row); err != nil {
+			log.Error("bus: a part of a topic cannot be read; what is in it is lost", "err", fmt.Errorf("row %d: %w", number, err))
+		}
+	})
+	if err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	for _, it := range q.items {
+		q.waiting = append(q.waiting, it)
+	}
+	heap.Init(&q.waiting)
+	signal(q.ready)
+	return q, nil
+}
+
+// signal wakes one who waits, or the next who will.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// publish stores messages: all, or none.
+func (q *queue) publish(msgs []*message.Message) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	fresh := q.fresh(msgs)
+	if len(fresh) == 0 {
+		return nil
+	}
+	row, now, size := q.begin(), time.Now(), int64(0)
+	first := q.next
+	for i, m := range fresh {
+		was := len(row)
+		row = appendMessage(row, first+uint64(i), now, m)
+		size += int64(len(row) - was)
+	}
+	var oldest []uint64
+	for i := 0; q.bytes+size > q.most; i++ {
+		if i == len(q.kept) {
+			return ErrFull
+		}
+		it := q.items[q.kept[i]]
+		oldest, size = append(oldest, it.number), size-int64(it.size)
+	}
+	if len(oldest) > 0 {
+		row = appendDone(row, oldest)
+	}
+	if err := q.write(row); err != nil {
+		return err
+	}
+	for i, m := range fresh {
+		q.arrived(q.items[first+uint64(i)], m)
+	}
+	signal(q.ready)
+	return nil
+}
+
+// fresh returns the messages whose ids are not known, each once. It needs q.mu.
+func (q *queue) fresh(msgs []*message.Message) []*message.Message {
+	all := make([]*message.Message, 0, len(msgs))
+	here := make(map[string]bool, len(msgs))
+	for _, m := range msgs {
+		if !here[m.UUID] && !q.ids.has(m.UUID) {
+			here[m.UUID] = true
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// arrived has a new message wait, or be kept. It needs q.mu.
+func (q *queue) arrived(it *item, m *message.Message) {
+	if q.keeping {
+		q.kept = append(q.kept, it.number)
+		return
+	}
+	if q.inMemory+it.size <= maxInMemory {
+		it.held = &content{m.UUID, maps.Clone(m.Metadata), m.Payload}
+		q.inMemory += it.size
+	}
+	heap.Push(&q.waiting, it)
+}
+
+// begin begins a row, with what is done, and what lives in the oldest rows where these should go. It needs q.mu.
+func (q *queue) begin() []byte {
+	row := q.row[:0]
+	if len(q.done) > 0 {
+		row = appendDone(row, q.done)
+	}
+	for _, number := range q.journal.Stale() {
+		old, err := q.journal.Row(number)
+		if err == nil {
+			err = eachEntry(old, func(e entry) error {
+				f := fields{rest: e.body}
+				if it := q.items[f.uint()]; e.kind == entryMessage && it != nil && it.row == number {
+					row = append(row, old[e.off:e.off+e.size]...)
+					row = appendPast(row, it.number, it.past)
+				}
+				return f.err
+			})
+		}
+		if err != nil {
+			q.log.Error("bus: a part of a topic cannot be read", "err", err)
+		}
+	}
+	return row
+}
+
+// write makes a row true: in the journal, then in memory. It needs q.mu. On an error nothing has changed.
+func (q *queue) write(row []byte) error {
+	if cap(row) <= 2*journalStep { // not for good, where one was unusually large
+		q.row = row
+	}
+	number, err := q.journal.Append(row)
+	if err != nil {
+		return err
+	}
+	q.done = q.done[:0]
+	return q.apply(number, row)
+}
+
+// apply does what a row says. It needs q.mu, or to be alone.
+func (q *queue) apply(number int64, row []byte) error {
+	return eachEntry(row, func(e entry) error {
+		f := fields{rest: e.body}
+		switch e.kind {
+		case entryMessage:
+			h := f.head()
+			if f.err == nil {
+				q.place(number, e, h)
+			}
+		case entryDone:
+			for len(f.rest) > 0 {
+				q.forget(q.items[f.uint()])
+			}
+		case entryPast:
+			if it := q.items[f.uint()]; it != nil {
+				it.past = Past{Attempts: uint32(f.uint())}
+				if flag := f.bytes(1); flag != nil {
+					it.past.Unsure = flag[0] != 0
+				}
+			}
+		default:
+			return fmt.Errorf("kind %d is not known: a newer tocsin may have written it", e.kind)
+		}
+		return f.err
+	})
+}
+
+// place notes where the journal has a message.
+func (q *queue) place(row int64, e entry, h head) {
+	it := q.items[h.number]
+	if it != nil { // it was written again
+		q.journal.Release(it.row, it.size)
+	} else {
+		it = &item{number: h.number, at: h.at}
+		q.items[h.number] = it
+		q.bytes += int64(e.size)
+		q.ids.add(string(h.uuid), h.at)
+		q.next = max(q.next, h.number+1)
+	}
+	it.row, it.off, it.size = row, e.off, e.size
+	q.journal.Take(row, e.size)
+}
+
+// forget is for a message that is needed no more; nil is none.
+func (q *queue) forget(it *item) {
+	if it == nil || q.items[it.number] != it {
+		return
+	}
+	delete(q.items, it.number)
+	q.bytes -= int64(it.size)
+	if it.held != nil {
+		q.inMemory -= it.size
+		it.held = nil
+	}
+	q.journal.Release(it.row, it.size)
+	if i, found := slices.BinarySearch(q.kept, it.number); found {
+		q.kept = slices.Delete(q.kept, i, i+1)
+	}
+}
+
+// note writes down what is known of attempts at a message.
+func (q *queue) note(it *item, past Past) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err := q.write(appendPast(q.begin(), it.number, past)); err != nil {
+		return fmt.Errorf("note that a message is under way: %w", err)
+	}
+	return nil
+}
+
+// acknowledge is for a message that is dealt with.
+func (q *queue) acknowledge(it *item) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.forget(it)
+	q.done = append(q.done, it.number)
+	signal(q.unwritten)
+}
+
+// flush writes what is done.
+func (q *queue) flush() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.done) == 0 {
+		return nil
+	}
+	return q.write(q.begin())
+}
+
+// run brings the journal to the device, and to it what is done, until ctx ends.
+func (q *queue) run(ctx context.Context) {
+	var tidying sync.WaitGroup
+	tidying.Go(func() { _ = q.journal.Run(ctx, q.log) }) // it logs what fails
+	defer tidying.Wait()
+	wait, failing := doneEvery, false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-q.unwritten:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		err := q.flush()
+		if wait = doneEvery; err != nil {
+			if !failing { // said once: it may last
+				q.log.Warn("bus: acknowledgements cannot be written; after a kill these messages would come again", "err", err)
+			}
+			wait = doneRetry
+			signal(q.unwritten)
+		}
+		failing = err != nil
+	}
+}
+
+// close writes what is left to write. run has ended.
+func (q *queue) close() error { return errors.Join(q.flush(), q.journal.Close()) }

@@ -1,0 +1,158 @@
+package bus
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// Kinds of entries. A row of a queue's journal is entries, one after the other: a kind, the length of what follows,
+// and what is said of the kind here. Numbers are varints, texts begin with their length. Values are in files: never
+// change one.
+const (
+	entryMessage byte = 1 // number, ns since the epoch, UUID, pairs of metadata, payload
+	entryDone    byte = 2 // numbers of messages that are needed no more
+	entryPast    byte = 3 // number, attempts, whether one may have succeeded
+)
+
+func appendEntry(b []byte, kind byte, body []byte) []byte {
+	return append(binary.AppendUvarint(append(b, kind), uint64(len(body))), body...)
+}
+
+func appendText[T string | []byte](b []byte, text T) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+}
+
+func textLen(n int) int { return uvarintLen(uint64(n)) + n }
+
+func uvarintLen(n uint64) int {
+	var b [binary.MaxVarintLen64]byte
+	return binary.PutUvarint(b[:], n)
+}
+
+// appendMessage is written in place: a payload is copied once.
+func appendMessage(b []byte, number uint64, at time.Time, m *message.Message) []byte {
+	size := uvarintLen(number) + 8 + textLen(len(m.UUID)) + uvarintLen(uint64(len(m.Metadata))) + len(m.Payload)
+	for key, value := range m.Metadata {
+		size += textLen(len(key)) + textLen(len(value))
+	}
+	b = binary.AppendUvarint(append(b, entryMessage), uint64(size))
+	b = binary.AppendUvarint(b, number)
+	b = binary.LittleEndian.AppendUint64(b, uint64(at.UnixNano()))
+	b = appendText(b, m.UUID)
+	b = binary.AppendUvarint(b, uint64(len(m.Metadata)))
+	for key, value := range m.Metadata {
+		b = appendText(appendText(b, key), value)
+	}
+	return append(b, m.Payload...)
+}
+
+func appendDone(b []byte, numbers []uint64) []byte {
+	var body []byte
+	for _, n := range numbers {
+		body = binary.AppendUvarint(body, n)
+	}
+	return appendEntry(b, entryDone, body)
+}
+
+func appendPast(b []byte, number uint64, past Past) []byte {
+	var body [2*binary.MaxVarintLen64 + 1]byte
+	n := binary.PutUvarint(body[:], number)
+	n += binary.PutUvarint(body[n:], uint64(past.Attempts))
+	if past.Unsure {
+		body[n] = 1
+	}
+	return appendEntry(b, entryPast, body[:n+1])
+}
+
+var errCut = errors.New("an entry is cut")
+
+// entry is one of a row's; body is part of the row.
+type entry struct {
+	kind      byte
+	off, size int // in the row, of the whole entry
+	body      []byte
+}
+
+// eachEntry calls f with each entry of a row.
+func eachEntry(row []byte, f func(entry) error) error {
+	for off := 0; off < len(row); {
+		size, n := binary.Uvarint(row[off+1:])
+		begin := off + 1 + n
+		if n <= 0 || size > uint64(len(row)-begin) {
+			return fmt.Errorf("at byte %d: %w", off, errCut)
+		}
+		end := begin + int(size)
+		if err := f(entry{row[off], off, end - off, row[begin:end]}); err != nil {
+			return fmt.Errorf("at byte %d: %w", off, err)
+		}
+		off = end
+	}
+	return nil
+}
+
+// fields reads the body of an entry. After an error it reads zeros.
+type fields struct {
+	rest []byte
+	err  error
+}
+
+func (f *fields) uint() uint64 {
+	n, size := binary.Uvarint(f.rest)
+	if size <= 0 {
+		f.rest, f.err = nil, errCut
+		return 0
+	}
+	f.rest = f.rest[size:]
+	return n
+}
+
+func (f *fields) bytes(n uint64) []byte {
+	if n > uint64(len(f.rest)) {
+		f.rest, f.err = nil, errCut
+		return nil
+	}
+	b := f.rest[:n:n]
+	f.rest = f.rest[n:]
+	return b
+}
+
+func (f *fields) text() []byte { return f.bytes(f.uint()) }
+
+// head is how the entry of a message begins.
+type head struct {
+	number uint64
+	at     time.Time
+	uuid   []byte
+}
+
+func (f *fields) head() head {
+	h := head{number: f.uint()}
+	if at := f.bytes(8); at != nil {
+		h.at = time.Unix(0, int64(binary.LittleEndian.Uint64(at)))
+	}
+	h.uuid = f.text()
+	return h
+}
+
+// content is a message as it is handed out, again and again.
+type content struct {
+	uuid     string
+	metadata message.Metadata
+	payload  []byte
+}
+
+// readContent reads the entry of a message.
+func readContent(e entry) (*content, error) {
+	f := fields{rest: e.body}
+	c := &content{uuid: string(f.head().uuid), metadata: message.Metadata{}}
+	for range min(f.uint(), uint64(len(e.body))) {
+		key := f.text()
+		c.metadata[string(key)] = string(f.text())
+	}
+	c.payload = f.rest
+	return c, f.err
+}
