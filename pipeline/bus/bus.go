@@ -96,14 +96,25 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Bus, error) {
 // same UUID within two minutes. Its Close does nothing; close the Bus.
 func (b *Bus) Publisher() message.Publisher { return publisher{b.engine} }
 
+// InFlight is how much of a topic is worked on at once. What is zero is as configured.
+type InFlight struct {
+	Messages int
+	Bytes    int64 // unless one message is larger; 64 MB where it is not said
+}
+
+// maxInFlightBytes bounds the messages of one topic that are worked on at once, however many may be.
+const maxInFlightBytes = 64 << 20
+
 // Subscriber makes a subscriber for the consumer group. A topic has one group; its members share the
-// messages. Each call makes an independent one, to be closed by its user. inFlight is how many messages of a topic are
-// worked on at once, 0 the configured number; all together have up to 64 MB.
-func (b *Bus) Subscriber(group string, inFlight int) (message.Subscriber, error) {
-	if inFlight == 0 {
-		inFlight = b.inFlight
+// messages. Each call makes an independent one, to be closed by its user.
+func (b *Bus) Subscriber(group string, most InFlight) (message.Subscriber, error) {
+	if most.Messages == 0 {
+		most.Messages = b.inFlight
 	}
-	return b.engine.subscriber(group, inFlight), nil
+	if most.Bytes == 0 {
+		most.Bytes = maxInFlightBytes
+	}
+	return b.engine.subscriber(group, most), nil
 }
 
 // PastOf is what is known of earlier attempts to handle a message that a Subscriber handed out.

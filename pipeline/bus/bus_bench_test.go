@@ -14,12 +14,12 @@ import (
 func BenchmarkEmbedded(b *testing.B) {
 	for _, batch := range []int{1, 64} {
 		b.Run(fmt.Sprintf("batches of %d", batch), func(b *testing.B) {
-			bus, err := bus.Open(b.Context(), bus.Config{Dir: b.TempDir()}, quiet)
+			engine, err := bus.Open(b.Context(), bus.Config{Dir: b.TempDir()}, quiet)
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer bus.Close()
-			sub, err := bus.Subscriber("group", 0)
+			defer engine.Close()
+			sub, err := engine.Subscriber("group", bus.InFlight{})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -28,7 +28,7 @@ func BenchmarkEmbedded(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			pub, body, n := bus.Publisher(), make([]byte, 1024), 0
+			pub, body, n := engine.Publisher(), make([]byte, 1024), 0
 			b.ReportAllocs()
 			for b.Loop() {
 				if n++; n%batch != 0 {

@@ -106,8 +106,8 @@ func (e *embedded) publish(topic string, msgs []*message.Message) error {
 	return q.publish(msgs)
 }
 
-func (e *embedded) subscriber(_ string, inFlight int) message.Subscriber {
-	return &queueSubscriber{engine: e, inFlight: inFlight, closing: make(chan struct{})}
+func (e *embedded) subscriber(_ string, most InFlight) message.Subscriber {
+	return &queueSubscriber{engine: e, most: most, closing: make(chan struct{})}
 }
 
 func (e *embedded) note(of handedOut, past Past) error { return of.queue.note(of.item, past) }

@@ -13,7 +13,7 @@ import (
 // engine carries messages. What its methods promise is said at those of Bus that call them.
 type engine interface {
 	publish(topic string, msgs []*message.Message) error
-	subscriber(group string, inFlight int) message.Subscriber
+	subscriber(group string, most InFlight) message.Subscriber
 	note(of handedOut, past Past) error
 	backlog(ctx context.Context, topic string) (int, error)
 

@@ -29,16 +29,13 @@ const (
 	pullHeartbeat = 5 * time.Second
 )
 
-// maxInFlightBytes bounds the messages of one topic that are worked on at once, however many may be.
-const maxInFlightBytes = 64 << 20
-
 // natsSubscriber is ours rather than watermill-nats' because neither of its two can work on a message for
 // longer than AckWait (they give it up and the server hands it out a second time, to be worked on side
 // by side), nor on more than one at a time per consumer.
 type natsSubscriber struct {
-	bus      *natsBus
-	group    string
-	inFlight int
+	bus   *natsBus
+	group string
+	most  InFlight
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -47,8 +44,8 @@ type natsSubscriber struct {
 
 var _ message.Subscriber = (*natsSubscriber)(nil)
 
-func (b *natsBus) subscriber(group string, inFlight int) message.Subscriber {
-	return &natsSubscriber{bus: b, group: group, inFlight: inFlight, closing: make(chan struct{})}
+func (b *natsBus) subscriber(group string, most InFlight) message.Subscriber {
+	return &natsSubscriber{bus: b, group: group, most: most, closing: make(chan struct{})}
 }
 
 // Subscribe hands out the topic's messages until ctx ends or the subscriber is closed; then it takes no
@@ -62,19 +59,19 @@ func (s *natsSubscriber) Subscribe(ctx context.Context, topic string) (<-chan *m
 		Durable:       token(s.group),
 		AckPolicy:     jetstream.AckExplicitPolicy,
 		AckWait:       s.bus.cfg.AckWait,
-		MaxAckPending: s.inFlight,
+		MaxAckPending: s.most.Messages,
 		MaxDeliver:    -1,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to bus topic %q: %w", topic, err)
 	}
-	incoming, err := consumer.Messages(jetstream.PullMaxMessages(pullAhead+s.inFlight), jetstream.PullHeartbeat(pullHeartbeat))
+	incoming, err := consumer.Messages(jetstream.PullMaxMessages(pullAhead+s.most.Messages), jetstream.PullHeartbeat(pullHeartbeat))
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to bus topic %q: %w", topic, err)
 	}
 	ctx, stop := context.WithCancel(ctx)
 	d := &delivery{bus: s.bus, topic: topic, out: make(chan *message.Message),
-		bytes: semaphore.NewWeighted(maxInFlightBytes), working: map[uint64]bool{}}
+		bytes: semaphore.NewWeighted(s.most.Bytes), maxBytes: s.most.Bytes, working: map[uint64]bool{}}
 	s.running.Add(1)
 	go func() {
 		select {
@@ -105,7 +102,8 @@ type delivery struct {
 	topic    string
 	out      chan *message.Message
 	trackers sync.WaitGroup
-	bytes    *semaphore.Weighted    // of the messages that are worked on
+	bytes    *semaphore.Weighted // of the messages that are worked on
+	maxBytes int64
 	acked    atomic.Pointer[string] // where the latest acknowledgement went
 
 	mu      sync.Mutex
@@ -131,7 +129,7 @@ func (d *delivery) run(ctx context.Context, incoming jetstream.MessagesContext) 
 		case ctx.Err() != nil:
 			d.warn("refuse", m.Nak()) // at once to another member, or to us after a restart
 		default:
-			size := min(int64(len(m.Data())), maxInFlightBytes)
+			size := min(int64(len(m.Data())), d.maxBytes)
 			if d.bytes.Acquire(ctx, size) != nil {
 				d.warn("refuse", m.Nak()) // it is stopping
 				continue

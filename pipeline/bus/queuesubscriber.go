@@ -98,8 +98,8 @@ func (q *queue) message(ctx context.Context, it *item) *message.Message {
 
 // queueSubscriber hands out the messages of queues.
 type queueSubscriber struct {
-	engine   *embedded
-	inFlight int
+	engine *embedded
+	most   InFlight
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -142,7 +142,7 @@ func (s *queueSubscriber) Close() error {
 
 // feed hands messages out, as many at once as may be worked on, until ctx ends and all of them are done.
 func (s *queueSubscriber) feed(ctx context.Context, q *queue, out chan<- *message.Message) {
-	slots, bytes := semaphore.NewWeighted(int64(s.inFlight)), semaphore.NewWeighted(maxInFlightBytes)
+	slots, bytes := semaphore.NewWeighted(int64(s.most.Messages)), semaphore.NewWeighted(s.most.Bytes)
 	var working sync.WaitGroup
 	defer working.Wait()
 	for slots.Acquire(ctx, 1) == nil {
@@ -150,7 +150,7 @@ func (s *queueSubscriber) feed(ctx context.Context, q *queue, out chan<- *messag
 		if it == nil {
 			return
 		}
-		size := min(int64(it.size), maxInFlightBytes)
+		size := min(int64(it.size), s.most.Bytes)
 		if bytes.Acquire(ctx, size) != nil {
 			q.putBack(it)
 			return

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/bus"
 )
 
 // TopicEvents holds structured events from the intake, one a message.
@@ -68,7 +69,7 @@ func (r *Router) PublishEventsAs(ctx context.Context, source string, ids []strin
 // HandleEvents sets the handler of the events topic. Call it once, before Run. An event that fails is
 // tried again for as long as it takes; one that makes the handler panic, or is unusable, is parked.
 func (r *Router) HandleEvents(handle EventFunc) error {
-	sub, err := r.bus.Subscriber(group, 0)
+	sub, err := r.bus.Subscriber(group, bus.InFlight{})
 	if err != nil {
 		return fmt.Errorf("make the subscriber of events: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/alertjson"
+	"github.com/tocsin-security/tocsin/pipeline/bus"
 )
 
 // notifyHandler is the running handler of one integration's topic.
@@ -68,7 +69,7 @@ func (r *Router) add(topic string, handler Handler) error {
 		h.deliver.Store(&handler.Deliver)
 		return nil
 	}
-	sub, err := r.bus.Subscriber(group, handler.InFlight)
+	sub, err := r.bus.Subscriber(group, bus.InFlight{Messages: handler.InFlight})
 	if err != nil {
 		return fmt.Errorf("make the subscriber of integration %q: %w", topic, err)
 	}

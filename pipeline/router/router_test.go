@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/bus"
 	"github.com/tocsin-security/tocsin/pipeline/router"
 	"github.com/tocsin-security/tocsin/stages/route"
 )
@@ -49,31 +50,25 @@ func settled(t *testing.T, d *durable, topic string) {
 	}
 }
 
-// deadLetters reads n dead letters.
+// deadLetters reads the first n dead letters, once they are there.
 func deadLetters(t *testing.T, d *durable, n int) []router.DeadLetter {
 	t.Helper()
-	sub, err := d.bus.Subscriber("test", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sub.Close()
-	msgs, err := sub.Subscribe(t.Context(), router.TopicDead)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all []router.DeadLetter
-	for range n {
-		select {
-		case m := <-msgs:
-			var l router.DeadLetter
-			if err := json.Unmarshal(m.Payload, &l); err != nil {
-				t.Fatalf("dead letter %s: %v", m.Payload, err)
-			}
-			m.Ack()
-			all = append(all, l)
-		case <-time.After(20 * time.Second):
-			t.Fatalf("%d of %d dead letters within 20 s", len(all), n)
+	from := uint64(1)
+	for deadline := time.Now().Add(20 * time.Second); len(all) < n; {
+		kept, err := d.bus.KeptFrom(t.Context(), router.TopicDead, from)
+		if errors.Is(err, bus.ErrNone) && time.Now().Before(deadline) {
+			time.Sleep(5 * time.Millisecond)
+			continue
 		}
+		if err != nil {
+			t.Fatalf("%d of %d dead letters: %v", len(all), n, err)
+		}
+		var l router.DeadLetter
+		if err := json.Unmarshal(kept.Body, &l); err != nil {
+			t.Fatalf("dead letter %s: %v", kept.Body, err)
+		}
+		all, from = append(all, l), kept.Number+1
 	}
 	return all
 }

@@ -78,7 +78,7 @@ func publish(t *testing.T, b *bus.Bus, topic string, ids ...string) {
 // subscribe returns a topic's messages and a function that stops the subscription and waits for it.
 func subscribe(t *testing.T, b *bus.Bus, topic string) (<-chan *message.Message, func()) {
 	t.Helper()
-	s, err := b.Subscriber("group", 0)
+	s, err := b.Subscriber("group", bus.InFlight{})
 	if err != nil {
 		t.Fatalf("Subscriber: %v", err)
 	}

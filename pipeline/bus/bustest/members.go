@@ -17,7 +17,7 @@ func testStop(t *testing.T, e Engine) {
 	b := open(t, e, bus.Config{InFlight: 1})
 	defer closeBus(t, b)
 	publish(t, b, "work", "a", "b")
-	s, err := b.Subscriber("group", 0)
+	s, err := b.Subscriber("group", bus.InFlight{})
 	if err != nil {
 		t.Fatal(err)
 	}
