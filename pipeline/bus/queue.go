@@ -23,16 +23,13 @@ const (
 	journalStep  = 512 << 10
 	// maxInMemory is how much of what waits is held in memory, too; the rest is read from the journal.
 	maxInMemory = 4 << 20
-	// doneEvery is how long acknowledgements wait to be written, unless something else is: a kill brings back what was
-	// acknowledged within that time.
-	doneEvery = 50 * time.Millisecond
-	// doneRetry is the wait after they could not be written.
+	// doneRetry is the wait after acknowledgements could not be written.
 	doneRetry = time.Second
 )
 
 // queue is a topic of the embedded engine. All that happens to its messages is a row of entries in its journal, in
-// one write; but for acknowledgements, which go with the next row, or within doneEvery. A process that applies the
-// rows again knows what the one before did.
+// one write; but for acknowledgements, which go with the next row, or right after: a kill may bring back what was
+// acknowledged that moment. A process that applies the rows again knows what the one before did.
 //
 // It is safe for concurrent use.
 type queue struct {
@@ -296,27 +293,24 @@ func (q *queue) run(ctx context.Context) {
 	var tidying sync.WaitGroup
 	tidying.Go(func() { _ = q.journal.Run(ctx, q.log) }) // it logs what fails
 	defer tidying.Wait()
-	wait, failing := doneEvery, false
+	failing := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-q.unwritten:
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
+		case <-q.unwritten: // by the time that it is this one's turn there are several, on a machine that is busy
 		}
 		err := q.flush()
-		if wait = doneEvery; err != nil {
-			if !failing { // said once: it may last
-				q.log.Warn("bus: acknowledgements cannot be written; after a kill these messages would come again", "err", err)
+		if err != nil && !failing { // said once: it may last
+			q.log.Warn("bus: acknowledgements cannot be written; after a kill these messages would come again", "err", err)
+		}
+		if failing = err != nil; failing {
+			select {
+			case <-ctx.Done():
+			case <-time.After(doneRetry):
 			}
-			wait = doneRetry
 			signal(q.unwritten)
 		}
-		failing = err != nil
 	}
 }
 
