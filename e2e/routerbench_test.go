@@ -49,7 +49,8 @@ const (
 // scaled is a part of n that batches of 100 make up.
 func scaled(n int) int { return max(n / *benchScale / 100, 1) * 100 }
 
-// startBenchRouter runs tocsin as a router whose one receiver is sink.
+// startBenchRouter runs tocsin as a router whose one receiver is sink. Posts may hang for 30 s: after 10, as by default,
+// the sink that benchDrain holds would count as down, and be left alone for a while after it answers.
 func startBenchRouter(b *testing.B, sink *rawSink, groupBy, wait string) *process {
 	b.Helper()
 	dir := b.TempDir()
@@ -64,7 +65,7 @@ rules: {files: [rules.yaml]}
 whitelist: {files: [whitelist.yaml]}
 http: {listen: "{http}"}
 route: {receiver: sink, group_by: %s, group_wait: %s, group_interval: 5m}
-receivers: [{name: sink, webhook_configs: [{url: %q}]}]
+receivers: [{name: sink, webhook_configs: [{url: %q, timeout: 30s}]}]
 `, filepath.Join(dir, "data"), groupBy, wait, sink.url+"/hook"))
 }
 
