@@ -51,7 +51,7 @@ func TestContextOfAnAlert(t *testing.T) {
 		"values are made safe": {pipeline.Alert{Owner: &pipeline.Owner{Team: "`x`"}, Findings: []pipeline.Findings{{Subject: "resource <@all>", Counts: map[string]int{"low": 1}}}},
 			map[string]string{"team": "｀x｀", "findings": "resource ＜＠all>: 1 low"}},
 	} {
-		got := alertData(c.alert, Escaper(WeCom)).Annotations
+		got := alertData(&c.alert, Escaper(WeCom)).Annotations
 		for annotation, want := range c.want {
 			if got[annotation] != want {
 				t.Errorf("%s: %s = %q, want %q", name, annotation, got[annotation], want)

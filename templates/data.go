@@ -62,16 +62,17 @@ func NewData(n pipeline.Notification, o Options) *Data {
 		RouteLabels:        escaped(n.RouteLabels, o.Escape),
 		ExternalURL:        o.ExternalURL,
 	}
-	for _, a := range Sorted(n.Alerts) {
-		one := alertData(a, o.Escape)
+	sorted := Sorted(n.Alerts)
+	for i := range sorted {
+		one := alertData(&sorted[i], o.Escape)
 		if one.Status == "firing" {
 			d.Status = "firing"
 		}
-		o.addLinks(one.Annotations, &a, n.CreatedAt)
+		o.addLinks(one.Annotations, &sorted[i], n.CreatedAt)
 		d.Alerts = append(d.Alerts, one)
 	}
-	d.CommonLabels = common(d.Alerts, func(a template.Alert) template.KV { return a.Labels })
-	d.CommonAnnotations = common(d.Alerts, func(a template.Alert) template.KV { return a.Annotations })
+	d.CommonLabels = common(d.Alerts, func(a *template.Alert) template.KV { return a.Labels })
+	d.CommonAnnotations = common(d.Alerts, func(a *template.Alert) template.KV { return a.Annotations })
 	return d
 }
 
@@ -83,9 +84,9 @@ func (o Options) addLinks(annotations template.KV, a *pipeline.Alert, told time.
 	if o.Links != nil && a.Annotations["held"] == "" && (a.Stateful == nil || !a.Stateful.Resolved(told)) {
 		ack, silence = o.Links(a.Fingerprint, told)
 	}
-	for name, url := range map[string]string{"ack_url": ack, "silence_url": silence} {
-		if delete(annotations, name); url != "" {
-			annotations[name] = url
+	for _, link := range [...]struct{ name, url string }{{"ack_url", ack}, {"silence_url", silence}} {
+		if delete(annotations, link.name); link.url != "" {
+			annotations[link.name] = link.url
 		}
 	}
 }
@@ -121,7 +122,7 @@ func rank(a pipeline.Alert) int {
 // resolved reports whether an alert of a notification is over. One that fires has no end there.
 func resolved(a pipeline.Alert) bool { return a.Stateful != nil && !a.Stateful.EndsAt.IsZero() }
 
-func alertData(a pipeline.Alert, escape func(string) string) template.Alert {
+func alertData(a *pipeline.Alert, escape func(string) string) template.Alert {
 	annotations := escaped(a.Annotations, escape)
 	set := func(name, value string) {
 		if value != "" {
@@ -133,7 +134,7 @@ func alertData(a pipeline.Alert, escape func(string) string) template.Alert {
 		set("uuid", escape(a.ID))
 	}
 	set("enrichment", escape(a.Enrichment))
-	context(&a, func(name, value string) { set(name, escape(value)) })
+	context(a, func(name, value string) { set(name, escape(value)) })
 	if a.Lossy {
 		set("lossy", "true")
 	}
@@ -160,7 +161,7 @@ func alertData(a pipeline.Alert, escape func(string) string) template.Alert {
 	}
 	if s := a.Stateful; s != nil {
 		data.StartsAt, data.GeneratorURL = s.StartsAt, escape(s.GeneratorURL)
-		if resolved(a) {
+		if resolved(*a) {
 			data.Status, data.EndsAt = "resolved", s.EndsAt
 		}
 	}
@@ -175,15 +176,21 @@ func escaped(m map[string]string, escape func(string) string) template.KV {
 	return kv
 }
 
-// common returns the pairs that all alerts share.
-func common(alerts template.Alerts, of func(template.Alert) template.KV) template.KV {
-	shared := template.KV{}
-	if len(alerts) == 0 {
-		return shared
+// common returns the pairs that all alerts share: of one alert its own.
+func common(alerts template.Alerts, of func(*template.Alert) template.KV) template.KV {
+	switch len(alerts) {
+	case 0:
+		return template.KV{}
+	case 1:
+		return of(&alerts[0])
 	}
-	for name, value := range of(alerts[0]) {
-		differs := func(a template.Alert) bool { return of(a)[name] != value }
-		if !slices.ContainsFunc(alerts, differs) {
+	shared := template.KV{}
+	for name, value := range of(&alerts[0]) {
+		same := true
+		for i := range alerts {
+			same = same && of(&alerts[i])[name] == value
+		}
+		if same {
 			shared[name] = value
 		}
 	}

@@ -33,6 +33,16 @@ func Read(body []byte) (pipeline.Alert, error) {
 	return a, json.Unmarshal(body, &a)
 }
 
+// ReadPairs reads a JSON object of texts.
+func ReadPairs(body []byte) (pairs map[string]string, err error) {
+	p := NewScanner(string(body))
+	if pairs, err = p.Pairs(); err == nil && p.End() && len(pairs) > 0 {
+		return pairs, nil
+	}
+	pairs = nil
+	return pairs, json.Unmarshal(body, &pairs)
+}
+
 // ReadNotification reads a notification.
 func ReadNotification(body []byte) (n pipeline.Notification, err error) {
 	if n, err = readNotification(string(body)); err == nil {
@@ -71,7 +81,7 @@ func readNotification(text string) (n pipeline.Notification, err error) {
 		case "via":
 			n.Via, err = p.String()
 		case "alerts":
-			n.Alerts, err = p.alerts()
+			n.Alerts, err = p.alerts(p.sharing) // they are kept as long as each other
 		case "created_at":
 			n.CreatedAt, err = p.Time()
 		default:
@@ -100,29 +110,43 @@ func (p *Scanner) rare(key string, into map[string]any) error {
 
 func readAll(body string) ([]pipeline.Alert, error) {
 	p := NewScanner(body)
-	alerts, err := p.alerts()
+	alerts, err := p.alerts(p.own)
 	if err == nil && !p.End() {
 		err = ErrOdd
 	}
 	return alerts, err
 }
 
-// alerts reads an array of alerts, or null.
-func (p *Scanner) alerts() ([]pipeline.Alert, error) {
+// alerts reads an array of alerts, or null, each with one.
+func (p *Scanner) alerts(one func() (pipeline.Alert, error)) ([]pipeline.Alert, error) {
 	if p.null() {
 		return nil, nil
 	}
 	alerts := []pipeline.Alert{}
 	err := p.Array(func() error {
-		one, err := p.Raw()
-		if err != nil {
-			return err
-		}
-		a, err := read(one)
+		a, err := one()
 		alerts = append(alerts, a)
 		return err
 	})
 	return alerts, err
+}
+
+// own reads an alert that has its text for itself.
+func (p *Scanner) own() (a pipeline.Alert, err error) {
+	text, err := p.Raw()
+	if err != nil {
+		return a, err
+	}
+	return read(text)
+}
+
+// sharing reads an alert that keeps the whole text.
+func (p *Scanner) sharing() (a pipeline.Alert, err error) {
+	r := reader{Scanner: *p, a: &a}
+	r.seen = r.space[:0]
+	err = r.Object(r.member)
+	p.i = r.i
+	return a, err
 }
 
 // read reads an alert. It copies the text first: an alert that is kept does not keep the batch that it came in.

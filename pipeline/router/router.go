@@ -121,11 +121,22 @@ func New(cfg Config, b *bus.Bus, reg prometheus.Registerer, log *slog.Logger) (*
 	return r, nil
 }
 
-// watermillLog shows what Watermill calls information, a few lines per handler, as details.
+// watermillLog shows what Watermill calls information, a few lines per handler, as details, and not what it traces: lines
+// for each message, which cost a hundredth of it even where nobody sees them.
 func watermillLog(log *slog.Logger) watermill.LoggerAdapter {
-	return watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{
+	return untraced{watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{
 		slog.LevelInfo: slog.LevelDebug,
-	})
+	})}
+}
+
+type untraced struct{ watermill.LoggerAdapter }
+
+// Trace is watermill.LoggerAdapter's.
+func (untraced) Trace(string, watermill.LogFields) {}
+
+// With is watermill.LoggerAdapter's.
+func (u untraced) With(fields watermill.LogFields) watermill.LoggerAdapter {
+	return untraced{u.LoggerAdapter.With(fields)}
 }
 
 // HandleAlerts sets the handler of the alerts topic. Call it once, before Run. Batches are handled one

@@ -2,7 +2,6 @@ package groups
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -131,7 +130,7 @@ func (c *claiming) decode() {
 			switch e.kind {
 			case entryMeta:
 				c.Key = string(e.key)
-				err = json.Unmarshal(e.text, &c.Labels)
+				c.Labels, err = alertjson.ReadPairs(e.text)
 			case entryState:
 				c.State = e.text
 			case entryMember:

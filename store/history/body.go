@@ -29,6 +29,24 @@ func encodeAlert(a *pipeline.Alert) ([]byte, error) {
 	return body, nil
 }
 
+// appendStep appends a step as JSON.
+func appendStep(b []byte, s *pipeline.Step) ([]byte, error) {
+	w := alertjson.Begin(b)
+	w.Time("at", s.At)
+	w.Text("fingerprint", s.Fingerprint.String())
+	w.Text("stage", s.Stage)
+	w.Text("verdict", s.Verdict)
+	w.SomeText("detail", s.Detail)
+	w.SomeText("receiver", s.Receiver)
+	w.SomeText("integration", s.Integration)
+	w.SomeText("group_key", s.GroupKey)
+	w.SomeText("notification", s.Notification)
+	if s.Attempt > 0 {
+		w.Uint("attempt", uint64(s.Attempt))
+	}
+	return w.End()
+}
+
 func readAlert(body []byte) (pipeline.Alert, error) {
 	a, err := alertjson.Read(body)
 	if err != nil {

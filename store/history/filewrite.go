@@ -3,7 +3,6 @@ package history
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -206,15 +205,16 @@ func (f *file) note(ctx context.Context, lines []line) error {
 	bodies := make(map[uint64][]byte, len(lines))
 	order := make([]uint64, 0, len(lines))
 	for i := range lines {
-		step, err := json.Marshal(&lines[i].step)
-		if err != nil {
-			return fmt.Errorf("history %s: %w", f.path, err)
-		}
 		body, there := bodies[lines[i].subject]
 		if !there {
 			order = append(order, lines[i].subject)
+			body = make([]byte, 0, 256)
 		}
-		bodies[lines[i].subject] = append(body, step...)
+		body, err := appendStep(body, &lines[i].step)
+		if err != nil {
+			return fmt.Errorf("history %s: %w", f.path, err)
+		}
+		bodies[lines[i].subject] = body
 	}
 	return f.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		params := make([]any, 0, 3*len(order))

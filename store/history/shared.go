@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	_ "embed" // the scripts
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -181,7 +180,7 @@ func (r *inRedis) call(fp pipeline.Fingerprint, key, stamp string, c change, new
 func (r *inRedis) note(ctx context.Context, lines []line) error {
 	about := map[uint64][]any{}
 	for i := range lines {
-		body, err := json.Marshal(&lines[i].step)
+		body, err := appendStep(nil, &lines[i].step)
 		if err != nil {
 			return err
 		}

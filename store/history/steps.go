@@ -14,9 +14,10 @@ const (
 	// lose steps when the disk is busy for a moment, more are memory.
 	queueLen = 1024
 	// writeEvery is the pause between two writes, unless maxLines are there sooner: kill -9 loses so much.
-	writeEvery = 200 * time.Millisecond
-	// maxLines is how many steps make a write at once, and about how many one write takes.
-	maxLines = 1000
+	writeEvery = 500 * time.Millisecond
+	// maxLines is how many steps make a write at once, and about how many one write takes: more share the pages that it
+	// changes.
+	maxLines = 4000
 	// maxSteps is how many steps of an alert, or attempts of a notification, are read.
 	maxSteps = 500
 )

@@ -1,0 +1,29 @@
+package history
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+)
+
+// A step is written as encoding/json writes it.
+func TestAppendStep(t *testing.T) {
+	for name, s := range map[string]pipeline.Step{
+		"nothing": {},
+		"all": {
+			At: time.Unix(1, 2).UTC(), Fingerprint: 0xab, Stage: "deliver", Verdict: "sent", Detail: "<ok> \"上海\"", Receiver: "r", Integration: "r.i",
+			GroupKey: "{}:{a=\"b\"}", Notification: "n", Attempt: 3,
+		},
+	} {
+		want, err := json.Marshal(&s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := appendStep([]byte("before"), &s)
+		if err != nil || string(got) != "before"+string(want) {
+			t.Errorf("%s: %s, %v, want %s", name, got, err, want)
+		}
+	}
+}
