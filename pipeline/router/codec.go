@@ -1,11 +1,11 @@
 package router
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"strconv"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -29,42 +29,44 @@ type batch struct {
 // encodeAlerts cuts alerts into batches of at most MaxBatch alerts and maxBytes.
 func encodeAlerts(alerts []pipeline.Alert, maxBytes int) ([]batch, error) {
 	var batches []batch
-	var body bytes.Buffer
-	var one []byte
+	body := newBody(len(alerts), maxBytes)
 	ids, n := sha256.New(), 0
-	flush := func() {
-		if n > 0 {
-			body.WriteByte(']')
-			id := hex.EncodeToString(ids.Sum(nil)[:16])
-			batches = append(batches, batch{id: id, alerts: n, body: bytes.Clone(body.Bytes())})
-		}
-		body.Reset()
-		ids.Reset()
-		n = 0
-	}
 	for i := range alerts {
+		a, was := &alerts[i], len(body)
 		var err error
-		if one, err = alertjson.Append(one[:0], &alerts[i]); err != nil {
-			return nil, fmt.Errorf("alert %s of rule %q: %w", alerts[i].ID, alerts[i].Rule, err)
+		if body, err = alertjson.Append(append(body, ','), a); err != nil {
+			return nil, fmt.Errorf("alert %s of rule %q: %w", a.ID, a.Rule, err)
 		}
-		if len(one)+2 > maxBytes {
-			err := fmt.Errorf("alert %.80s of rule %.200q: %w", alerts[i].ID, alerts[i].Rule, ErrTooLarge)
-			return nil, &pipeline.TooLarge{Index: i, Size: len(one), Most: maxBytes - 2, Err: err}
+		if size := len(body) - was - 1; size+2 > maxBytes {
+			err := fmt.Errorf("alert %.80s of rule %.200q: %w", a.ID, a.Rule, ErrTooLarge)
+			return nil, &pipeline.TooLarge{Index: i, Size: size, Most: maxBytes - 2, Err: err}
 		}
-		if n == MaxBatch || body.Len()+len(one)+2 > maxBytes {
-			flush()
+		if n == MaxBatch || n > 0 && len(body)+1 > maxBytes {
+			next := append(newBody(len(alerts)-i, maxBytes), body[was:]...)
+			batches = append(batches, batchOf(body[:was], n, ids))
+			body, n = next, 0
+			ids.Reset()
 		}
-		sep := byte(',')
-		if n == 0 {
-			sep = '['
-		}
-		body.WriteByte(sep)
-		body.Write(one)
-		ids.Write([]byte(alerts[i].Key() + "\n"))
+		ids.Write([]byte(a.Key() + "\n"))
 		n++
 	}
-	flush()
+	if n > 0 {
+		batches = append(batches, batchOf(body, n, ids))
+	}
 	return batches, nil
+}
+
+// typicalAlert is about how many bytes an alert has.
+const typicalAlert = 1500
+
+func newBody(alerts, maxBytes int) []byte {
+	return make([]byte, 0, min(typicalAlert*min(alerts, MaxBatch)+64, maxBytes))
+}
+
+// batchOf makes a batch of encoded alerts, each behind a comma.
+func batchOf(body []byte, alerts int, ids hash.Hash) batch {
+	body[0] = '['
+	return batch{id: hex.EncodeToString(ids.Sum(nil)[:16]), alerts: alerts, body: append(body, ']')}
 }
 
 // joinBatches makes one batch of as many as fit, in their order. One that stays alone stays as it is.
@@ -112,7 +114,7 @@ type encoded struct {
 // encodeNotification cuts a notification with too many bytes in halves, each with a delivery id of its
 // own. One alert alone always fits: encodeAlerts let it in.
 func encodeNotification(n pipeline.Notification, maxBytes int) ([]encoded, error) {
-	body, err := alertjson.AppendNotification(nil, n)
+	body, err := alertjson.AppendNotification(make([]byte, 0, typicalAlert*(len(n.Alerts)+1)), n)
 	if err != nil {
 		return nil, fmt.Errorf("encode notification %s: %w", n.ID, err)
 	}

@@ -37,7 +37,8 @@ func (m *Memory) Put(_ context.Context, now time.Time, in []pipeline.Inbox, sour
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	p := bringing{m: m, row: m.begin(), now: now.UnixMicro(), body: *body, next: never, after: map[id]known{}}
+	// What is said of a group beside its alerts is a few hundred bytes.
+	p := bringing{m: m, row: slices.Grow(m.begin(), len(*body)+300*len(all)), now: now.UnixMicro(), body: *body, next: never, after: map[id]known{}}
 	for i := range all {
 		p.take(&all[i])
 	}
