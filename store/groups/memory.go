@@ -33,6 +33,7 @@ type Memory struct {
 	groups   map[id]*group
 	order    order // by when they can be claimed
 	holding  int   // how many hold something back
+	held     int   // alerts of lots that are in memory, too
 	sources  map[string][]source
 	sweep    time.Time         // when sources that are over are looked for next
 	names    map[string]string // of routes and receivers, each kept once
@@ -78,6 +79,7 @@ type lot struct {
 	piece
 	mark   int64
 	alerts int
+	held   []pipeline.Alert // empty: the journal alone has them
 }
 
 // source is a pipeline.Source, and where the journal has it.

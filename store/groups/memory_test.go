@@ -2,6 +2,7 @@ package groups_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/stages/route"
@@ -229,5 +232,43 @@ func TestADamagedJournalStopsNoOther(t *testing.T) {
 	g = small()
 	if all := claim(t, g, time.Hour); len(all) != 3 {
 		t.Errorf("after another restart there are %d groups, want three", len(all))
+	}
+}
+
+// Alerts that came last are in memory, few of many, in their order among those that only the journal has, and go when they
+// are told.
+func TestFewAlertsAreInMemory(t *testing.T) {
+	g := openMemory(t, t.TempDir())
+	defer closeMemory(t, g)
+	const lots, each = 30, 100
+	var want []string
+	for i := range lots {
+		in := pipeline.Inbox{Key: "all"}
+		for j := range each {
+			id := fmt.Sprintf("%d.%d", i, j)
+			in.Alerts, want = append(in.Alerts, pipeline.Alert{ID: id}), append(want, id)
+		}
+		putIn(t, g, in)
+	}
+	if n := g.Held(); n > groups.MaxHeld || n < groups.MaxHeld-each {
+		t.Errorf("%d alerts are in memory, want about %d", n, groups.MaxHeld)
+	}
+	c := claim(t, g, time.Second)[0]
+	var got []string
+	for _, a := range c.Alerts {
+		got = append(got, a.ID)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("alerts (-put +claimed):\n%s", diff)
+	}
+	if _, err := g.Settle(t.Context(), t0, []pipeline.Settled{{Key: c.Key, Token: c.Token, Upto: c.Upto, Due: t0.Add(time.Hour)}}); err != nil {
+		t.Fatal(err)
+	}
+	if n := g.Held(); n != 0 {
+		t.Errorf("%d alerts are in memory, want none: all were told", n)
+	}
+	putIn(t, g, pipeline.Inbox{Key: "all", Alerts: []pipeline.Alert{{ID: "again"}}})
+	if n := g.Held(); n != 1 {
+		t.Errorf("%d alerts are in memory, want the new one", n)
 	}
 }

@@ -53,7 +53,7 @@ func (m *Memory) applyEntry(e *entry, at piece) {
 			m.replace(&g.state, at)
 		}
 	case entryLot:
-		m.addLot(g, lot{at, e.mark, e.alerts})
+		m.addLot(g, lot{piece: at, mark: e.mark, alerts: e.alerts})
 	case entryMember:
 		if g.members == nil {
 			g.members = map[pipeline.Fingerprint]piece{}
@@ -70,7 +70,7 @@ func (m *Memory) takeAway(g *group, e *entry) {
 	case entryTrim:
 		n := 0
 		for n < len(g.inbox) && g.inbox[n].mark <= e.mark {
-			m.release(g.inbox[n].piece)
+			m.drop(&g.inbox[n])
 			n++
 		}
 		if g.inbox = g.inbox[n:]; len(g.inbox) == 0 {
@@ -101,8 +101,8 @@ func (m *Memory) remove(g *group) {
 	for _, p := range []piece{g.meta, g.times, g.state} {
 		m.release(p)
 	}
-	for _, l := range g.inbox {
-		m.release(l.piece)
+	for i := range g.inbox {
+		m.drop(&g.inbox[i])
 	}
 	for _, p := range g.members {
 		m.release(p)

@@ -104,6 +104,10 @@ func (m *Memory) read(c *claiming) {
 	for _, p := range c.group.members {
 		pieces = append(pieces, p)
 	}
+	for len(c.lots) > 0 && len(c.lots[0].held) > 0 {
+		c.Alerts = append(c.Alerts, c.lots[0].held...)
+		c.lots = c.lots[1:]
+	}
 	for _, l := range c.lots {
 		pieces = append(pieces, l.piece)
 	}

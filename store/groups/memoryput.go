@@ -49,6 +49,7 @@ func (m *Memory) Put(_ context.Context, now time.Time, in []pipeline.Inbox, sour
 	if err := m.write(p.row); err != nil {
 		return next, nil, fmt.Errorf("store alerts: %w", err)
 	}
+	m.hold(p.whole)
 	m.expireSources(now)
 	if p.next != never {
 		next = time.UnixMicro(p.next)
@@ -82,6 +83,14 @@ type bringing struct {
 	after  map[id]known // of groups in the row
 	next   int64
 	absent []string
+	whole  []putLot // inboxes that are one lot
+}
+
+// putLot is an Inbox that became one lot.
+type putLot struct {
+	*pipeline.Inbox
+	id   id
+	mark int64
 }
 
 // known is what is changed about a group when alerts come.
@@ -130,6 +139,9 @@ func (p *bringing) take(b *brought) {
 		p.m.lastMark++
 		p.row = appendLot(p.row, b.id, p.m.lastMark, n, p.body[begin:end])
 		begin = end
+	}
+	if len(b.ends) == 1 {
+		p.whole = append(p.whole, putLot{b.Inbox, b.id, p.m.lastMark})
 	}
 }
 
