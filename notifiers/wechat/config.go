@@ -3,7 +3,6 @@ package wechat
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/tocsin-security/tocsin/notifiers"
@@ -96,8 +95,8 @@ func (c Config) Validate() error {
 			return fmt.Errorf("%s: no template can stand here: make a receiver for each", key)
 		}
 	}
-	if u, err := url.Parse(c.APIURL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("api_url %q: use an absolute http or https address", c.APIURL)
+	if _, err := notifiers.ParseURL(pipeline.Secret(c.APIURL)); err != nil {
+		return fmt.Errorf("api_%w", err)
 	}
 	return errors.Join(notifiers.OneOf("api_secret", c.APISecret, c.APISecretFile), c.Mention.Validate(), c.HTTPConfig.Validate())
 }

@@ -144,6 +144,13 @@ func ruleOf(n *pipeline.Notification) string {
 	if len(n.Alerts) > 0 {
 		rule = cmp.Or(n.Alerts[0].Rule, n.Alerts[0].Labels["alertname"])
 	}
-	// Who is called by a step of an escalation is not called for others.
-	return n.GroupLabels["route"] + "\x00" + n.RouteLabels[pipeline.Escalation] + n.RouteLabels[pipeline.EscalationStep] + "\x00" + rule
+	return n.GroupLabels["route"] + "\x00" + callOf(n) + "\x00" + rule
 }
+
+// callOf is the step of an escalation that a notification is: who is called by it is not called for others.
+func callOf(n *pipeline.Notification) string {
+	return n.RouteLabels[pipeline.Escalation] + "\x00" + n.RouteLabels[pipeline.EscalationStep]
+}
+
+// noCall is callOf a notification that is no step of an escalation.
+const noCall = "\x00"

@@ -41,7 +41,7 @@ func pick(waiting []*item, used, most int, gathering bool) batch {
 	}
 	if urgents > 0 {
 		if pressure(used, urgents, most) > digestFrom {
-			return batch{items: atMost(slices.Clone(waiting[:urgents])), lane: urgent}
+			return batch{items: atMost(ofOneCall(waiting[:urgents])), lane: urgent}
 		}
 		return batch{items: []*item{waiting[0]}, lane: urgent}
 	}
@@ -59,10 +59,23 @@ func pick(waiting []*item, used, most int, gathering bool) batch {
 			}
 		}
 	default:
-		b.items, b.digest = slices.Clone(waiting), true
+		b.items, b.digest = ofOneCall(waiting), true
 	}
 	b.items = atMost(b.items)
 	return b
+}
+
+// ofOneCall are those with which the same people are called, as a step of an escalation does; where none calls anybody, all.
+// Who is called goes before the rest.
+func ofOneCall(waiting []*item) (some []*item) {
+	first := max(0, slices.IndexFunc(waiting, func(i *item) bool { return callOf(&i.delivery.Notification) != noCall }))
+	call := callOf(&waiting[first].delivery.Notification)
+	for _, i := range waiting {
+		if callOf(&i.delivery.Notification) == call {
+			some = append(some, i)
+		}
+	}
+	return some
 }
 
 // atMost leaves the last out of what goes together, where the first was in a message that was not wanted.
