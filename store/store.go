@@ -12,13 +12,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 
-	"modernc.org/sqlite"
+	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/tocsin-security/tocsin/store/sqlite"
 )
 
 // Store is an open database. It is safe for concurrent use; there is one connection, since SQLite has
@@ -32,34 +31,17 @@ type Store struct {
 
 // Open opens the file at path, making it and its folder (0700) if needed.
 func Open(ctx context.Context, path string) (*Store, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder of the store: %w", err)
-	}
-	// SQLite would make it readable for all; its journals take over the mode of the file.
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
+	if err := sqlite.Make(path); err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("open the store: %w", err)
-	}
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, fmt.Errorf("open the store: %w", err)
-	}
-	// A transaction writes the log back itself only where Run has not for 64 MB.
-	dsn := url.URL{Scheme: "file", OmitHost: true, Path: abs, RawQuery: "_txlock=immediate" +
-		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(16384)&_pragma=journal_size_limit(16777216)&_pragma=cache_size(-16384)"}
-	db, err := sql.Open("sqlite", dsn.String())
+	db, err := sqlite.Writer(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the store %s: %w", path, err)
 	}
-	db.SetMaxOpenConns(1)
 	s := &Store{path: path, db: db}
-	if s.aside, err = sql.Open("sqlite", dsn.String()); err != nil {
+	if s.aside, err = sqlite.Writer(path); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the store %s: %w", path, err), db.Close())
 	}
-	s.aside.SetMaxOpenConns(1)
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -106,7 +88,7 @@ func (s *Store) explain(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var code *sqlite.Error
+	var code *driver.Error
 	if errors.As(err, &code) {
 		// The low byte is the primary code, the rest details of it.
 		if hint := hints[code.Code()&0xff]; hint != "" {

@@ -6,17 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
-	"modernc.org/sqlite"
+	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/store/sqlite"
 )
 
 // file is history in an SQLite file of its own. One connection writes; what is read has others, and sees what was
@@ -102,7 +102,7 @@ func OpenFile(ctx context.Context, cfg Config, path string, resolve time.Duratio
 }
 
 func isDamaged(err error) bool {
-	var code *sqlite.Error
+	var code *driver.Error
 	if !errors.As(err, &code) {
 		return false
 	}
@@ -123,15 +123,7 @@ func moveAside(path, aside string) error {
 }
 
 func openFile(ctx context.Context, cfg Config, path string) (*file, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder of the history: %w", err)
-	}
-	// SQLite would make it readable for all; its journals take over the mode of the file.
-	made, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the history: %w", err)
-	}
-	if err := made.Close(); err != nil {
+	if err := sqlite.Make(path); err != nil {
 		return nil, fmt.Errorf("open the history: %w", err)
 	}
 	f := &file{path: path, maxAge: time.Duration(cfg.MaxAge), maxSize: int64(cfg.MaxSize)}
@@ -142,29 +134,16 @@ func openFile(ctx context.Context, cfg Config, path string) (*file, error) {
 }
 
 func (f *file) open(ctx context.Context) (err error) {
-	abs, err := filepath.Abs(f.path)
-	if err != nil {
+	// Pages of 8 KB hold several alerts; the space of what is removed goes back to the disk in small steps.
+	if f.db, err = sqlite.Writer(f.path, "page_size(8192)", "auto_vacuum(2)"); err != nil {
 		return err
 	}
-	dsn := func(more string) string {
-		u := url.URL{Scheme: "file", OmitHost: true, Path: abs, RawQuery: "_pragma=busy_timeout(5000)" + more}
-		return u.String()
-	}
-	// Pages of 8 KB hold several alerts; the space of what is removed goes back to the disk in small steps; and a write
-	// does not bring the log to where it belongs unless settle has not for 128 MB.
-	f.db, err = sql.Open("sqlite", dsn("&_txlock=immediate&_pragma=page_size(8192)&_pragma=auto_vacuum(2)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"+
-		"&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(16384)&_pragma=journal_size_limit(16777216)&_pragma=cache_size(-16384)"))
-	if err != nil {
-		return err
-	}
-	f.db.SetMaxOpenConns(1)
 	if _, err := f.db.ExecContext(ctx, schema); err != nil {
 		return err
 	}
-	if f.readers, err = sql.Open("sqlite", dsn("&_pragma=query_only(1)")); err != nil {
+	if f.readers, err = sqlite.Readers(f.path, readers); err != nil {
 		return err
 	}
-	f.readers.SetMaxOpenConns(readers)
 	if err := f.load(ctx); err != nil {
 		return err
 	}
