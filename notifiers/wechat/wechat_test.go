@@ -334,7 +334,7 @@ func TestValidate(t *testing.T) {
 		"corp_id is missing": func(c *Config) { c.CorpID = "" }, "api_secret is missing": func(c *Config) { c.APISecret = "" },
 		"agent_id is missing": func(c *Config) { c.AgentID = "" }, "nobody to send to": func(c *Config) { c.ToUser = "" },
 		"text or markdown": func(c *Config) { c.MessageType = "card" }, "no template": func(c *Config) { c.ToUser = "{{ .GroupLabels.user }}" },
-		"absolute http": func(c *Config) { c.APIURL = "qyapi" }, "no template": func(c *Config) { c.APIURL = "https://{{ .Host }}" }, "only one": func(c *Config) { c.APISecretFile = "f" },
+		"absolute http": func(c *Config) { c.APIURL = "qyapi" }, "an address is no template": func(c *Config) { c.APIURL = "https://{{ .Host }}" }, "only one": func(c *Config) { c.APISecretFile = "f" },
 	} {
 		c := good
 		change(&c)
