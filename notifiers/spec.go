@@ -55,6 +55,9 @@ func OneOf(name string, value pipeline.Secret, file string) error {
 
 // ParseURL reads an address that requests are posted to. The error does not show it.
 func ParseURL(s pipeline.Secret) (*url.URL, error) {
+	if strings.Contains(string(s), "{{") { // Alertmanager's webhook has such; as it stands it would be posted to
+		return nil, errors.New("url: an address is no template here: write one receiver for each address, and a route to each")
+	}
 	u, err := url.Parse(string(s))
 	if err != nil {
 		// A *url.Error would print the address, and with it the key.
@@ -62,9 +65,6 @@ func ParseURL(s pipeline.Secret) (*url.URL, error) {
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, errors.New("url: use an absolute http or https address")
-	}
-	if strings.Contains(string(s), "{{") { // Alertmanager's webhook has such; as it stands it would be posted to
-		return nil, errors.New("url: an address is no template here: write one receiver for each address, and a route to each")
 	}
 	return u, nil
 }
