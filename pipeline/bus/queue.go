@@ -170,12 +170,12 @@ func (q *queue) begin() []byte {
 		old, err := q.journal.Row(number)
 		if err == nil {
 			err = eachEntry(old, func(e entry) error {
-				f := fields{rest: e.body}
-				if it := q.items[f.uint()]; e.kind == entryMessage && it != nil && it.row == number {
+				f := e.fields()
+				if it := q.items[f.Uint()]; e.kind == entryMessage && it != nil && it.row == number {
 					row = append(row, old[e.off:e.off+e.size]...)
 					row = appendPast(row, it.number, it.past)
 				}
-				return f.err
+				return f.Err
 			})
 		}
 		if err != nil {
@@ -201,28 +201,26 @@ func (q *queue) write(row []byte) error {
 // apply does what a row says. It needs q.mu, or to be alone.
 func (q *queue) apply(number int64, row []byte) error {
 	return eachEntry(row, func(e entry) error {
-		f := fields{rest: e.body}
+		f := e.fields()
 		switch e.kind {
 		case entryMessage:
 			h := f.head()
-			if f.err == nil {
+			if f.Err == nil {
 				q.place(number, e, h)
 			}
 		case entryDone:
-			for len(f.rest) > 0 {
-				q.forget(q.items[f.uint()])
+			for len(f.Rest) > 0 {
+				q.forget(q.items[f.Uint()])
 			}
 		case entryPast:
-			if it := q.items[f.uint()]; it != nil {
-				it.past = Past{Attempts: uint32(f.uint())}
-				if flag := f.bytes(1); flag != nil {
-					it.past.Unsure = flag[0] != 0
-				}
+			if it := q.items[f.Uint()]; it != nil {
+				it.past = Past{Attempts: uint32(f.Uint())}
+				it.past.Unsure = f.Byte() != 0
 			}
 		default:
 			return fmt.Errorf("kind %d is not known: a newer tocsin may have written it", e.kind)
 		}
-		return f.err
+		return f.Err
 	})
 }
 

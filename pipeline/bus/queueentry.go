@@ -2,11 +2,12 @@ package bus
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/tocsin-security/tocsin/store/journal"
 )
 
 // Kinds of entries. A row of a queue's journal is entries, one after the other: a kind, the length of what follows,
@@ -20,10 +21,6 @@ const (
 
 func appendEntry(b []byte, kind byte, body []byte) []byte {
 	return append(binary.AppendUvarint(append(b, kind), uint64(len(body))), body...)
-}
-
-func appendText[T string | []byte](b []byte, text T) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
 func textLen(n int) int { return uvarintLen(uint64(n)) + n }
@@ -42,10 +39,10 @@ func appendMessage(b []byte, number uint64, at time.Time, m *message.Message) []
 	b = binary.AppendUvarint(append(b, entryMessage), uint64(size))
 	b = binary.AppendUvarint(b, number)
 	b = binary.LittleEndian.AppendUint64(b, uint64(at.UnixNano()))
-	b = appendText(b, m.UUID)
+	b = journal.AppendText(b, m.UUID)
 	b = binary.AppendUvarint(b, uint64(len(m.Metadata)))
 	for key, value := range m.Metadata {
-		b = appendText(appendText(b, key), value)
+		b = journal.AppendText(journal.AppendText(b, key), value)
 	}
 	return append(b, m.Payload...)
 }
@@ -68,8 +65,6 @@ func appendPast(b []byte, number uint64, past Past) []byte {
 	return appendEntry(b, entryPast, body[:n+1])
 }
 
-var errCut = errors.New("an entry is cut")
-
 // entry is one of a row's; body is part of the row.
 type entry struct {
 	kind      byte
@@ -83,7 +78,7 @@ func eachEntry(row []byte, f func(entry) error) error {
 		size, n := binary.Uvarint(row[off+1:])
 		begin := off + 1 + n
 		if n <= 0 || size > uint64(len(row)-begin) {
-			return fmt.Errorf("at byte %d: %w", off, errCut)
+			return fmt.Errorf("at byte %d: %w", off, journal.ErrCut)
 		}
 		end := begin + int(size)
 		if err := f(entry{row[off], off, end - off, row[begin:end]}); err != nil {
@@ -94,33 +89,10 @@ func eachEntry(row []byte, f func(entry) error) error {
 	return nil
 }
 
-// fields reads the body of an entry. After an error it reads zeros.
-type fields struct {
-	rest []byte
-	err  error
-}
+// fields are those of an entry's body.
+type fields struct{ journal.Fields }
 
-func (f *fields) uint() uint64 {
-	n, size := binary.Uvarint(f.rest)
-	if size <= 0 {
-		f.rest, f.err = nil, errCut
-		return 0
-	}
-	f.rest = f.rest[size:]
-	return n
-}
-
-func (f *fields) bytes(n uint64) []byte {
-	if n > uint64(len(f.rest)) {
-		f.rest, f.err = nil, errCut
-		return nil
-	}
-	b := f.rest[:n:n]
-	f.rest = f.rest[n:]
-	return b
-}
-
-func (f *fields) text() []byte { return f.bytes(f.uint()) }
+func (e entry) fields() fields { return fields{journal.Fields{Rest: e.body}} }
 
 // head is how the entry of a message begins.
 type head struct {
@@ -130,11 +102,11 @@ type head struct {
 }
 
 func (f *fields) head() head {
-	h := head{number: f.uint()}
-	if at := f.bytes(8); at != nil {
+	h := head{number: f.Uint()}
+	if at := f.Bytes(8); at != nil {
 		h.at = time.Unix(0, int64(binary.LittleEndian.Uint64(at)))
 	}
-	h.uuid = f.text()
+	h.uuid = f.Text()
 	return h
 }
 
@@ -147,12 +119,12 @@ type content struct {
 
 // readContent reads the entry of a message.
 func readContent(e entry) (*content, error) {
-	f := fields{rest: e.body}
+	f := e.fields()
 	c := &content{uuid: string(f.head().uuid), metadata: message.Metadata{}}
-	for range min(f.uint(), uint64(len(e.body))) {
-		key := f.text()
-		c.metadata[string(key)] = string(f.text())
+	for range min(f.Uint(), uint64(len(e.body))) {
+		key := f.Text()
+		c.metadata[string(key)] = string(f.Text())
 	}
-	c.payload = f.rest
-	return c, f.err
+	c.payload = f.Rest
+	return c, f.Err
 }

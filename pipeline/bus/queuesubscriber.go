@@ -10,6 +10,8 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"golang.org/x/sync/semaphore"
+
+	"github.com/tocsin-security/tocsin/store/journal"
 )
 
 // waiting is a heap of messages by their numbers.
@@ -74,7 +76,7 @@ func (q *queue) content(it *item) (c *content, err error) {
 		return err
 	})
 	if c == nil {
-		err = errors.Join(err, errCut)
+		err = errors.Join(err, journal.ErrCut)
 	}
 	return c, err
 }

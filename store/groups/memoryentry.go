@@ -3,10 +3,10 @@ package groups
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/store/journal"
 )
 
 // id names a group: a hash of its key, which may be long.
@@ -47,16 +47,12 @@ type entry struct {
 	both            bool
 }
 
-func appendText[T string | []byte](b []byte, text T) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
-}
-
 func appendHead(b []byte, kind byte, of id) []byte { return append(append(b, kind), of[:]...) }
 
 func appendMeta(b []byte, of id, in *pipeline.Inbox, labels []byte) []byte {
 	b = appendHead(b, entryMeta, of)
-	b = appendText(appendText(b, in.Route), in.Receiver)
-	return appendText(appendText(b, in.Key), labels)
+	b = journal.AppendText(journal.AppendText(b, in.Route), in.Receiver)
+	return journal.AppendText(journal.AppendText(b, in.Key), labels)
 }
 
 func appendTimes(b []byte, of id, s *status) []byte {
@@ -75,17 +71,17 @@ func flagByte(is bool) byte {
 }
 
 func appendState(b []byte, of id, state []byte) []byte {
-	return appendText(appendHead(b, entryState, of), state)
+	return journal.AppendText(appendHead(b, entryState, of), state)
 }
 
 func appendLot(b []byte, of id, mark int64, alerts int, body []byte) []byte {
 	b = binary.AppendVarint(appendHead(b, entryLot, of), mark)
-	return appendText(binary.AppendVarint(b, int64(alerts)), body)
+	return journal.AppendText(binary.AppendVarint(b, int64(alerts)), body)
 }
 
 func appendMember(b []byte, of id, m pipeline.Member) []byte {
 	b = binary.AppendUvarint(appendHead(b, entryMember, of), uint64(m.Fingerprint))
-	return appendText(b, m.Body)
+	return journal.AppendText(b, m.Body)
 }
 
 func appendTrim(b []byte, of id, mark int64) []byte {
@@ -99,23 +95,21 @@ func appendMemberGone(b []byte, of id, f pipeline.Fingerprint) []byte {
 func appendGone(b []byte, of id) []byte { return appendHead(b, entryGone, of) }
 
 func appendSource(b []byte, s *pipeline.Source) []byte {
-	b = appendText(append(b, entrySource), s.Key)
+	b = journal.AppendText(append(b, entrySource), s.Key)
 	b = binary.AppendUvarint(b, uint64(s.Fingerprint))
 	return append(binary.AppendVarint(b, s.Ends.UnixMicro()), flagByte(s.Both))
 }
 
-var errCut = errors.New("an entry is cut")
-
 // eachEntry calls f with each entry of a row.
 func eachEntry(row []byte, f func(*entry) error) error {
-	r := reader{rest: row}
+	r := reader{journal.Fields{Rest: row}}
 	var e entry
-	for len(r.rest) > 0 {
-		begin := len(row) - len(r.rest)
+	for len(r.Rest) > 0 {
+		begin := len(row) - len(r.Rest)
 		if err := r.entry(&e); err != nil {
 			return fmt.Errorf("at byte %d: %w", begin, err)
 		}
-		e.off, e.size = uint32(begin), uint32(len(row)-len(r.rest)-begin)
+		e.off, e.size = uint32(begin), uint32(len(row)-len(r.Rest)-begin)
 		if err := f(&e); err != nil {
 			return err
 		}
@@ -123,76 +117,34 @@ func eachEntry(row []byte, f func(*entry) error) error {
 	return nil
 }
 
-// reader reads what the functions above write. After an error it reads zeros.
-type reader struct {
-	rest []byte
-	err  error
-}
+// reader reads what the functions above write.
+type reader struct{ journal.Fields }
 
 func (r *reader) entry(e *entry) error {
-	*e = entry{kind: r.byte()}
+	*e = entry{kind: r.Byte()}
 	if e.kind != entrySource {
-		copy(e.id[:], r.bytes(len(e.id)))
+		copy(e.id[:], r.Bytes(uint64(len(e.id))))
 	}
 	switch e.kind {
 	case entryMeta:
-		e.route, e.receiver, e.key, e.text = r.text(), r.text(), r.text(), r.text()
+		e.route, e.receiver, e.key, e.text = r.Text(), r.Text(), r.Text(), r.Text()
 	case entryTimes:
-		e.status = status{at: r.int(), due: r.int(), ready: r.int(), wish: r.int(), token: r.int(), more: r.byte() == 1, holds: r.byte() == 1}
+		e.status = status{at: r.Int(), due: r.Int(), ready: r.Int(), wish: r.Int(), token: r.Int(), more: r.Byte() == 1, holds: r.Byte() == 1}
 	case entryState:
-		e.text = r.text()
+		e.text = r.Text()
 	case entryLot:
-		e.mark, e.alerts, e.text = r.int(), int(r.int()), r.text()
+		e.mark, e.alerts, e.text = r.Int(), int(r.Int()), r.Text()
 	case entryMember:
-		e.fingerprint, e.text = pipeline.Fingerprint(r.uint()), r.text()
+		e.fingerprint, e.text = pipeline.Fingerprint(r.Uint()), r.Text()
 	case entryTrim:
-		e.mark = r.int()
+		e.mark = r.Int()
 	case entryMemberGone:
-		e.fingerprint = pipeline.Fingerprint(r.uint())
+		e.fingerprint = pipeline.Fingerprint(r.Uint())
 	case entryGone:
 	case entrySource:
-		e.key, e.fingerprint, e.ends, e.both = r.text(), pipeline.Fingerprint(r.uint()), r.int(), r.byte() == 1
+		e.key, e.fingerprint, e.ends, e.both = r.Text(), pipeline.Fingerprint(r.Uint()), r.Int(), r.Byte() == 1
 	default:
 		return fmt.Errorf("kind %d is not known: a newer tocsin may have written it", e.kind)
 	}
-	return r.err
+	return r.Err
 }
-
-func (r *reader) bytes(n int) []byte {
-	if n < 0 || n > len(r.rest) {
-		r.rest, r.err = nil, errCut
-		return nil
-	}
-	b := r.rest[:n:n]
-	r.rest = r.rest[n:]
-	return b
-}
-
-func (r *reader) byte() byte {
-	if b := r.bytes(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (r *reader) uint() uint64 {
-	v, n := binary.Uvarint(r.rest)
-	if n <= 0 {
-		r.rest, r.err = nil, errCut
-		return 0
-	}
-	r.rest = r.rest[n:]
-	return v
-}
-
-func (r *reader) int() int64 {
-	v, n := binary.Varint(r.rest)
-	if n <= 0 {
-		r.rest, r.err = nil, errCut
-		return 0
-	}
-	r.rest = r.rest[n:]
-	return v
-}
-
-func (r *reader) text() []byte { return r.bytes(int(min(r.uint(), 1<<40))) }

@@ -2,13 +2,13 @@ package history
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/alertjson"
+	"github.com/tocsin-security/tocsin/store/journal"
 )
 
 // encode writes a batch as a row: when it came, how long events live from it on, and its alerts, those that passed
@@ -26,7 +26,7 @@ func (rec *batch) encode() (row []byte, err error) {
 			if body, err = alertjson.Append(body[:0], &alerts[i]); err != nil {
 				return nil, fmt.Errorf("encode alert %s of rule %q: %w", alerts[i].ID, alerts[i].Rule, err)
 			}
-			row = append(binary.AppendUvarint(row, uint64(len(body))), body...)
+			row = journal.AppendText(row, body)
 			begins = append(begins, len(row)-len(body))
 			ends = append(ends, len(row))
 		}
@@ -48,16 +48,14 @@ func slim(alerts []pipeline.Alert) []pipeline.Alert {
 	return all
 }
 
-var errCut = errors.New("a batch of the history is cut")
-
 func decodeBatch(row []byte) (*batch, error) {
-	d := decoder{rest: row}
-	rec := &batch{now: time.Unix(0, d.varint()), resolve: time.Duration(d.varint())}
-	passed, repeats := d.uvarint(), d.uvarint()
+	d := journal.Fields{Rest: row}
+	rec := &batch{now: time.Unix(0, d.Int()), resolve: time.Duration(d.Int())}
+	passed, repeats := d.Uint(), d.Uint()
 	for n := uint64(0); n < passed+repeats; n++ {
-		body := d.bytes(d.uvarint())
-		if d.failed {
-			return nil, errCut
+		body := d.Text()
+		if d.Err != nil {
+			return nil, fmt.Errorf("a batch of the history: %w", d.Err)
 		}
 		a, err := readAlert(body)
 		if err != nil {
@@ -75,43 +73,8 @@ func decodeBatch(row []byte) (*batch, error) {
 
 // alertsIn is how many alerts a row has.
 func alertsIn(row []byte) int {
-	d := decoder{rest: row}
-	d.varint()
-	d.varint()
-	return int(d.uvarint() + d.uvarint())
-}
-
-// decoder reads a row. After a failure it reads zeros.
-type decoder struct {
-	rest   []byte
-	failed bool
-}
-
-func (d *decoder) uvarint() uint64 {
-	v, n := binary.Uvarint(d.rest)
-	d.skip(n)
-	return v
-}
-
-func (d *decoder) varint() int64 {
-	v, n := binary.Varint(d.rest)
-	d.skip(n)
-	return v
-}
-
-func (d *decoder) bytes(n uint64) []byte {
-	if n > uint64(len(d.rest)) {
-		n, d.failed = 0, true
-	}
-	b := d.rest[:n:n]
-	d.rest = d.rest[n:]
-	return b
-}
-
-func (d *decoder) skip(n int) {
-	if n <= 0 {
-		d.rest, d.failed = nil, true
-		return
-	}
-	d.rest = d.rest[n:]
+	d := journal.Fields{Rest: row}
+	d.Int()
+	d.Int()
+	return int(d.Uint() + d.Uint())
 }
