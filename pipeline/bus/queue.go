@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -102,11 +101,12 @@ func signal(c chan struct{}) {
 func (q *queue) publish(msgs []*message.Message) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	fresh := q.fresh(msgs)
+	now := time.Now()
+	fresh := q.fresh(msgs, now)
 	if len(fresh) == 0 {
 		return nil
 	}
-	row, now, size := q.begin(), time.Now(), int64(0)
+	row, size := q.begin(), int64(0)
 	first := q.next
 	for i, m := range fresh {
 		was := len(row)
@@ -134,12 +134,12 @@ func (q *queue) publish(msgs []*message.Message) error {
 	return nil
 }
 
-// fresh returns the messages whose ids are not known, each once. It needs q.mu.
-func (q *queue) fresh(msgs []*message.Message) []*message.Message {
+// fresh returns the messages whose ids are not known at now, each once. It needs q.mu.
+func (q *queue) fresh(msgs []*message.Message, now time.Time) []*message.Message {
 	all := make([]*message.Message, 0, len(msgs))
 	here := make(map[string]bool, len(msgs))
 	for _, m := range msgs {
-		if !here[m.UUID] && !q.ids.has(m.UUID) {
+		if !here[m.UUID] && !q.ids.has(m.UUID, now) {
 			here[m.UUID] = true
 			all = append(all, m)
 		}
@@ -158,103 +158,6 @@ func (q *queue) arrived(it *item, m *message.Message) {
 		q.inMemory += it.size
 	}
 	heap.Push(&q.waiting, it)
-}
-
-// begin begins a row, with what is done, and what lives in the oldest rows where these should go. It needs q.mu.
-func (q *queue) begin() []byte {
-	row := q.row[:0]
-	if len(q.done) > 0 {
-		row = appendDone(row, q.done)
-	}
-	for _, number := range q.journal.Stale() {
-		old, err := q.journal.Row(number)
-		if err == nil {
-			err = eachEntry(old, func(e entry) error {
-				f := e.fields()
-				if it := q.items[f.Uint()]; e.kind == entryMessage && it != nil && it.row == number {
-					row = append(row, old[e.off:e.off+e.size]...)
-					row = appendPast(row, it.number, it.past)
-				}
-				return f.Err
-			})
-		}
-		if err != nil {
-			q.log.Error("bus: a part of a topic cannot be read", "err", err)
-		}
-	}
-	return row
-}
-
-// write makes a row true: in the journal, then in memory. It needs q.mu. On an error nothing has changed.
-func (q *queue) write(row []byte) error {
-	if cap(row) <= 2*journalStep { // not for good, where one was unusually large
-		q.row = row
-	}
-	number, err := q.journal.Append(row)
-	if err != nil {
-		return err
-	}
-	q.done = q.done[:0]
-	return q.apply(number, row)
-}
-
-// apply does what a row says. It needs q.mu, or to be alone.
-func (q *queue) apply(number int64, row []byte) error {
-	return eachEntry(row, func(e entry) error {
-		f := e.fields()
-		switch e.kind {
-		case entryMessage:
-			h := f.head()
-			if f.Err == nil {
-				q.place(number, e, h)
-			}
-		case entryDone:
-			for len(f.Rest) > 0 {
-				q.forget(q.items[f.Uint()])
-			}
-		case entryPast:
-			if it := q.items[f.Uint()]; it != nil {
-				it.past = Past{Attempts: uint32(f.Uint())}
-				it.past.Unsure = f.Byte() != 0
-			}
-		default:
-			return fmt.Errorf("kind %d is not known: a newer tocsin may have written it", e.kind)
-		}
-		return f.Err
-	})
-}
-
-// place notes where the journal has a message.
-func (q *queue) place(row int64, e entry, h head) {
-	it := q.items[h.number]
-	if it != nil { // it was written again
-		q.journal.Release(it.row, it.size)
-	} else {
-		it = &item{number: h.number, at: h.at}
-		q.items[h.number] = it
-		q.bytes += int64(e.size)
-		q.ids.add(string(h.uuid), h.at)
-		q.next = max(q.next, h.number+1)
-	}
-	it.row, it.off, it.size = row, e.off, e.size
-	q.journal.Take(row, e.size)
-}
-
-// forget is for a message that is needed no more; nil is none.
-func (q *queue) forget(it *item) {
-	if it == nil || q.items[it.number] != it {
-		return
-	}
-	delete(q.items, it.number)
-	q.bytes -= int64(it.size)
-	if it.held != nil {
-		q.inMemory -= it.size
-		it.held = nil
-	}
-	q.journal.Release(it.row, it.size)
-	if i, found := slices.BinarySearch(q.kept, it.number); found {
-		q.kept = slices.Delete(q.kept, i, i+1)
-	}
 }
 
 // note writes down what is known of attempts at a message.

@@ -244,3 +244,23 @@ func manyMembers(n int, told ...string) input {
 	}
 	return in
 }
+
+// What is told again after a crash has the same delivery id; an alert that fires again, when its group has been forgotten
+// meanwhile, has another: the bus would drop it for the one before.
+func TestFiringAgainHasAnotherDeliveryID(t *testing.T) {
+	fires := func(since time.Duration) string {
+		out := decide(group(func(in *input) { in.memory = memory{} }, with(1, time.Hour, func(m *member) {
+			m.Alert.Stateful.StartsAt, m.fresh = t0.Add(since), true
+		})))
+		if len(out.notifications) == 0 {
+			t.Fatalf("an alert that fires since %s is not told", since)
+		}
+		return out.notifications[0].ID
+	}
+	if fires(-time.Hour) != fires(-time.Hour) {
+		t.Error("the same has two ids")
+	}
+	if fires(-time.Hour) == fires(-time.Minute) {
+		t.Error("an alert that fires again has the id of before")
+	}
+}

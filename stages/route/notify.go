@@ -138,7 +138,7 @@ func (d *decision) deliveryID(to Integration, alerts []pipeline.Alert, held *acc
 	for i := range alerts {
 		id := alerts[i].ID
 		if s := alerts[i].Stateful; s != nil { // each time it is posted it has another id
-			id = fmt.Sprint(alerts[i].Fingerprint, s.Resolved(d.now))
+			id = fmt.Sprint(alerts[i].Fingerprint, s.StartsAt.UnixMicro(), s.Resolved(d.now)) // one that fires again is another
 		}
 		h.Write([]byte(id + "\n"))
 	}
