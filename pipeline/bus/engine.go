@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -39,7 +40,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger) (engine, error) {
 func validate(address string) error {
 	u, err := url.Parse(strings.TrimSpace(address))
 	if err != nil {
-		return fmt.Errorf("bus: not a URL") // err holds the URL, and that may hold a password
+		return errors.New("bus: not a URL") // err holds the URL, and that may hold a password
 	}
 	switch u.Scheme {
 	case "nats", "tls":
