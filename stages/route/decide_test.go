@@ -245,8 +245,8 @@ func manyMembers(n int, told ...string) input {
 	return in
 }
 
-// What is told again after a crash has the same delivery id; an alert that fires again, when its group has been forgotten
-// meanwhile, has another: the bus would drop it for the one before.
+// An alert that fires again, when its group has been forgotten meanwhile, has a delivery id of its own: the bus would drop it
+// for the one before.
 func TestFiringAgainHasAnotherDeliveryID(t *testing.T) {
 	fires := func(since time.Duration) string {
 		out := decide(group(func(in *input) { in.memory = memory{} }, with(1, time.Hour, func(m *member) {
