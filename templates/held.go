@@ -30,19 +30,16 @@ const (
 //	held_rule_01, held_zh_rule_01 …   the gravest rules first: "Shell in a container ×40, worst CRITICAL, 22:01–05:58: sample"
 //	held_more                   how many rules there were beyond those
 func WithHeld(n pipeline.Notification, language string, zone *time.Location) pipeline.Notification {
-	if len(n.Held) > 0 {
-		n.Alerts = withHeld(&n, language, zone)
+	if len(n.Held) == 0 {
+		return n
 	}
-	return n
-}
-
-func withHeld(n *pipeline.Notification, language string, zone *time.Location) []pipeline.Alert {
 	alerts := make([]pipeline.Alert, 0, len(n.Alerts)+len(n.Held))
 	alerts = append(alerts, n.Alerts...)
 	for i, h := range n.Held {
-		alerts = append(alerts, heldAlert(n, i, &h, language, zone))
+		alerts = append(alerts, heldAlert(&n, i, &h, language, zone))
 	}
-	return alerts
+	n.Alerts = alerts
+	return n
 }
 
 func heldAlert(n *pipeline.Notification, i int, h *pipeline.Held, language string, zone *time.Location) pipeline.Alert {

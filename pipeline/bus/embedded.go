@@ -107,7 +107,7 @@ func (e *embedded) publish(topic string, msgs []*message.Message) error {
 }
 
 func (e *embedded) subscriber(_ string, most InFlight) message.Subscriber {
-	return &queueSubscriber{engine: e, most: most, closing: make(chan struct{})}
+	return &queueSubscriber{e, most, newSubscriptions()}
 }
 
 func (e *embedded) note(of handedOut, past Past) error { return of.queue.note(of.item, past) }

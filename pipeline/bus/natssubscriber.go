@@ -15,10 +15,6 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// nackDelay is how soon a refused message comes again. Handlers back off on their own; this only keeps
-// one that cannot even do that from spinning.
-const nackDelay = time.Second
-
 // How messages are asked for. MaxAckPending alone bounds how many come; pullAhead is how far the request
 // reaches beyond that. nats.go asks again when a request is half used up, but not while the request
 // before is still being written, and then waits for a further message to remind it. With a request as
@@ -36,16 +32,13 @@ type natsSubscriber struct {
 	bus   *natsBus
 	group string
 	most  InFlight
-
-	closing   chan struct{}
-	closeOnce sync.Once
-	running   sync.WaitGroup // one per Subscribe
+	*subscriptions
 }
 
 var _ message.Subscriber = (*natsSubscriber)(nil)
 
 func (b *natsBus) subscriber(group string, most InFlight) message.Subscriber {
-	return &natsSubscriber{bus: b, group: group, most: most, closing: make(chan struct{})}
+	return &natsSubscriber{b, group, most, newSubscriptions()}
 }
 
 // Subscribe hands out the topic's messages until ctx ends or the subscriber is closed; then it takes no
@@ -69,31 +62,13 @@ func (s *natsSubscriber) Subscribe(ctx context.Context, topic string) (<-chan *m
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to bus topic %q: %w", topic, err)
 	}
-	ctx, stop := context.WithCancel(ctx)
 	d := &delivery{bus: s.bus, topic: topic, out: make(chan *message.Message),
 		bytes: semaphore.NewWeighted(s.most.Bytes), maxBytes: s.most.Bytes, working: map[uint64]bool{}}
-	s.running.Add(1)
-	go func() {
-		select {
-		case <-ctx.Done():
-		case <-s.closing:
-			stop()
-		}
-		incoming.Drain()
-	}()
-	go func() {
-		defer s.running.Done()
-		defer stop()
+	s.start(ctx, func(ctx context.Context) {
+		context.AfterFunc(ctx, incoming.Drain)
 		d.run(ctx, incoming)
-	}()
+	})
 	return d.out, nil
-}
-
-// Close stops all subscriptions and waits until their messages are acknowledged or refused.
-func (s *natsSubscriber) Close() error {
-	s.closeOnce.Do(func() { close(s.closing) })
-	s.running.Wait()
-	return nil
 }
 
 // delivery is one running subscription.

@@ -89,10 +89,7 @@ func eachEntry(row []byte, f func(entry) error) error {
 	return nil
 }
 
-// fields are those of an entry's body.
-type fields struct{ journal.Fields }
-
-func (e entry) fields() fields { return fields{journal.Fields{Rest: e.body}} }
+func (e entry) fields() journal.Fields { return journal.Fields{Rest: e.body} }
 
 // head is how the entry of a message begins.
 type head struct {
@@ -101,7 +98,7 @@ type head struct {
 	uuid   []byte
 }
 
-func (f *fields) head() head {
+func readHead(f *journal.Fields) head {
 	h := head{number: f.Uint()}
 	if at := f.Bytes(8); at != nil {
 		h.at = time.Unix(0, int64(binary.LittleEndian.Uint64(at)))
@@ -120,7 +117,7 @@ type content struct {
 // readContent reads the entry of a message.
 func readContent(e entry) (*content, error) {
 	f := e.fields()
-	c := &content{uuid: string(f.head().uuid), metadata: message.Metadata{}}
+	c := &content{uuid: string(readHead(&f).uuid), metadata: message.Metadata{}}
 	for range min(f.Uint(), uint64(len(e.body))) {
 		key := f.Text()
 		c.metadata[string(key)] = string(f.Text())

@@ -49,7 +49,7 @@ func (q *queue) apply(number int64, row []byte) error {
 		f := e.fields()
 		switch e.kind {
 		case entryMessage:
-			h := f.head()
+			h := readHead(&f)
 			if f.Err == nil {
 				q.place(number, e, h)
 			}

@@ -102,10 +102,7 @@ func (q *queue) message(ctx context.Context, it *item) *message.Message {
 type queueSubscriber struct {
 	engine *embedded
 	most   InFlight
-
-	closing   chan struct{}
-	closeOnce sync.Once
-	running   sync.WaitGroup // one per Subscribe
+	*subscriptions
 }
 
 var _ message.Subscriber = (*queueSubscriber)(nil)
@@ -118,28 +115,12 @@ func (s *queueSubscriber) Subscribe(ctx context.Context, topic string) (<-chan *
 	if err != nil {
 		return nil, err
 	}
-	ctx, stop := context.WithCancel(ctx)
-	go func() {
-		select {
-		case <-ctx.Done():
-		case <-s.closing:
-			stop()
-		}
-	}()
 	out := make(chan *message.Message)
-	s.running.Go(func() {
-		defer stop()
+	s.start(ctx, func(ctx context.Context) {
 		defer close(out)
 		s.feed(ctx, q, out)
 	})
 	return out, nil
-}
-
-// Close stops all subscriptions and waits until their messages are acknowledged or refused.
-func (s *queueSubscriber) Close() error {
-	s.closeOnce.Do(func() { close(s.closing) })
-	s.running.Wait()
-	return nil
 }
 
 // feed hands messages out, as many at once as may be worked on, until ctx ends and all of them are done.
