@@ -147,10 +147,11 @@ func ruleOf(n *pipeline.Notification) string {
 	return n.GroupLabels["route"] + "\x00" + callOf(n) + "\x00" + rule
 }
 
-// callOf is the step of an escalation that a notification is: who is called by it is not called for others.
+// callOf is the step of an escalation that a notification is, "" if it is none: who is called by it is not called for
+// others.
 func callOf(n *pipeline.Notification) string {
-	return n.RouteLabels[pipeline.Escalation] + "\x00" + n.RouteLabels[pipeline.EscalationStep]
+	if escalation := n.RouteLabels[pipeline.Escalation]; escalation != "" {
+		return escalation + "\x00" + n.RouteLabels[pipeline.EscalationStep]
+	}
+	return ""
 }
-
-// noCall is callOf a notification that is no step of an escalation.
-const noCall = "\x00"

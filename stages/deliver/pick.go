@@ -68,7 +68,7 @@ func pick(waiting []*item, used, most int, gathering bool) batch {
 // ofOneCall are those with which the same people are called, as a step of an escalation does; where none calls anybody, all.
 // Who is called goes before the rest.
 func ofOneCall(waiting []*item) (some []*item) {
-	first := max(0, slices.IndexFunc(waiting, func(i *item) bool { return callOf(&i.delivery.Notification) != noCall }))
+	first := max(0, slices.IndexFunc(waiting, func(i *item) bool { return callOf(&i.delivery.Notification) != "" }))
 	call := callOf(&waiting[first].delivery.Notification)
 	for _, i := range waiting {
 		if callOf(&i.delivery.Notification) == call {
