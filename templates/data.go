@@ -71,8 +71,8 @@ func NewData(n pipeline.Notification, o Options) *Data {
 		o.addLinks(one.Annotations, &sorted[i], n.CreatedAt)
 		d.Alerts = append(d.Alerts, one)
 	}
-	d.CommonLabels = common(d.Alerts, func(a *template.Alert) template.KV { return a.Labels })
-	d.CommonAnnotations = common(d.Alerts, func(a *template.Alert) template.KV { return a.Annotations })
+	d.CommonLabels = common(d.Alerts, func(a template.Alert) template.KV { return a.Labels })
+	d.CommonAnnotations = common(d.Alerts, func(a template.Alert) template.KV { return a.Annotations })
 	return d
 }
 
@@ -177,20 +177,17 @@ func escaped(m map[string]string, escape func(string) string) template.KV {
 }
 
 // common returns the pairs that all alerts share: of one alert its own.
-func common(alerts template.Alerts, of func(*template.Alert) template.KV) template.KV {
+func common(alerts template.Alerts, of func(template.Alert) template.KV) template.KV {
 	switch len(alerts) {
 	case 0:
 		return template.KV{}
 	case 1:
-		return of(&alerts[0])
+		return of(alerts[0])
 	}
 	shared := template.KV{}
-	for name, value := range of(&alerts[0]) {
-		same := true
-		for i := range alerts {
-			same = same && of(&alerts[i])[name] == value
-		}
-		if same {
+	for name, value := range of(alerts[0]) {
+		differs := func(a template.Alert) bool { return of(a)[name] != value }
+		if !slices.ContainsFunc(alerts, differs) {
 			shared[name] = value
 		}
 	}
