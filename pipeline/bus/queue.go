@@ -122,7 +122,7 @@ func (q *queue) publish(msgs []*message.Message) error {
 		oldest, size = append(oldest, it.number), size-int64(it.size)
 	}
 	if len(oldest) > 0 {
-		row = appendDone(row, oldest)
+		row = appendDone(row, q.next, oldest)
 	}
 	if err := q.write(row); err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 // change one.
 const (
 	entryMessage byte = 1 // number, ns since the epoch, UUID, pairs of metadata, payload
-	entryDone    byte = 2 // numbers of messages that are needed no more
+	entryDone    byte = 2 // the number that is given next, and those of messages that are needed no more
 	entryPast    byte = 3 // number, attempts, whether one may have succeeded
 )
 
@@ -47,8 +47,9 @@ func appendMessage(b []byte, number uint64, at time.Time, m *message.Message) []
 	return append(b, m.Payload...)
 }
 
-func appendDone(b []byte, numbers []uint64) []byte {
-	var body []byte
+// appendDone says which number is next, too: the entries of later messages may be gone by the time that it is read.
+func appendDone(b []byte, next uint64, numbers []uint64) []byte {
+	body := binary.AppendUvarint(nil, next)
 	for _, n := range numbers {
 		body = binary.AppendUvarint(body, n)
 	}

@@ -56,7 +56,7 @@ func (q *queue) remove(number uint64) error {
 	if q.items[number] == nil {
 		return ErrNone
 	}
-	if err := q.write(appendDone(q.begin(), []uint64{number})); err != nil {
+	if err := q.write(appendDone(q.begin(), q.next, []uint64{number})); err != nil {
 		return fmt.Errorf("remove message %d: %w", number, err)
 	}
 	return nil

@@ -9,7 +9,7 @@ import (
 func (q *queue) begin() []byte {
 	row := q.row[:0]
 	if len(q.done) > 0 {
-		row = appendDone(row, q.done)
+		row = appendDone(row, q.next, q.done)
 	}
 	for _, number := range q.journal.Stale() {
 		old, err := q.journal.Row(number)
@@ -54,6 +54,7 @@ func (q *queue) apply(number int64, row []byte) error {
 				q.place(number, e, h)
 			}
 		case entryDone:
+			q.next = max(q.next, f.Uint())
 			for len(f.Rest) > 0 {
 				q.forget(q.items[f.Uint()])
 			}
