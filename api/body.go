@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -77,6 +78,17 @@ func notGzip(err error) error {
 		return fmt.Errorf("it is no gzip, as Content-Encoding says it is: %w", err)
 	}
 	return err
+}
+
+// maxExpected is how much memory a body gets at once by what its client says of it.
+const maxExpected = 1 << 20
+
+// wholeBody reads all of a body.
+func wholeBody(r *http.Request) ([]byte, error) {
+	expected := min(max(r.ContentLength, 0), maxExpected)
+	b := bytes.NewBuffer(make([]byte, 0, expected+bytes.MinRead)) // so much more, or it grows to see the end
+	_, err := b.ReadFrom(r.Body)
+	return b.Bytes(), err
 }
 
 // refuseBody says that a body was too large, could not be read, or is wrong.

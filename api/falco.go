@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -95,14 +96,24 @@ func describeFalco(a *pipeline.Alert) {
 	a.SetLabel("k8s_ns_name", field("k8s.ns.name"))
 	a.SetLabel("k8s_pod_name", field("k8s.pod.name"))
 
+	annotateFalco(a)
+}
+
+// annotateFalco makes annotations of the output fields.
+func annotateFalco(a *pipeline.Alert) {
 	a.Annotations = make(map[string]string, len(a.OutputFields)+2)
 	a.Annotations["summary"], a.Annotations["output"] = a.Rule, a.Output
-	names := make([]string, 0, 32)
-	for name := range a.OutputFields {
-		names = append(names, name)
+	added := len(a.Annotations)
+	for name, v := range a.OutputFields {
+		if value := falcoText(v); value != "" {
+			a.Annotations[pipeline.LabelName(name)] = value
+			added++
+		}
 	}
-	slices.Sort(names) // of two that become one annotation it is always the same one
-	for _, name := range names {
+	if added == len(a.Annotations) {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.OutputFields)) { // of two that become one annotation it is always the same one
 		if value := falcoText(a.OutputFields[name]); value != "" {
 			a.Annotations[pipeline.LabelName(name)] = value
 		}

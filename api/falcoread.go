@@ -19,7 +19,7 @@ func (e *falcoEvent) read(body []byte) error {
 
 func (e *falcoEvent) readPlain(body string) bool {
 	s := alertjson.NewScanner(body)
-	var seen []string
+	seen := make([]string, 0, 16)
 	err := s.Object(func(key string) (err error) {
 		for _, k := range seen {
 			if k == key {

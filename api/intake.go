@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -76,7 +75,7 @@ func (p *posted) unreadable(err error) {
 // values reads the body as one value or an array of them, and answers by itself when it cannot. Whoever reads a value
 // finds out whether it is JSON.
 func (p *posted) values() (whole []byte, values []json.RawMessage, ok bool) {
-	whole, err := io.ReadAll(p.r.Body)
+	whole, err := wholeBody(p.r)
 	if err != nil {
 		p.unreadable(err)
 		return nil, nil, false

@@ -3,8 +3,9 @@ package pipeline
 import (
 	"bytes"
 	"encoding/json"
-	"sort"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -31,11 +32,18 @@ func (f *Fingerprint) UnmarshalText(b []byte) error {
 
 // FingerprintOf hashes labels.
 func FingerprintOf(labels map[string]string) Fingerprint {
-	names := make([]string, 0, len(labels))
-	for n := range labels {
-		names = append(names, n)
+	pairs := make([]labelPair, 0, 16)
+	for name, value := range labels {
+		pairs = append(pairs, labelPair{name, value})
 	}
-	sort.Strings(names)
+	return fingerprintOf(pairs)
+}
+
+type labelPair struct{ name, value string }
+
+// fingerprintOf sorts the labels, which have different names, and hashes them.
+func fingerprintOf(labels []labelPair) Fingerprint {
+	slices.SortFunc(labels, func(a, b labelPair) int { return strings.Compare(a.name, b.name) })
 	h := uint64(14695981039346656037)
 	add := func(s string) {
 		for i := range len(s) {
@@ -43,9 +51,9 @@ func FingerprintOf(labels map[string]string) Fingerprint {
 		}
 		h = (h ^ 0xff) * 1099511628211
 	}
-	for _, n := range names {
-		add(n)
-		add(labels[n])
+	for _, l := range labels {
+		add(l.name)
+		add(l.value)
 	}
 	return Fingerprint(h)
 }

@@ -1,6 +1,11 @@
 package pipeline
 
-import "strings"
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
 
 // SetIdentity gives the alert its standard labels and its fingerprint. identity holds, by label name,
 // the fields that tell one occurrence from another; empty values are left out of the labels but count
@@ -9,15 +14,19 @@ import "strings"
 // whichever node had the last of it.
 func (a *Alert) SetIdentity(identity map[string]string) {
 	if a.Labels == nil {
-		a.Labels = make(map[string]string, 16)
+		a.Labels = make(map[string]string, 14) // one more would double it
 	}
-	hashed := map[string]string{"alertname": a.Rule, "hostname": a.Hostname}
+	host := a.Hostname
 	if a.Unjudged != nil {
-		hashed["hostname"] = ""
+		host = ""
 	}
+	hashed := append(make([]labelPair, 0, 16), labelPair{"alertname", a.Rule}, labelPair{"hostname", host})
 	for name, value := range identity {
 		a.SetLabel(name, value)
-		hashed[name] = value
+		if name == "alertname" || name == "hostname" { // it takes the place of the standard one
+			hashed = slices.DeleteFunc(hashed, func(p labelPair) bool { return p.name == name })
+		}
+		hashed = append(hashed, labelPair{name, value})
 	}
 	a.SetLabel("alertname", a.Rule)
 	a.SetLabel("rule", a.Rule)
@@ -25,7 +34,7 @@ func (a *Alert) SetIdentity(identity map[string]string) {
 	a.SetLabel("severity", a.Priority.Severity())
 	a.SetLabel("source", a.Source)
 	a.SetLabel("hostname", a.Hostname)
-	a.Fingerprint = FingerprintOf(hashed)
+	a.Fingerprint = fingerprintOf(hashed)
 }
 
 // SetLabel sets a label unless the value is empty: a missing label and an empty one are the same to
@@ -39,6 +48,25 @@ func (a *Alert) SetLabel(name, value string) {
 // LabelName turns a field's name into one that templates and matchers can use without quoting:
 // proc.aname[2] becomes proc_aname_2.
 func LabelName(field string) string {
+	if name, known := labelNames.Load(field); known {
+		return name.(string)
+	}
+	name := labelName(field)
+	if knownLabelNames.Add(1) <= maxLabelNames {
+		labelNames.Store(strings.Clone(field), name) // the field may be part of a long text
+	}
+	return name
+}
+
+// labelNames are those of fields that came: the same few for each alert, unless somebody makes them up.
+var (
+	labelNames      sync.Map
+	knownLabelNames atomic.Int64
+)
+
+const maxLabelNames = 1024
+
+func labelName(field string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_':

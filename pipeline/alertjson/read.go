@@ -12,7 +12,7 @@ import (
 
 // ReadAll reads a JSON array of alerts.
 func ReadAll(body []byte) ([]pipeline.Alert, error) {
-	alerts, err := readAll(string(body))
+	alerts, err := readAll(textOf(body)) // each alert copies its part
 	if err == nil {
 		return alerts, nil
 	}

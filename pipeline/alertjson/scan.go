@@ -113,7 +113,10 @@ func (p *Scanner) String() (string, error) {
 
 // escaped reads a string with escapes, which begins at begin with its quote.
 func (p *Scanner) escaped(begin int) (text string, err error) {
-	plain := append(make([]byte, 0, 2*(p.i-begin)+64), p.s[begin+1:p.i]...)
+	buf := texts.Get().(*[]byte)
+	defer texts.Put(buf)
+	plain := append((*buf)[:0], p.s[begin+1:p.i]...)
+	defer func() { *buf = plain }()
 	for p.i < len(p.s) {
 		switch c := p.s[p.i]; {
 		case c == '"':
@@ -281,32 +284,10 @@ func (p *Scanner) Texts() ([]string, error) {
 }
 
 // Pairs reads an object of strings, or null.
-func (p *Scanner) Pairs() (map[string]string, error) {
-	if p.null() {
-		return nil, nil
-	}
-	pairs := make(map[string]string, 16)
-	err := p.Object(func(key string) error {
-		value, err := p.String()
-		pairs[key] = value
-		return err
-	})
-	return pairs, err
-}
+func (p *Scanner) Pairs() (map[string]string, error) { return readMap(p, &pairs, (*Scanner).String) }
 
 // Fields reads an object of scalars, or null.
-func (p *Scanner) Fields() (map[string]any, error) {
-	if p.null() {
-		return nil, nil
-	}
-	fields := make(map[string]any, 16)
-	err := p.Object(func(key string) error {
-		value, err := p.Value()
-		fields[key] = value
-		return err
-	})
-	return fields, err
-}
+func (p *Scanner) Fields() (map[string]any, error) { return readMap(p, &fields, (*Scanner).Value) }
 
 // Split cuts an array into its elements; anything else is one. It looks only for where they end: whether body is
 // valid, json.Valid says. The elements share body's memory.
@@ -317,7 +298,7 @@ func Split(body []byte) (elements []json.RawMessage, ok bool) {
 	if body[0] != '[' {
 		return []json.RawMessage{body}, true
 	}
-	p := NewScanner(string(body))
+	p := NewScanner(textOf(body))
 	err := p.Array(func() error {
 		p.blank()
 		begin := p.i

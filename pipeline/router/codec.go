@@ -56,8 +56,8 @@ func encodeAlerts(alerts []pipeline.Alert, maxBytes int) ([]batch, error) {
 	return batches, nil
 }
 
-// typicalAlert is about how many bytes an alert has.
-const typicalAlert = 1500
+// typicalAlert is about how many bytes an alert has, with its labels and annotations: a little more than most.
+const typicalAlert = 3000
 
 func newBody(alerts, maxBytes int) []byte {
 	return make([]byte, 0, min(typicalAlert*min(alerts, MaxBatch)+64, maxBytes))

@@ -14,28 +14,30 @@ import (
 // encode writes a batch as a row: when it came, how long events live from it on, and its alerts, those that passed
 // first.
 func (rec *batch) encode() (row []byte, err error) {
-	row = binary.AppendVarint(make([]byte, 0, 1500*(len(rec.passed)+len(rec.repeats))), rec.now.UnixNano())
+	alerts := len(rec.passed) + len(rec.repeats)
+	row = binary.AppendVarint(make([]byte, 0, typicalAlert*alerts), rec.now.UnixNano())
 	row = binary.AppendVarint(row, int64(rec.resolve))
 	row = binary.AppendUvarint(row, uint64(len(rec.passed)))
 	row = binary.AppendUvarint(row, uint64(len(rec.repeats)))
-	rec.bodies = make([][]byte, 0, len(rec.passed)+len(rec.repeats))
-	var body []byte
-	var begins, ends []int
-	for _, alerts := range [][]pipeline.Alert{rec.passed, rec.repeats} {
-		for i := range alerts {
-			if body, err = alertjson.Append(body[:0], &alerts[i]); err != nil {
-				return nil, fmt.Errorf("encode alert %s of rule %q: %w", alerts[i].ID, alerts[i].Rule, err)
+	bodies := len(row)
+	for _, some := range [][]pipeline.Alert{rec.passed, rec.repeats} {
+		for i := range some {
+			begin := len(row)
+			if row, err = alertjson.Append(journal.BeginText(row), &some[i]); err != nil {
+				return nil, fmt.Errorf("encode alert %s of rule %q: %w", some[i].ID, some[i].Rule, err)
 			}
-			row = journal.AppendText(row, body)
-			begins = append(begins, len(row)-len(body))
-			ends = append(ends, len(row))
+			journal.EndText(row, begin)
 		}
 	}
-	for i := range begins { // not before row stays where it is
-		rec.bodies = append(rec.bodies, row[begins[i]:ends[i]:ends[i]])
+	rec.bodies = make([][]byte, 0, alerts)
+	for d := (journal.Fields{Rest: row[bodies:]}); len(d.Rest) > 0; { // not before row stays where it is
+		rec.bodies = append(rec.bodies, d.Text())
 	}
 	return row, nil
 }
+
+// typicalAlert is about how many bytes an alert has, with its labels and annotations: a little more than most.
+const typicalAlert = 3000
 
 // slim returns alerts without what only their JSON needs, as far as that is known.
 func slim(alerts []pipeline.Alert) []pipeline.Alert {

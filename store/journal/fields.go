@@ -13,6 +13,21 @@ func AppendText[T string | []byte](b []byte, text T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
+// lengthSize is the room for the length of a text that is written in place: a varint with leading zeros, up to 32 GB.
+const lengthSize = 5
+
+// BeginText begins a text that is written behind b: what is appended from here on until EndText.
+func BeginText(b []byte) []byte { return append(b, make([]byte, lengthSize)...) }
+
+// EndText ends the text that was begun when b had begin bytes.
+func EndText(b []byte, begin int) {
+	n := len(b) - begin - lengthSize
+	for i := range lengthSize {
+		b[begin+i] = byte(n>>(7*i))&0x7f | 0x80
+	}
+	b[begin+lengthSize-1] &= 0x7f
+}
+
 // Fields reads a row, or a part of one, field by field: numbers are varints, texts are behind their length. After an error
 // it reads zeros. What it returns shares the row's memory.
 type Fields struct {

@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"testing"
@@ -32,5 +33,20 @@ func TestFields(t *testing.T) {
 	}
 	if f := (journal.Fields{Rest: binary.AppendUvarint(nil, 1<<63)}); f.Text() != nil || f.Err == nil {
 		t.Error("a text longer than all there is was read")
+	}
+}
+
+// A text that is written in place reads like one that was appended, whatever its length.
+func TestTextInPlace(t *testing.T) {
+	for _, size := range []int{0, 1, 127, 128, 20_000, 3 << 20} {
+		text := bytes.Repeat([]byte{'x'}, size)
+		row := []byte("before")
+		begin := len(row)
+		row = append(journal.BeginText(row), text...)
+		journal.EndText(row, begin)
+		f := journal.Fields{Rest: append(row, 7)[len("before"):]}
+		if got := f.Text(); !bytes.Equal(got, text) || f.Byte() != 7 || f.Err != nil {
+			t.Errorf("a text of %d bytes is read as one of %d, %v", size, len(got), f.Err)
+		}
 	}
 }

@@ -1,7 +1,9 @@
 package repeats
 
 import (
+	"bytes"
 	"encoding/json"
+	"sync"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/alertjson"
@@ -18,14 +20,20 @@ const (
 // shortAnnotations are those a message cannot do without.
 var shortAnnotations = []string{"summary", "description", "description_zh", "runbook_url"}
 
+// contents are buffers for what is kept of alerts.
+var contents = sync.Pool{New: func() any { return new([]byte) }}
+
 // content is what is kept of an alert; nil when it is too large.
 func content(a *pipeline.Alert) []byte {
-	b, err := alertjson.Append(nil, a)
+	buf := contents.Get().(*[]byte)
+	defer contents.Put(buf)
+	b, err := alertjson.Append((*buf)[:0], a)
 	if err != nil {
 		return nil
 	}
 	if len(b) <= maxContent {
-		return b
+		*buf = b
+		return bytes.Clone(b)
 	}
 	short := *a
 	short.OutputFields, short.Annotations = pipeline.Fields{}, map[string]string{}
