@@ -78,9 +78,10 @@ func (b *backlog) record(rec *batch) error {
 	if err != nil {
 		return err
 	}
+	packed := packAlone(row)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	number, err := b.journal.Append(row)
+	number, err := b.journal.Append(packed)
 	if err != nil {
 		return err
 	}

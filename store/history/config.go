@@ -12,7 +12,8 @@ type Config struct {
 	// MaxAge is how long what happened is kept; default 30d: long enough for the review of a month, and for an
 	// incident that is noticed weeks after it began. At least 1m.
 	MaxAge pipeline.Duration `yaml:"max_age"`
-	// MaxSize bounds the file, or what history takes in Redis; default 1GiB, some 300,000 alerts that people were told of.
+	// MaxSize bounds the file, or what history takes in Redis; default 1GiB: some 2,000,000 alerts that
+	// people were told of, in Redis 300,000.
 	// At least 1MiB. The oldest goes first.
 	MaxSize pipeline.Size `yaml:"max_size"`
 }

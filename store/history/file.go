@@ -36,8 +36,10 @@ type file struct {
 	occurred many       // into occurrences
 	unneeded many       // deletes from there
 	stepped  many       // into steps
+	sampled  many       // into samples
 	alive    many       // reads accounts with their alerts
 	lastID   int64
+	samples  samples
 
 	placesMu sync.RWMutex
 	places   map[pipeline.Fingerprint]int64 // ids of accounts
@@ -65,15 +67,20 @@ const schema = `
 		kind        TEXT NOT NULL,
 		rule        TEXT NOT NULL,
 		priority    INTEGER NOT NULL,
-		alert       BLOB NOT NULL -- JSON
+		alert       BLOB NOT NULL -- JSON, packed
 	);
 	CREATE INDEX IF NOT EXISTS occurrences_at ON occurrences (at, id) WHERE kind <> '';
 	CREATE TABLE IF NOT EXISTS steps (
 		id      INTEGER PRIMARY KEY,
 		subject INTEGER NOT NULL,
-		step    BLOB NOT NULL -- JSON, one or several
+		step    BLOB NOT NULL -- JSON, one or several, packed
 	);
 	CREATE INDEX IF NOT EXISTS steps_subject ON steps (subject, id);
+	CREATE TABLE IF NOT EXISTS samples (
+		id         INTEGER PRIMARY KEY,
+		generation INTEGER NOT NULL,
+		text       BLOB NOT NULL -- what alerts and steps are packed by
+	);
 	CREATE TABLE IF NOT EXISTS applied (number INTEGER NOT NULL); -- of the journal: rows up to it are in the file
 	INSERT INTO applied SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM applied);
 	PRAGMA user_version = 1;`
@@ -144,6 +151,9 @@ func (f *file) open(ctx context.Context) (err error) {
 	if f.readers, err = sqlite.Readers(f.path, readers); err != nil {
 		return err
 	}
+	if err := f.samples.open(f.path); err != nil {
+		return err
+	}
 	if err := f.load(ctx); err != nil {
 		return err
 	}
@@ -166,7 +176,7 @@ func (f *file) load(ctx context.Context) error {
 		return err
 	}
 	return f.db.QueryRowContext(ctx, `SELECT max(coalesce((SELECT max(id) FROM occurrences), 0),
-		coalesce((SELECT max(id) FROM steps), 0), coalesce((SELECT max(id) FROM current), 0))`).Scan(&f.lastID)
+		coalesce((SELECT max(id) FROM steps), 0), coalesce((SELECT max(id) FROM current), 0), coalesce((SELECT max(id) FROM samples), 0))`).Scan(&f.lastID)
 }
 
 // readers is how many questions are answered at once; more wait for one of these.
@@ -174,7 +184,7 @@ const readers = 2
 
 func (f *file) close() error {
 	var errs []error
-	for _, db := range []*sql.DB{f.readers, f.db} {
+	for _, db := range []*sql.DB{f.readers, f.samples.lookup, f.db} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}

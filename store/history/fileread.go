@@ -22,7 +22,11 @@ func (f *file) steps(ctx context.Context, subject uint64, limit int) (steps []pi
 		if err := found.Scan(&body); err != nil {
 			return err
 		}
-		row, err := readSteps(body)
+		text, err := f.samples.unpack(ctx, body)
+		if err != nil {
+			return err
+		}
+		row, err := readSteps(text)
 		rows = append(rows, row)
 		return err
 	}, "SELECT step FROM steps WHERE subject = ? ORDER BY id DESC LIMIT ?", int64(subject), limit)
@@ -51,15 +55,19 @@ func (f *file) get(ctx context.Context, of pipeline.Fingerprint) (k *pipeline.Kn
 		return nil, nil
 	}
 	err = f.query(ctx, func(found *sql.Rows) error {
-		k, err = readKnown(found)
+		k, err = f.readKnown(ctx, found)
 		return err
 	}, "SELECT c.state, o.alert FROM current c JOIN occurrences o ON o.id = c.body WHERE c.id = ?", id)
 	return k, err
 }
 
-func readKnown(found *sql.Rows) (*pipeline.Known, error) {
-	var encoded, body sql.RawBytes
-	if err := found.Scan(&encoded, &body); err != nil {
+func (f *file) readKnown(ctx context.Context, found *sql.Rows) (*pipeline.Known, error) {
+	var encoded, packed sql.RawBytes
+	if err := found.Scan(&encoded, &packed); err != nil {
+		return nil, err
+	}
+	body, err := f.samples.unpack(ctx, packed)
+	if err != nil {
 		return nil, err
 	}
 	return knownOf(encoded, body)
@@ -70,25 +78,11 @@ const liveChunk = 256
 
 // live reads what is live by the index of ends, so that it does not touch what is over, and sorts that itself.
 func (f *file) live(ctx context.Context, now time.Time, texts []string, each func(pipeline.Live) error) error {
-	type place struct{ fp, id int64 }
-	var of []place
-	ask, params := "SELECT c.fingerprint, c.id FROM current c WHERE c.ends > ?", []any{now.UnixNano()}
-	if len(texts) > 0 {
-		ask = "SELECT c.fingerprint, c.id FROM current c JOIN occurrences o ON o.id = c.body WHERE c.ends > ?"
-	}
-	for _, text := range texts {
-		ask, params = ask+" AND instr(o.alert, ?) > 0", append(params, []byte(text))
-	}
-	err := f.query(ctx, func(found *sql.Rows) error {
-		var p place
-		err := found.Scan(&p.fp, &p.id)
-		of = append(of, p)
-		return err
-	}, ask, params...)
+	of, err := f.livePlaces(ctx, now, texts)
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(of, func(a, b place) int { return cmp.Compare(uint64(a.fp), uint64(b.fp)) })
+	slices.SortFunc(of, func(a, b livePlace) int { return cmp.Compare(uint64(a.fp), uint64(b.fp)) })
 	for some := range slices.Chunk(of, liveChunk) {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -110,6 +104,36 @@ func (f *file) live(ctx context.Context, now time.Time, texts []string, each fun
 	return nil
 }
 
+// livePlace is where the account of an alert is that is live.
+type livePlace struct{ fp, id int64 }
+
+// livePlaces are those of alerts whose JSON has all texts.
+func (f *file) livePlaces(ctx context.Context, now time.Time, texts []string) (of []livePlace, err error) {
+	ask := "SELECT c.fingerprint, c.id, NULL FROM current c WHERE c.ends > ?"
+	if len(texts) > 0 {
+		ask = "SELECT c.fingerprint, c.id, o.alert FROM current c JOIN occurrences o ON o.id = c.body WHERE c.ends > ?"
+	}
+	err = f.query(ctx, func(found *sql.Rows) error {
+		var p livePlace
+		var packed sql.RawBytes
+		if err := found.Scan(&p.fp, &p.id, &packed); err != nil {
+			return err
+		}
+		body, err := f.samples.unpack(ctx, packed)
+		if err != nil {
+			return err
+		}
+		for _, text := range texts {
+			if !bytes.Contains(body, []byte(text)) {
+				return nil
+			}
+		}
+		of = append(of, p)
+		return nil
+	}, ask, now.UnixNano())
+	return of, err
+}
+
 // livePage reads what is live of some accounts.
 func (f *file) livePage(ctx context.Context, ids []any, now time.Time) (page []pipeline.Live, err error) {
 	err = f.alive.each(ids, func(stmt *sql.Stmt, ids []any) error {
@@ -119,7 +143,10 @@ func (f *file) livePage(ctx context.Context, ids []any, now time.Time) (page []p
 		}
 		defer found.Close()
 		for found.Next() {
-			k, err := readKnown(found)
+			k, err := f.readKnown(ctx, found)
+			if errors.Is(err, errGone) {
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -148,11 +175,14 @@ func (f *file) scan(ctx context.Context, s scan, each func(found) bool) error {
 		WHERE kind <> '' AND at >= ?1 AND (at, id) < (?2, ?3) ORDER BY at DESC, id DESC`
 	err := f.query(ctx, func(rows *sql.Rows) error {
 		var one found
-		var body sql.RawBytes
-		if err := rows.Scan(&one.id, &one.at, &one.kind, &body); err != nil {
+		var packed sql.RawBytes
+		err := rows.Scan(&one.id, &one.at, &one.kind, &packed)
+		if err == nil {
+			one.body, err = f.samples.unpack(ctx, packed)
+		}
+		if err != nil {
 			return err
 		}
-		one.body = body
 		if !each(one) {
 			return errEnough
 		}
@@ -164,7 +194,7 @@ func (f *file) scan(ctx context.Context, s scan, each func(found) bool) error {
 	return err
 }
 
-// query calls each with every row.
+// query calls each with every row; those that have gone since it began to read are left out.
 func (f *file) query(ctx context.Context, each func(*sql.Rows) error, text string, params ...any) error {
 	found, err := f.readers.QueryContext(ctx, text, params...)
 	if err != nil {
@@ -172,7 +202,7 @@ func (f *file) query(ctx context.Context, each func(*sql.Rows) error, text strin
 	}
 	defer found.Close()
 	for found.Next() {
-		if err := each(found); err != nil {
+		if err := each(found); err != nil && !errors.Is(err, errGone) {
 			return err
 		}
 	}

@@ -79,7 +79,14 @@ func (f *file) remove(ctx context.Context, tx *sql.Tx, s *step, now time.Time) e
 		s.removed += n
 	}
 	s.removed -= moved
-	return nil
+	return removeSamples(ctx, tx)
+}
+
+// removeSamples removes those of generations whose rows have all gone.
+func removeSamples(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM samples WHERE generation < (SELECT max(generation) FROM samples WHERE generation <=
+		(SELECT min(id) FROM (SELECT min(id) AS id FROM occurrences UNION ALL SELECT min(id) FROM steps)))`)
+	return err
 }
 
 // removeAccounts removes those of alerts that were over by then.
@@ -120,19 +127,33 @@ func (f *file) carry(ctx context.Context, tx *sql.Tx, s *step, now time.Time) (m
 			}
 			s.gone[fp] = a.id
 		default:
-			to := f.newID(now)
-			_, err := tx.ExecContext(ctx, `INSERT INTO occurrences (id, at, fingerprint, kind, rule, priority, alert)
-				SELECT ?, at, fingerprint, '', rule, priority, alert FROM occurrences WHERE id = ?`, to, a.body)
-			if err != nil {
-				return 0, err
-			}
-			if _, err := tx.ExecContext(ctx, "UPDATE current SET body = ? WHERE id = ?", to, a.id); err != nil {
+			if err := f.move(ctx, tx, a, now); err != nil {
 				return 0, err
 			}
 			moved++
 		}
 	}
 	return moved, nil
+}
+
+// move gives an account's alert a new row.
+func (f *file) move(ctx context.Context, tx *sql.Tx, a account, now time.Time) error {
+	var packed []byte
+	if err := tx.QueryRowContext(ctx, "SELECT alert FROM occurrences WHERE id = ?", a.body).Scan(&packed); err != nil {
+		return err
+	}
+	body, err := f.samples.unpack(ctx, packed) // what it is packed by may go with it
+	if err != nil {
+		return err
+	}
+	to := f.newID(now)
+	_, err = tx.ExecContext(ctx, `INSERT INTO occurrences (id, at, fingerprint, kind, rule, priority, alert)
+		SELECT ?, at, fingerprint, '', rule, priority, ? FROM occurrences WHERE id = ?`, to, packAlone(body), a.body)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE current SET body = ? WHERE id = ?", to, a.id)
+	return err
 }
 
 // firstOccurrences are those that one step removes, and of which alerts they are.

@@ -21,11 +21,12 @@ func (f *file) prepare(ctx context.Context) error {
 		f.occurred.prepare(ctx, f.db, "INSERT OR FAIL INTO occurrences (id, at, fingerprint, kind, rule, priority, alert) VALUES $ROWS", 7),
 		f.unneeded.prepare(ctx, f.db, "DELETE FROM occurrences WHERE id IN (VALUES $ROWS) AND kind = ''", 1),
 		f.alive.prepare(ctx, f.readers, "SELECT c.state, o.alert FROM current c JOIN occurrences o ON o.id = c.body WHERE c.id IN (VALUES $ROWS)", 1),
+		f.sampled.prepare(ctx, f.db, "INSERT OR IGNORE INTO samples (id, generation, text) VALUES $ROWS", 3),
 		f.stepped.prepare(ctx, f.db, "INSERT OR FAIL INTO steps (id, subject, step) VALUES $ROWS", 3),
 	)
 }
 
-// inTx runs do in a transaction. Statements take a bounded time, and to watch a context costs more than most of
+// inTx runs do in a transaction, which has the samples, too, that texts were packed by in it. Statements take a bounded time, and to watch a context costs more than most of
 // them: they have one that does not end.
 func (f *file) inTx(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
 	if err := ctx.Err(); err != nil {
@@ -45,6 +46,9 @@ func (f *file) inTx(ctx context.Context, do func(context.Context, *sql.Tx) error
 		}
 	}()
 	err = do(ctx, tx)
+	if err == nil {
+		err = f.sampled.exec(ctx, tx, f.samples.fresh)
+	}
 	returned = true
 	if err != nil {
 		return errors.Join(fmt.Errorf("history %s: %w", f.path, err), tx.Rollback())
@@ -52,13 +56,19 @@ func (f *file) inTx(ctx context.Context, do func(context.Context, *sql.Tx) error
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("history %s: %w", f.path, err)
 	}
+	f.samples.written()
 	return nil
+}
+
+// pack packs a text for a row that gets its number later. It needs mu.
+func (f *file) pack(kind string, text []byte, now time.Time) []byte {
+	return f.samples.pack(kind, text, func() int64 { return f.newID(now) })
 }
 
 // apply is update with the number of the latest row of the journal that is in the file by it, and with the JSON of
 // alerts where that is there already.
 func (f *file) apply(ctx context.Context, of []pipeline.Fingerprint, decide func(int, *state) change, bodies map[*pipeline.Alert][]byte, number int64) error {
-	rows := rows{now: time.Now(), newID: f.newID, added: map[pipeline.Fingerprint]int64{}, bodies: bodies}
+	rows := rows{now: time.Now(), newID: f.newID, pack: f.pack, added: map[pipeline.Fingerprint]int64{}, bodies: bodies}
 	err := f.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		was, err := f.readAccounts(ctx, tx, of)
 		if err != nil {
@@ -144,6 +154,7 @@ func (f *file) readAccounts(ctx context.Context, tx *sql.Tx, of []pipeline.Finge
 type rows struct {
 	now                         time.Time
 	newID                       func(time.Time) int64
+	pack                        func(kind string, text []byte, now time.Time) []byte
 	current, occurred, unneeded []any
 	added                       map[pipeline.Fingerprint]int64 // ids of new accounts
 	bodies                      map[*pipeline.Alert][]byte     // JSON, of those where it is there
@@ -186,10 +197,14 @@ func (r *rows) keep(fp pipeline.Fingerprint, k kept) (id int64, err error) {
 			return 0, err
 		}
 	}
+	body = r.pack(kindOf(k.alert), body, r.now)
 	id = r.newID(r.now)
 	r.occurred = append(r.occurred, id, nanos(occurredAt(k)), int64(fp), k.kind, k.alert.Rule, int64(k.alert.Priority), body)
 	return id, nil
 }
+
+// kindOf are alerts that are like each other.
+func kindOf(a *pipeline.Alert) string { return a.Source + " " + a.Rule }
 
 // occurredAt is where an occurrence is in history.
 func occurredAt(k kept) time.Time {
@@ -202,26 +217,41 @@ func occurredAt(k kept) time.Time {
 // note writes steps: those of one subject that come together are one row, JSON objects one after the other. A row
 // costs more than what is in it.
 func (f *file) note(ctx context.Context, lines []line) error {
-	bodies := make(map[uint64][]byte, len(lines))
-	order := make([]uint64, 0, len(lines))
-	for i := range lines {
-		body, there := bodies[lines[i].subject]
-		if !there {
-			order = append(order, lines[i].subject)
-			body = make([]byte, 0, 256)
-		}
-		body, err := appendStep(body, &lines[i].step)
-		if err != nil {
-			return fmt.Errorf("history %s: %w", f.path, err)
-		}
-		bodies[lines[i].subject] = body
+	all, err := joinSteps(lines)
+	if err != nil {
+		return fmt.Errorf("history %s: %w", f.path, err)
 	}
 	return f.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		params := make([]any, 0, 3*len(order))
+		params := make([]any, 0, 3*len(all))
 		now := time.Now()
-		for _, subject := range order {
-			params = append(params, f.newID(now), int64(subject), bodies[subject])
+		for _, one := range all {
+			packed := f.pack("step "+one.stage, one.text, now)
+			params = append(params, f.newID(now), int64(one.subject), packed)
 		}
 		return f.stepped.exec(ctx, tx, params)
 	})
+}
+
+// joined are steps about one subject.
+type joined struct {
+	subject uint64
+	stage   string // of the first
+	text    []byte
+}
+
+func joinSteps(lines []line) (all []joined, err error) {
+	places := make(map[uint64]int, len(lines))
+	for i := range lines {
+		l := &lines[i]
+		n, there := places[l.subject]
+		if !there {
+			n = len(all)
+			places[l.subject] = n
+			all = append(all, joined{l.subject, l.step.Stage, make([]byte, 0, 512)})
+		}
+		if all[n].text, err = appendStep(all[n].text, &l.step); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
