@@ -22,6 +22,7 @@ import (
 
 // Intake takes what was posted. Each method returns nil only when all of it is durable.
 type Intake interface {
+	// PublishAlerts has the alerts to itself from then on, unless the error is a *pipeline.TooLarge.
 	PublishAlerts(ctx context.Context, alerts []pipeline.Alert) error
 	// PublishEventsAs gives events their ids, by which one that is posted again is stored once; nil: new ones.
 	PublishEventsAs(ctx context.Context, source string, ids []string, events []json.RawMessage) error

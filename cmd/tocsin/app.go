@@ -148,7 +148,7 @@ func (a *app) openServer(p *plan) (*api.Server, error) {
 		return onCallNow(roster, roster.Rotations(), at)
 	}
 	if a.durable != nil {
-		deps.Intake = a.durable.router
+		deps.Intake = intake{a.durable.router}
 		deps.Sources = func() []string { return a.active.Load().cfg.SourceNames() }
 		deps.V2 = a.alertmanager(p.host)
 		deps.History = a.durable.history
@@ -160,6 +160,13 @@ func (a *app) openServer(p *plan) (*api.Server, error) {
 		deps.People, deps.Links = a.durable.silences, a.linkPage()
 	}
 	return api.New(p.cfg.HTTP, deps)
+}
+
+// intake gives the router what was posted for good.
+type intake struct{ *router.Router }
+
+func (i intake) PublishAlerts(ctx context.Context, alerts []pipeline.Alert) error {
+	return i.HandAlerts(ctx, alerts)
 }
 
 // run works until ctx ends. The parts stop in the order in which events flow.

@@ -16,6 +16,9 @@ import (
 // of a transaction is shared by many already, and make those that wait for it wait longer.
 const maxHandled = 1024
 
+// maxHandedAlerts is how many alerts are in memory while they are on the bus, each of some 6 KB.
+const maxHandedAlerts = 2048
+
 // arrived is a message's alerts, on their way to the handler.
 type arrived struct {
 	ctx    context.Context // ends when the router stops
@@ -37,9 +40,12 @@ func (r *Router) alertsHandler(handle AlertsFunc) message.NoPublishHandlerFunc {
 		},
 	}
 	return func(msg *message.Message) error {
-		alerts, err := alertjson.ReadAll(msg.Payload)
-		if err != nil {
-			return r.park(msg, "decode", TopicAlerts, err)
+		alerts, there := r.handed.take(msg)
+		if !there {
+			var err error
+			if alerts, err = alertjson.ReadAll(msg.Payload); err != nil {
+				return r.park(msg, "decode", TopicAlerts, err)
+			}
 		}
 		// Not given up when the router stops: what is handled by then must be acknowledged.
 		return together.add(context.WithoutCancel(msg.Context()), arrived{msg.Context(), alerts})

@@ -24,6 +24,7 @@ type batch struct {
 	id     string // the same for the same alerts, so that publishing them twice stores them once
 	alerts int
 	body   []byte
+	handed []pipeline.Alert // the alerts as reading body would give them; nil: that has to be read
 }
 
 // encodeAlerts cuts alerts into batches of at most MaxBatch alerts and maxBytes.
@@ -92,13 +93,19 @@ func join(batches []batch, size int) batch {
 	}
 	j := batch{body: append(make([]byte, 0, size), '[')}
 	ids := sha256.New()
+	whole := true
 	for i, b := range batches {
+		whole = whole && b.handed != nil
+		j.handed = append(j.handed, b.handed...)
 		if i > 0 {
 			j.body = append(j.body, ',')
 		}
 		j.body = append(j.body, b.body[1:len(b.body)-1]...)
 		j.alerts += b.alerts
 		ids.Write([]byte(b.id + "\n"))
+	}
+	if !whole {
+		j.handed = nil
 	}
 	j.body = append(j.body, ']')
 	j.id = hex.EncodeToString(ids.Sum(nil)[:16])
@@ -114,7 +121,7 @@ type encoded struct {
 // encodeNotification cuts a notification with too many bytes in halves, each with a delivery id of its
 // own. One alert alone always fits: encodeAlerts let it in.
 func encodeNotification(n pipeline.Notification, maxBytes int) ([]encoded, error) {
-	body, err := alertjson.AppendNotification(make([]byte, 0, typicalAlert*(len(n.Alerts)+1)), n)
+	body, err := alertjson.AppendNotification(make([]byte, 0, typicalAlert*len(n.Alerts)+1000), n)
 	if err != nil {
 		return nil, fmt.Errorf("encode notification %s: %w", n.ID, err)
 	}

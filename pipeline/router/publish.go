@@ -8,6 +8,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/alertjson"
 	"github.com/tocsin-security/tocsin/pipeline/bus"
 )
 
@@ -22,6 +23,28 @@ func (r *Router) PublishAlerts(ctx context.Context, alerts []pipeline.Alert) err
 	if err != nil {
 		return err
 	}
+	return r.publishAlerts(ctx, alerts, batches)
+}
+
+// HandAlerts is PublishAlerts for alerts that nobody else has: they go to their handler as they are, and are read from
+// the bus only where they must be. They are the router's from then on, unless the error is a *pipeline.TooLarge.
+func (r *Router) HandAlerts(ctx context.Context, alerts []pipeline.Alert) error {
+	batches, err := encodeAlerts(alerts, r.maxBatch())
+	if err != nil {
+		return err
+	}
+	rest := alerts
+	for i := range batches {
+		b := &batches[i]
+		if some := rest[:b.alerts:b.alerts]; alertjson.ReadTheSame(some) {
+			b.handed = some
+		}
+		rest = rest[b.alerts:]
+	}
+	return r.publishAlerts(ctx, alerts, batches)
+}
+
+func (r *Router) publishAlerts(ctx context.Context, alerts []pipeline.Alert, batches []batch) (err error) {
 	if len(alerts) < joinBelow && len(batches) == 1 {
 		err = r.joined.add(ctx, batches[0])
 	} else {
@@ -42,6 +65,9 @@ func (r *Router) publishBatches(ctx context.Context, batches []batch) error {
 	msgs := make([]*message.Message, len(batches))
 	for i, b := range batches {
 		msgs[i] = newMessage(ctx, b.id, b.body)
+		if b.handed != nil {
+			r.handed.put(msgs[i], b.handed, b.alerts)
+		}
 	}
 	return r.pub.Publish(TopicAlerts, msgs...)
 }

@@ -1,0 +1,106 @@
+package router_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tocsin-security/tocsin/pipeline"
+	"github.com/tocsin-security/tocsin/pipeline/bus"
+	"github.com/tocsin-security/tocsin/pipeline/router"
+)
+
+// Alerts that are handed over reach their handler once each, as they were: those that are in memory still, those that
+// are not, and those that would not be read as they are, which come as they are read.
+func TestHandedAlerts(t *testing.T) {
+	b, err := bus.Open(t.Context(), bus.Config{URL: bus.Embedded, Dir: t.TempDir()}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	r, err := router.New(router.Config{}, b, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const posts, each = 50, 100
+	want, kept := map[string]pipeline.Alert{}, map[string]pipeline.Alert{}
+	var group sync.WaitGroup
+	for i := range posts {
+		some := make([]pipeline.Alert, each)
+		if i%2 == 0 {
+			some = some[:1+i/10] // joined with others
+		}
+		for j := range some {
+			some[j] = newAlert(fmt.Sprint(i, "-", j))
+			some[j].OutputFields = pipeline.Fields{"thing": "x"}
+			kept[some[j].ID] = some[j]
+			copied := some[j]
+			copied.OutputFields = maps.Clone(copied.OutputFields)
+			want[copied.ID] = copied
+		}
+		if i == 7 { // a sensor's
+			some[3].OutputFields["number"] = int64(3)
+			some[3].OutputFields["thing"] = nil
+			delete(want, some[3].ID)
+		}
+		group.Go(func() {
+			if err := r.HandAlerts(t.Context(), some); err != nil {
+				t.Errorf("HandAlerts: %v", err)
+			}
+		})
+	}
+	group.Wait()
+	got := map[string]pipeline.Alert{}
+	r.HandleAlerts(func(_ context.Context, alerts []pipeline.Alert) error {
+		for _, a := range alerts {
+			if _, twice := got[a.ID]; twice {
+				t.Errorf("%s comes twice", a.ID)
+			}
+			got[a.ID] = a
+		}
+		return nil
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx) }()
+	backlog := func() int {
+		n, err := b.Backlog(t.Context(), router.TopicAlerts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for deadline := time.Now().Add(20 * time.Second); backlog() > 0 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(kept) {
+		t.Errorf("%d alerts came, want %d", len(got), len(kept))
+	}
+	inMemory := 0
+	for id, a := range want {
+		if !reflect.DeepEqual(got[id], a) {
+			t.Fatalf("%+v came as %+v", a, got[id])
+		}
+		if reflect.ValueOf(got[id].OutputFields).Pointer() == reflect.ValueOf(kept[id].OutputFields).Pointer() {
+			inMemory++
+		}
+	}
+	if inMemory < 1000 || inMemory > 2048 {
+		t.Errorf("%d of %d alerts were in memory; want as many as may be", inMemory, len(want))
+	}
+}
