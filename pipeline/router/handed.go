@@ -1,16 +1,18 @@
 package router
 
 import (
+	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
 )
 
-// handed is what is on the bus and still in memory: whoever takes the message need not read it. It is bounded, what came
-// first goes first, and then the message has it all the same. Another process finds nothing here, nor does the one
-// after a kill. It is safe for concurrent use.
+// handed is what is on the bus and still in memory: whoever takes the message need not read it. There is room for so
+// much; what comes when that is full is in its message alone. Another process finds nothing here, nor does the one after
+// a kill. It is safe for concurrent use.
 type handed[T any] struct {
 	process string // tells tokens of this process from others'
 	most    int    // of sizes
@@ -25,7 +27,11 @@ type handed[T any] struct {
 type handedItem[T any] struct {
 	value T
 	size  int
+	since time.Time
 }
+
+// maxHandedFor is how long something keeps its place: what nobody has taken by then, another process may have.
+const maxHandedFor = 30 * time.Second
 
 // metadataHanded is the key of the token in a message's metadata.
 const metadataHanded = "handed"
@@ -36,18 +42,16 @@ func newHanded[T any](most int) *handed[T] {
 
 // put keeps a value for whoever takes m.
 func (h *handed[T]) put(m *message.Message, value T, size int) {
-	if size > h.most {
-		return
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for h.size+size > h.most {
-		h.remove(h.order[0])
-		h.order = h.order[1:]
+	now := time.Now()
+	h.tidy(now)
+	if h.size+size > h.most {
+		return
 	}
 	h.last++
 	token := h.process + strconv.FormatUint(h.last, 36)
-	h.items[token] = handedItem[T]{value, size}
+	h.items[token] = handedItem[T]{value, size, now}
 	h.order, h.size = append(h.order, token), h.size+size
 	m.Metadata.Set(metadataHanded, token)
 }
@@ -62,13 +66,26 @@ func (h *handed[T]) take(m *message.Message) (value T, ok bool) {
 	defer h.mu.Unlock()
 	item, ok := h.items[token]
 	h.remove(token)
-	for len(h.order) > 0 { // mostly they are taken in order
-		if _, there := h.items[h.order[0]]; there {
-			break
+	return item.value, ok
+}
+
+// maxTaken is how many tokens of what has been taken wait behind one that has not.
+const maxTaken = 100
+
+// tidy forgets what came first and has been taken, mostly in order, or was there for too long. It needs h.mu.
+func (h *handed[T]) tidy(now time.Time) {
+	if len(h.order) > 2*len(h.items)+maxTaken {
+		h.order = slices.DeleteFunc(h.order, func(token string) bool { _, there := h.items[token]; return !there })
+	}
+	for len(h.order) > 0 {
+		if item, there := h.items[h.order[0]]; there {
+			if now.Sub(item.since) < maxHandedFor {
+				return
+			}
+			h.remove(h.order[0])
 		}
 		h.order = h.order[1:]
 	}
-	return item.value, ok
 }
 
 // remove needs h.mu.

@@ -3,38 +3,43 @@ package router
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
 func TestHanded(t *testing.T) {
-	h := newHanded[string](10)
-	put := func(value string, size int) *message.Message {
-		m := message.NewMessage(value, nil)
-		h.put(m, value, size)
-		return m
-	}
-	want := func(m *message.Message, wantThere bool) {
-		t.Helper()
-		got, there := h.take(m)
-		if there != wantThere || there && got != m.UUID {
-			t.Errorf("take(%s) = %q, %v; want it there: %v", m.UUID, got, there, wantThere)
+	synctest.Test(t, func(t *testing.T) {
+		h := newHanded[string](10)
+		put := func(value string, size int) *message.Message {
+			m := message.NewMessage(value, nil)
+			h.put(m, value, size)
+			return m
 		}
-	}
-	a, b, c, d := put("a", 4), put("b", 4), put("c", 4), put("d", 11)
-	want(a, false) // it made room
-	want(d, false) // it is more than there may be
-	want(c, true)
-	want(c, false) // the message comes again
-	want(b, true)
-	want(message.NewMessage("posted by another process", nil), false)
-	for i := range 1000 {
-		m := put(fmt.Sprint(i), 1)
-		if i%2 == 0 {
-			want(m, true)
+		want := func(m *message.Message, wantThere bool) {
+			t.Helper()
+			got, there := h.take(m)
+			if there != wantThere || there && got != m.UUID {
+				t.Errorf("take(%s) = %q, %v; want it there: %v", m.UUID, got, there, wantThere)
+			}
 		}
-	}
-	if len(h.items) != 10 || h.size != 10 || len(h.order) > 20 {
-		t.Errorf("%d items, size %d, %d tokens; want 10 of each, and a few taken ones", len(h.items), h.size, len(h.order))
-	}
+		a, b, c := put("a", 5), put("b", 5), put("c", 1)
+		want(c, false) // there was no room
+		want(b, true)
+		want(b, false) // the message comes again
+		want(message.NewMessage("posted by another process", nil), false)
+		time.Sleep(maxHandedFor)
+		d := put("d", 10)
+		want(a, false) // it made room, since nobody had taken it
+		want(d, true)
+		left := put("left", 1)
+		for i := range 1000 {
+			want(put(fmt.Sprint(i), 1), true)
+		}
+		if len(h.items) != 1 || h.size != 1 || len(h.order) > 2*maxTaken {
+			t.Errorf("%d items, size %d, %d tokens; want 1, 1, and a few taken ones", len(h.items), h.size, len(h.order))
+		}
+		want(left, true)
+	})
 }
