@@ -59,7 +59,7 @@ var mayImport = map[string][]string{
 	"stages/finding":           {"pipeline"},
 	"stages/late":              {"pipeline"},
 	"stages/oncall":            {"pipeline"},
-	"stages/route":             {"pipeline", "pipeline/matcher", "stages/route/..."},
+	"stages/route":             {"pipeline", "pipeline/alertjson", "pipeline/matcher", "stages/route/..."},
 	"stages/route/interval":    {"pipeline"},
 	"stages/route/inhibit":     {"pipeline", "pipeline/matcher"},
 	"stages/silence":           {"pipeline", "pipeline/matcher"},

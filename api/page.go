@@ -188,6 +188,9 @@ func (s *Server) postPage(w http.ResponseWriter, r *http.Request, purpose string
 // certificate, that it runs on this machine): by Sec-Fetch-Site, or where a browser does not send that (it does so
 // over https only), by Origin. Other clients send neither. A proxy may ask us under another name than people do.
 func (s *Server) ownPage(r *http.Request) error {
+	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
+		return nil // no browser sent it, or an old one its own page: see http.CrossOriginProtection
+	}
 	guard := http.NewCrossOriginProtection()
 	external := ""
 	if s.deps.Links != nil {

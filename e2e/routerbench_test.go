@@ -138,18 +138,6 @@ func through(b *testing.B, sink *rawSink, l load, p *process) {
 	total := scaled(50_000)
 	ticks, begin := p.cpu(b), time.Now()
 	l.run(b, total, 0)
-	b.ReportMetric(float64(time.Since(begin).Seconds()), "posted-s")
-	if p != nil {
-	n, _ := sink.count()
-	b.ReportMetric(p.metric(b, "tocsin_alerts_handled_total"), "handled-then")
-	b.ReportMetric(float64(n), "sunk-then")
-	b.ReportMetric(float64(p.handled(b, total)*0)+ time.Since(begin).Seconds(), "handled-s")
-	}
-	if p != nil {
-	b.ReportMetric(float64(total)/p.metric(b, "tocsin_handler_duration_seconds_count", `handler="alerts"`), "alerts/call")
-	b.ReportMetric(p.metric(b, "tocsin_handler_duration_seconds_sum", `handler="alerts"`), "call-s")
-	b.ReportMetric(p.metric(b, "tocsin_group_flushes_total"), "flushed")
-	}
 	b.ReportMetric(float64(total)/sink.wait(b, total).Sub(begin).Seconds(), "messages/s")
 	p.reportCPU(b, ticks, total)
 	p.reportRSS(b)

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -15,13 +17,19 @@ import (
 type Fingerprint uint64
 
 // String is 16 hex digits.
-func (f Fingerprint) String() string {
-	s := strconv.FormatUint(uint64(f), 16)
-	return "0000000000000000"[len(s):] + s
-}
+func (f Fingerprint) String() string { return string(f.digits()) }
 
 // MarshalText writes the 16 hex digits.
-func (f Fingerprint) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+func (f Fingerprint) MarshalText() ([]byte, error) { return f.AppendText(nil) }
+
+// AppendText appends the 16 hex digits.
+func (f Fingerprint) AppendText(b []byte) ([]byte, error) { return append(b, f.digits()...), nil }
+
+func (f Fingerprint) digits() []byte {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], uint64(f))
+	return hex.AppendEncode(make([]byte, 0, 16), b[:])
+}
 
 // UnmarshalText reads the hex digits.
 func (f *Fingerprint) UnmarshalText(b []byte) error {

@@ -170,6 +170,10 @@ func FuzzAppend(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b, c, number string) {
 		alert := pipeline.Alert{ID: a, Output: b, Tags: []string{c}, Labels: map[string]string{a: b, b: c}, OutputFields: pipeline.Fields{a: b, c: json.Number(number)}}
 		want, wantErr := json.Marshal(&alert)
+		pairs, err := json.Marshal(alert.Labels)
+		if got := AppendPairs(nil, alert.Labels); err != nil || string(pairs) != string(got) {
+			t.Fatalf("AppendPairs = %s\nencoding/json = %s, %v", got, pairs, err)
+		}
 		got, err := Append(nil, &alert)
 		if (err == nil) != (wantErr == nil) || err == nil && string(want) != string(got) {
 			t.Fatalf("Append = %s, %v\nencoding/json = %s, %v", got, err, want, wantErr)

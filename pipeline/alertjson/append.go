@@ -37,7 +37,7 @@ func Append(b []byte, a *pipeline.Alert) ([]byte, error) {
 	if len(a.Annotations) > 0 {
 		w.Pairs("annotations", a.Annotations)
 	}
-	w.Text("fingerprint", a.Fingerprint.String())
+	w.Fingerprint("fingerprint", a.Fingerprint)
 	w.SomeText("enrichment", a.Enrichment)
 	w.SomeText("ancestry", a.Ancestry)
 	w.Some("stateful", a.Stateful != nil, a.Stateful)

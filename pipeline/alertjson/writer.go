@@ -81,6 +81,14 @@ func (w *Writer) Time(name string, t time.Time) {
 	w.b = append(b, '"')
 }
 
+// Fingerprint appends a member that is one.
+func (w *Writer) Fingerprint(name string, f pipeline.Fingerprint) {
+	w.Key(name)
+	w.b = append(w.b, '"')
+	w.b, _ = f.AppendText(w.b) // it has a text
+	w.b = append(w.b, '"')
+}
+
 func (w *Writer) someTime(name string, t time.Time) {
 	if !t.IsZero() {
 		w.Time(name, t)
@@ -142,9 +150,20 @@ func (w *Writer) texts(name string, all []string) {
 	w.b = append(w.b, ']')
 }
 
+// AppendPairs appends an object of texts, sorted; nil is null.
+func AppendPairs(b []byte, pairs map[string]string) []byte {
+	w := Writer{b: b, plain: &plain}
+	w.pairs(pairs)
+	return w.b
+}
+
 // Pairs appends a member that is an object of texts, sorted; nil is null.
 func (w *Writer) Pairs(name string, pairs map[string]string) {
 	w.Key(name)
+	w.pairs(pairs)
+}
+
+func (w *Writer) pairs(pairs map[string]string) {
 	if pairs == nil {
 		w.b = append(w.b, "null"...)
 		return

@@ -1,7 +1,6 @@
 package route
 
 import (
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -255,6 +254,6 @@ func (d *decision) settle() {
 		}
 		s.Set = append(s.Set, stored)
 	}
-	s.State, d.err = json.Marshal(&d.memory)
+	s.State, d.err = d.memory.encode()
 	s.Ready, s.Due, s.Holds, s.Gone = d.memory.Ready, d.due.at, d.due.holds, d.due.gone
 }

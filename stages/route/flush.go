@@ -2,7 +2,6 @@ package route
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -149,7 +148,7 @@ func (g *Grouper) giveBack(ctx context.Context, due []pipeline.Claimed, unsure b
 			continue // flush says so
 		}
 		m.Unsure = m.Unsure || unsure || c.Retaken
-		state, err := json.Marshal(&m)
+		state, err := m.encode()
 		if err != nil {
 			continue
 		}

@@ -1,9 +1,12 @@
 package route
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/tocsin-security/tocsin/pipeline/alertjson"
 )
 
 // memory is what a group keeps from one flush to the next, beside its members.
@@ -18,6 +21,22 @@ type memory struct {
 	Held   []account `json:"held,omitempty"`
 	Unsure bool      `json:"unsure,omitempty"` // what the latest flush was to tell may be out, though it failed
 	Recent recent    `json:"recent,omitempty"` // events that it has dealt with
+}
+
+// encode writes it as encoding/json does: each flush of a group does.
+func (m *memory) encode() ([]byte, error) {
+	w := alertjson.Begin(make([]byte, 0, 128))
+	w.Some("told", len(m.Told) > 0, m.Told)
+	if m.Number > 0 {
+		w.Uint("number", m.Number)
+	}
+	if !m.Ready.IsZero() {
+		w.Time("ready", m.Ready)
+	}
+	w.Some("held", len(m.Held) > 0, m.Held)
+	w.Flag("unsure", m.Unsure)
+	w.SomeText("recent", base64.StdEncoding.EncodeToString(m.Recent))
+	return w.End()
 }
 
 func readMemory(stored []byte) (m memory, err error) {

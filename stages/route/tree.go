@@ -16,7 +16,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/alertmanager/pkg/labels"
@@ -172,21 +171,18 @@ func (r *Route) groupLabels(set map[string]string) map[string]string {
 // place in the tree, never by its matchers: editing those must not announce everything again. Values
 // come from outside and are quoted, so that no two label sets make one key.
 func (r *Route) groupKey(group map[string]string) string {
-	var b strings.Builder
-	b.WriteString(strconv.Quote(r.Receiver))
-	b.WriteByte('/')
-	b.WriteString(r.ID)
-	b.WriteString(":{")
-	for i, name := range slices.Sorted(maps.Keys(group)) {
+	names := slices.AppendSeq(make([]string, 0, 16), maps.Keys(group))
+	slices.Sort(names)
+	b := strconv.AppendQuote(make([]byte, 0, 512), r.Receiver)
+	b = append(append(append(b, '/'), r.ID...), ":{"...)
+	for i, name := range names {
 		if i > 0 {
-			b.WriteByte(',')
+			b = append(b, ',')
 		}
-		b.WriteString(strconv.Quote(name))
-		b.WriteByte('=')
-		b.WriteString(strconv.Quote(group[name]))
+		b = append(strconv.AppendQuote(b, name), '=')
+		b = strconv.AppendQuote(b, group[name])
 	}
-	b.WriteByte('}')
-	return b.String()
+	return string(append(b, '}'))
 }
 
 // receiver returns the receiver of a stored group. A reload may have removed it while alerts waited;

@@ -2,7 +2,6 @@ package groups
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
@@ -61,11 +60,8 @@ func (m *Memory) Put(_ context.Context, now time.Time, in []pipeline.Inbox, sour
 func encode(body *[]byte, in []pipeline.Inbox) ([]brought, error) {
 	all, b := make([]brought, len(in)), (*body)[:0]
 	for i := range in {
-		labels, err := json.Marshal(in[i].Labels)
-		if err != nil {
-			return nil, fmt.Errorf("store alerts of group %s: %w", in[i].Key, err)
-		}
-		all[i] = brought{Inbox: &in[i], id: idOf(in[i].Key), labels: labels, begin: len(b)}
+		all[i] = brought{Inbox: &in[i], id: idOf(in[i].Key), labels: alertjson.AppendPairs(nil, in[i].Labels), begin: len(b)}
+		var err error
 		if b, all[i].ends, err = alertjson.AppendRows(b, in[i].Alerts, maxLotBytes); err != nil {
 			return nil, fmt.Errorf("store alerts of group %s: %w", in[i].Key, err)
 		}

@@ -33,7 +33,7 @@ func encodeAlert(a *pipeline.Alert) ([]byte, error) {
 func appendStep(b []byte, s *pipeline.Step) ([]byte, error) {
 	w := alertjson.Begin(b)
 	w.Time("at", s.At)
-	w.Text("fingerprint", s.Fingerprint.String())
+	w.Fingerprint("fingerprint", s.Fingerprint)
 	w.Text("stage", s.Stage)
 	w.Text("verdict", s.Verdict)
 	w.SomeText("detail", s.Detail)
