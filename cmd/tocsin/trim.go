@@ -15,7 +15,7 @@ import (
 // trimDelay is when the start is over: what is touched after that is touched again and again.
 const trimDelay = 5 * time.Second
 
-// trim gives memory back once, some time after the start.
+// trim gives memory back: some time after the start, and whenever it is quiet after a burst.
 func (a *app) trim(ctx context.Context) error {
 	// Half of Go's own choice: a sensor's heap is small, and shares the machine with those it watches.
 	if _, set := os.LookupEnv("GOGC"); !set && !a.role.durable {
@@ -26,10 +26,9 @@ func (a *app) trim(ctx context.Context) error {
 		if err := trimMemory(); err != nil {
 			a.log.Debug("memory of the start is kept", "err", err)
 		}
-		<-ctx.Done()
 	case <-ctx.Done():
 	}
-	return nil
+	return giveBack(ctx)
 }
 
 // trimMemory gives back what only the start needed: garbage, and the pages of the program that were read
