@@ -15,7 +15,7 @@ import (
 // trimDelay is when the start is over: what is touched after that is touched again and again.
 const trimDelay = 5 * time.Second
 
-// trim gives memory back: some time after the start, and whenever it is quiet after a burst.
+// trim gives memory back: some time after the start, and in the durable half whenever it is quiet after a burst.
 func (a *app) trim(ctx context.Context) error {
 	// Half of Go's own choice: a sensor's heap is small, and shares the machine with those it watches.
 	if _, set := os.LookupEnv("GOGC"); !set && !a.role.durable {
@@ -27,6 +27,10 @@ func (a *app) trim(ctx context.Context) error {
 			a.log.Debug("memory of the start is kept", "err", err)
 		}
 	case <-ctx.Done():
+	}
+	if !a.role.durable { // its heap stays small, and an idle machine is not to be woken for it
+		<-ctx.Done()
+		return nil
 	}
 	return giveBack(ctx)
 }
