@@ -40,7 +40,15 @@ func newHanded[T any](most int) *handed[T] {
 	return &handed[T]{process: uuid.NewString()[:8] + ".", most: most, items: map[string]handedItem[T]{}}
 }
 
-// put keeps a value for whoever takes m.
+// has reports whether there is room for size, for now.
+func (h *handed[T]) has(size int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tidy(time.Now())
+	return h.size+size <= h.most
+}
+
+// put keeps a value for whoever takes m, if there is room.
 func (h *handed[T]) put(m *message.Message, value T, size int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

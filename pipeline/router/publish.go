@@ -36,7 +36,7 @@ func (r *Router) HandAlerts(ctx context.Context, alerts []pipeline.Alert) error 
 	rest := alerts
 	for i := range batches {
 		b := &batches[i]
-		if some := rest[:b.alerts:b.alerts]; alertjson.ReadTheSame(some) {
+		if some := rest[:b.alerts:b.alerts]; r.handed.has(len(some)) && alertjson.ReadTheSame(some) {
 			b.handed = some
 		}
 		rest = rest[b.alerts:]

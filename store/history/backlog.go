@@ -78,10 +78,9 @@ func (b *backlog) record(rec *batch) error {
 	if err != nil {
 		return err
 	}
-	packed := packAlone(row)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	number, err := b.journal.Append(packed)
+	number, err := b.journal.Append(row)
 	if err != nil {
 		return err
 	}

@@ -51,10 +51,6 @@ func slim(alerts []pipeline.Alert) []pipeline.Alert {
 }
 
 func decodeBatch(row []byte) (*batch, error) {
-	row, err := unpackAlone(row)
-	if err != nil {
-		return nil, err
-	}
 	d := journal.Fields{Rest: row}
 	rec := &batch{now: time.Unix(0, d.Int()), resolve: time.Duration(d.Int())}
 	passed, repeats := d.Uint(), d.Uint()
@@ -79,10 +75,6 @@ func decodeBatch(row []byte) (*batch, error) {
 
 // alertsIn is how many alerts a row has.
 func alertsIn(row []byte) int {
-	row, err := unpackAlone(row)
-	if err != nil {
-		return 0
-	}
 	d := journal.Fields{Rest: row}
 	d.Int()
 	d.Int()

@@ -3,7 +3,8 @@
 // needs how much; rows go, the oldest first, when nothing of them is needed.
 //
 // A row is written when Append returns, with one write, and outlives the process from then on. Run brings it to the
-// device within a second: a power cut loses what came later, never a part of a row.
+// device within a second: a power cut loses what came later, never a part of a row. Long rows are packed: what rows hold
+// is much alike, and to write it costs more than to pack it.
 package journal
 
 import (
@@ -43,6 +44,8 @@ type Journal struct {
 	live     int // of all rows
 	total    int
 	torn     int64      // bytes that Open could not read
+	packed   []byte     // a buffer
+	latest   unpacked   // the packed row of which a part was read last
 	unsynced []*segment // written since they were brought to the device
 	dead     []*segment // nothing of them is needed once what came later is on the device
 }
@@ -53,6 +56,7 @@ type row struct {
 	seg         *segment
 	off         int64 // of its text
 	size        int
+	whole       int // of the text when it is unpacked; 0: it is not packed
 	live, total int
 }
 
@@ -92,10 +96,13 @@ func (j *Journal) Append(text []byte) (number int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := seg.write(j.next, text); err != nil {
+	r := row{number: j.next, seg: seg}
+	text, r.whole = j.pack(text)
+	if err := seg.write(j.next, text, r.whole > 0); err != nil {
 		return 0, fmt.Errorf("write the journal: %w", err)
 	}
-	j.rows = append(j.rows, row{number: j.next, seg: seg, off: seg.size - int64(len(text)), size: len(text)})
+	r.off, r.size = seg.size-int64(len(text)), len(text)
+	j.rows = append(j.rows, r)
 	j.next++
 	if !slices.Contains(j.unsynced, seg) {
 		j.unsynced = append(j.unsynced, seg)
@@ -186,7 +193,7 @@ func (j *Journal) Row(number int64) ([]byte, error) {
 	if r == nil {
 		return nil, fmt.Errorf("journal %s: there is no row %d", j.cfg.Dir, number)
 	}
-	return r.seg.read(number, r.off, r.size)
+	return r.read(nil)
 }
 
 // Part adds a part of a row to b.
@@ -194,8 +201,15 @@ func (j *Journal) Part(b []byte, number int64, off, size int) ([]byte, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	r := j.find(number)
-	if r == nil || off < 0 || size < 0 || off+size > r.size {
+	if r == nil || off < 0 || size < 0 || off+size > max(r.size, r.whole) {
 		return b, fmt.Errorf("journal %s: there is no part %d+%d of row %d", j.cfg.Dir, off, size, number)
+	}
+	if r.whole > 0 {
+		text, err := j.unpacked(r)
+		if err != nil {
+			return b, err
+		}
+		return append(b, text[off:off+size]...), nil
 	}
 	was := len(b)
 	b = slices.Grow(b, size)[:was+size]

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/klauspost/compress/s2"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,15 +24,34 @@ type segment struct {
 	sealed bool // nothing more goes into it
 }
 
-// A record is the length and the checksum of a row, both 4 bytes, and the row. The checksum is of its number, too.
-const headerLen = 8
+// A record is the length and the checksum of a row, both 4 bytes, and the row. The checksum is of its number, too. A row
+// that is packed has the highest bit of both its length and, for the checksum, its number.
+const (
+	headerLen    = 8
+	packedLength = 1 << 31
+	packedNumber = -1 << 63
+)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func headerOf(number int64, text []byte) []byte {
-	b := binary.LittleEndian.AppendUint32(make([]byte, 0, headerLen), uint32(len(text)))
+func headerOf(number int64, text []byte, packed bool) []byte {
+	length := uint32(len(text))
+	if packed {
+		length, number = length|packedLength, number|packedNumber
+	}
+	b := binary.LittleEndian.AppendUint32(make([]byte, 0, headerLen), length)
 	return binary.LittleEndian.AppendUint32(b, checksum(number, text))
 }
+
+// isRecord reports whether a row's header fits it.
+func isRecord(header []byte, number int64, text []byte) bool {
+	if isPacked(header) {
+		number |= packedNumber
+	}
+	return binary.LittleEndian.Uint32(header[4:]) == checksum(number, text)
+}
+
+func isPacked(header []byte) bool { return binary.LittleEndian.Uint32(header)&packedLength != 0 }
 
 func checksum(number int64, text []byte) uint32 {
 	var n [8]byte
@@ -90,19 +110,28 @@ func (j *Journal) scan(seg *segment, f func(number int64, text []byte)) error {
 	}
 	number, off := seg.first, 0
 	for off+headerLen <= len(all) {
-		size := int(binary.LittleEndian.Uint32(all[off:]))
+		header := all[off : off+headerLen]
+		size := int(binary.LittleEndian.Uint32(header) &^ packedLength)
 		if size > len(all)-off-headerLen {
 			break
 		}
 		text := all[off+headerLen : off+headerLen+size]
-		if binary.LittleEndian.Uint32(all[off+4:]) != checksum(number, text) {
+		if !isRecord(header, number, text) {
 			break
 		}
 		off += headerLen
-		if f != nil {
+		r := row{number: number, seg: seg, off: int64(off), size: size}
+		if isPacked(header) {
+			if r.whole, err = s2.DecodedLen(text); err != nil {
+				break
+			}
+		}
+		if f == nil {
+			j.rows = append(j.rows, r)
+		} else if text, err = r.unpack(nil, text); err == nil {
 			f(number, text)
 		} else {
-			j.rows = append(j.rows, row{number: number, seg: seg, off: int64(off), size: size})
+			break
 		}
 		off += size
 		number++
@@ -143,8 +172,8 @@ func (j *Journal) current() (*segment, error) {
 }
 
 // write adds a record, or nothing.
-func (s *segment) write(number int64, text []byte) error {
-	rest := [][]byte{headerOf(number, text), text}
+func (s *segment) write(number int64, text []byte, packed bool) error {
+	rest := [][]byte{headerOf(number, text, packed), text}
 	at := s.size
 	for len(rest) > 0 {
 		n, err := unix.Pwritev(int(s.file.Fd()), rest, at)
@@ -179,15 +208,15 @@ func (s *segment) undo(some bool, err error) error {
 	return err
 }
 
-// read returns a row.
-func (s *segment) read(number, off int64, size int) ([]byte, error) {
-	record := make([]byte, headerLen+size)
-	if _, err := s.file.ReadAt(record, off-headerLen); err != nil {
+// read returns the text of a row, in b if there is room.
+func (r *row) read(b []byte) ([]byte, error) {
+	record := make([]byte, headerLen+r.size)
+	if _, err := r.seg.file.ReadAt(record, r.off-headerLen); err != nil {
 		return nil, fmt.Errorf("read the journal: %w", err)
 	}
 	text := record[headerLen:]
-	if binary.LittleEndian.Uint32(record[4:]) != checksum(number, text) {
-		return nil, fmt.Errorf("read the journal: row %d in %s is damaged", number, s.file.Name())
+	if !isRecord(record, r.number, text) {
+		return nil, fmt.Errorf("read the journal: row %d in %s is damaged", r.number, r.seg.file.Name())
 	}
-	return text, nil
+	return r.unpack(b, text)
 }
