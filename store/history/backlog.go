@@ -15,8 +15,11 @@ const (
 	// maxApplied is about how many alerts one transaction brings to the file. More share the pages that it writes; fewer
 	// keep steps waiting for less.
 	maxApplied = 2048
-	// applyEvery is the pause between two looks at what waits, unless there is enough for a transaction sooner.
-	applyEvery = 500 * time.Millisecond
+	// applyAfter is how long what waits waits for more, unless there is enough for a transaction sooner. Longer makes
+	// transactions that hold up what is delivered meanwhile.
+	applyAfter = 100 * time.Millisecond
+	// applyRetry is the wait after the file could not be written.
+	applyRetry = 500 * time.Millisecond
 	// maxInMemory is how many alerts wait in memory; those beyond are read from the journal again.
 	maxInMemory = 4096
 	// maxWaiting is how many alerts wait while the file cannot be written, the latest ones.
@@ -36,6 +39,7 @@ type backlog struct {
 	waiting  []*recorded
 	alerts   int           // in waiting
 	inMemory int           // of these
+	some     chan struct{} // something waits
 	filling  chan struct{} // there is enough for a transaction
 }
 
@@ -60,7 +64,7 @@ func openBacklog(f *file, dir string) (*backlog, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &backlog{file: f, journal: j, filling: make(chan struct{}, 1)}
+	b := &backlog{file: f, journal: j, some: make(chan struct{}, 1), filling: make(chan struct{}, 1)}
 	err = j.Each(func(number int64, row []byte) {
 		if number > f.applied {
 			b.add(&recorded{number: number, alerts: max(alertsIn(row), 1)})
@@ -101,11 +105,17 @@ func (b *backlog) add(r *recorded) {
 	if r.batch != nil {
 		b.inMemory += r.alerts
 	}
+	signal(b.some)
 	if b.alerts >= maxApplied/2 {
-		select {
-		case b.filling <- struct{}{}:
-		default:
-		}
+		signal(b.filling)
+	}
+}
+
+// signal wakes the one who waits, or will.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
@@ -220,17 +230,22 @@ func (b *backlog) run(ctx context.Context, failed func()) {
 	var tidying sync.WaitGroup
 	tidying.Go(func() { _ = b.journal.Run(ctx, b.file.log) }) // it logs what fails
 	defer tidying.Wait()
-	tick := time.NewTicker(applyEvery)
-	defer tick.Stop()
-	for {
+	for after := applyAfter; ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-b.some:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(after):
 		case <-b.filling:
 		}
-		if b.apply(ctx) != nil && ctx.Err() == nil {
+		if after = applyAfter; b.apply(ctx) != nil && ctx.Err() == nil {
 			failed()
+			after = applyRetry
+			signal(b.some)
 		}
 	}
 }

@@ -29,9 +29,8 @@ func (h *History) Run(ctx context.Context) error {
 	}
 	defer tending.Wait()
 	writing := context.WithoutCancel(ctx) // what is begun is brought to its end
-	tick := time.NewTicker(writeEvery)
-	defer tick.Stop()
 	var lines []line
+	var due <-chan time.Time // nil: nothing waits
 	for {
 		select {
 		case <-ctx.Done():
@@ -39,11 +38,14 @@ func (h *History) Run(ctx context.Context) error {
 			h.catchUp(writing)
 			return nil
 		case more := <-h.queue:
-			if lines = append(lines, more...); len(lines) >= maxLines {
-				lines = h.write(writing, lines)
+			if due == nil {
+				due = time.After(writeAfter)
 			}
-		case <-tick.C:
-			lines = h.write(writing, lines)
+			if lines = append(lines, more...); len(lines) >= maxLines {
+				lines, due = h.write(writing, lines), nil
+			}
+		case <-due:
+			lines, due = h.write(writing, lines), nil
 		}
 	}
 }

@@ -13,8 +13,8 @@ const (
 	// queueLen is how many notes wait to be written. Each is what one call brought, mostly the steps of a batch: fewer
 	// lose steps when the disk is busy for a moment, more are memory.
 	queueLen = 1024
-	// writeEvery is the pause between two writes, unless maxLines are there sooner: kill -9 loses so much.
-	writeEvery = 500 * time.Millisecond
+	// writeAfter is how long steps wait for more, unless maxLines are there sooner: kill -9 loses so much.
+	writeAfter = 100 * time.Millisecond
 	// maxLines is how many steps make a write at once, and about how many one write takes: more share the pages that it
 	// changes.
 	maxLines = 4000
