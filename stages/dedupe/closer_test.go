@@ -53,11 +53,13 @@ func TestCloser(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		time.Sleep(dedupe.DefaultFor)
+		synctest.Wait()
 		if len(got) != 0 {
 			t.Errorf("%d summaries while emit fails", len(got))
 		}
 		fail = nil
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if len(got) != 1 {
 			t.Fatalf("%d summaries, want one: %+v", len(got), got)
 		}
