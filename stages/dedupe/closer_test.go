@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,9 +35,12 @@ func TestCloser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := repeats.NewMemory(0)
 		d := dedupe.New(dedupe.Config{}, w)
+		var mu sync.Mutex // guards what follows
 		var got []pipeline.Alert
 		fail := errors.New("the disk is full")
 		emit := func(_ context.Context, alerts []pipeline.Alert) error {
+			mu.Lock()
+			defer mu.Unlock()
 			if fail == nil {
 				got = append(got, alerts...)
 			}
@@ -53,13 +57,15 @@ func TestCloser(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		time.Sleep(dedupe.DefaultFor)
-		synctest.Wait()
+		mu.Lock()
 		if len(got) != 0 {
 			t.Errorf("%d summaries while emit fails", len(got))
 		}
 		fail = nil
+		mu.Unlock()
 		time.Sleep(time.Hour)
-		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
 		if len(got) != 1 {
 			t.Fatalf("%d summaries, want one: %+v", len(got), got)
 		}

@@ -57,6 +57,7 @@ type History struct {
 	errors  atomic.Uint64
 	lost    atomic.Uint64
 	queue   chan []line
+	steps   outage // of Run: they cannot be written
 
 	mu   sync.Mutex // guards what follows
 	last []string   // keys of the batch before, which may come again

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -68,13 +69,24 @@ func (h *History) write(ctx context.Context, lines []line) []line {
 	if len(lines) == 0 {
 		return lines
 	}
-	if err := h.engine.note(ctx, lines); err != nil {
+	err := h.engine.note(ctx, lines)
+	if err != nil {
 		h.errors.Add(1)
 		h.lost.Add(uint64(len(lines)))
-		h.log.Warn("steps of alerts are not in the history; alerts go on", "steps", len(lines), "err", err)
 	}
+	h.steps.note(h.log, "steps of alerts are not in the history; alerts go on", err)
 	clear(lines)
 	return lines[:0]
+}
+
+// outage is something that fails again and again: it is said once.
+type outage struct{ said bool }
+
+func (o *outage) note(log *slog.Logger, what string, err error) {
+	if err != nil && !o.said { // it may last
+		log.Warn(what, "err", err)
+	}
+	o.said = err != nil
 }
 
 // tend keeps the bounds until ctx ends.
@@ -83,14 +95,20 @@ func (h *History) tend(ctx context.Context) {
 	defer settle.Stop()
 	trim := time.NewTimer(0)
 	defer trim.Stop()
+	var settling outage
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-settle.C:
-			if err := h.engine.settle(ctx); err != nil {
-				h.failed(ctx, "the log of the history file could not be written back; it grows meanwhile", err)
+			err := h.engine.settle(ctx)
+			if ctx.Err() != nil {
+				return
 			}
+			if err != nil {
+				h.errors.Add(1)
+			}
+			settling.note(h.log, "the log of the history file could not be written back; it grows meanwhile", err)
 		case now := <-trim.C:
 			trim.Reset(h.trim(ctx, now))
 		}
