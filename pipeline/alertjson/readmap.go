@@ -5,6 +5,12 @@ import (
 	"unsafe"
 )
 
+// maxMembers and maxText are how large a buffer is kept.
+const (
+	maxMembers = 1024
+	maxText    = 64 << 10
+)
+
 // Buffers for what is read before its size is known.
 var (
 	pairs  = sync.Pool{New: func() any { return new([]member[string]) }}
@@ -24,7 +30,6 @@ func readMap[V any](p *Scanner, pool *sync.Pool, value func(*Scanner) (V, error)
 		return nil, nil
 	}
 	buf := pool.Get().(*[]member[V])
-	defer pool.Put(buf)
 	all := (*buf)[:0]
 	err := p.Object(func(key string) error {
 		v, err := value(p)
@@ -35,8 +40,11 @@ func readMap[V any](p *Scanner, pool *sync.Pool, value func(*Scanner) (V, error)
 	for _, one := range all {
 		m[one.key] = one.value
 	}
-	clear(all) // the buffer keeps no text
-	*buf = all
+	if cap(all) <= maxMembers {
+		clear(all) // the buffer keeps no text
+		*buf = all
+		pool.Put(buf)
+	}
 	return m, err
 }
 

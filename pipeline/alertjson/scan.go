@@ -114,9 +114,12 @@ func (p *Scanner) String() (string, error) {
 // escaped reads a string with escapes, which begins at begin with its quote.
 func (p *Scanner) escaped(begin int) (text string, err error) {
 	buf := texts.Get().(*[]byte)
-	defer texts.Put(buf)
 	plain := append((*buf)[:0], p.s[begin+1:p.i]...)
-	defer func() { *buf = plain }()
+	defer func() {
+		if *buf = plain; cap(plain) <= maxText {
+			texts.Put(buf)
+		}
+	}()
 	for p.i < len(p.s) {
 		switch c := p.s[p.i]; {
 		case c == '"':

@@ -13,8 +13,7 @@ type Config struct {
 	// incident that is noticed weeks after it began. At least 1m.
 	MaxAge pipeline.Duration `yaml:"max_age"`
 	// MaxSize bounds the file, or what history takes in Redis; default 1GiB: some 2,000,000 alerts that
-	// people were told of, in Redis 300,000.
-	// At least 1MiB. The oldest goes first.
+	// people were told of, in Redis 300,000. At least 1MiB. The oldest goes first.
 	MaxSize pipeline.Size `yaml:"max_size"`
 }
 

@@ -81,6 +81,7 @@ const schema = `
 		generation INTEGER NOT NULL,
 		text       BLOB NOT NULL -- what alerts and steps are packed by
 	);
+	CREATE INDEX IF NOT EXISTS samples_generation ON samples (generation);
 	CREATE TABLE IF NOT EXISTS applied (number INTEGER NOT NULL); -- of the journal: rows up to it are in the file
 	INSERT INTO applied SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM applied);
 	PRAGMA user_version = 1;`

@@ -26,8 +26,8 @@ func (f *file) prepare(ctx context.Context) error {
 	)
 }
 
-// inTx runs do in a transaction, which has the samples, too, that texts were packed by in it. Statements take a bounded time, and to watch a context costs more than most of
-// them: they have one that does not end.
+// inTx runs do in a transaction, to which it adds the samples that texts were packed by in it. Statements take a bounded
+// time, and to watch a context costs more than most of them: they have one that does not end.
 func (f *file) inTx(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
