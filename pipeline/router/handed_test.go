@@ -7,21 +7,25 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/tocsin-security/tocsin/pipeline"
 )
 
 func TestHanded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHanded[string](10)
-		put := func(value string, size int) *message.Message {
-			m := message.NewMessage(value, nil)
-			h.put(m, value, size)
+		h := newHanded(10)
+		put := func(id string, n int) *message.Message {
+			m := message.NewMessage(id, nil)
+			alerts := make([]pipeline.Alert, n)
+			alerts[0].ID = id
+			h.put(m, alerts)
 			return m
 		}
 		want := func(m *message.Message, wantThere bool) {
 			t.Helper()
 			got, there := h.take(m)
-			if there != wantThere || there && got != m.UUID {
-				t.Errorf("take(%s) = %q, %v; want it there: %v", m.UUID, got, there, wantThere)
+			if there != wantThere || there && got[0].ID != m.UUID {
+				t.Errorf("take(%s) = %d alerts, %v; want them there: %v", m.UUID, len(got), there, wantThere)
 			}
 		}
 		a, b, c := put("a", 5), put("b", 5), put("c", 1)

@@ -66,7 +66,7 @@ func (r *Router) publishBatches(ctx context.Context, batches []batch) error {
 	for i, b := range batches {
 		msgs[i] = newMessage(ctx, b.id, b.body)
 		if b.handed != nil {
-			r.handed.put(msgs[i], b.handed, b.alerts)
+			r.handed.put(msgs[i], b.handed)
 		}
 	}
 	return r.pub.Publish(TopicAlerts, msgs...)
