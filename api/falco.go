@@ -103,17 +103,9 @@ func describeFalco(a *pipeline.Alert) {
 func annotateFalco(a *pipeline.Alert) {
 	a.Annotations = make(map[string]string, len(a.OutputFields)+2)
 	a.Annotations["summary"], a.Annotations["output"] = a.Rule, a.Output
-	added := len(a.Annotations)
-	for name, v := range a.OutputFields {
-		if value := falcoText(v); value != "" {
-			a.Annotations[pipeline.LabelName(name)] = value
-			added++
-		}
-	}
-	if added == len(a.Annotations) {
-		return
-	}
-	for _, name := range slices.Sorted(maps.Keys(a.OutputFields)) { // of two that become one annotation it is always the same one
+	names := slices.AppendSeq(make([]string, 0, 32), maps.Keys(a.OutputFields))
+	slices.Sort(names) // of two that become one annotation it is always the same one
+	for _, name := range names {
 		if value := falcoText(a.OutputFields[name]); value != "" {
 			a.Annotations[pipeline.LabelName(name)] = value
 		}

@@ -52,9 +52,9 @@ func (p *posted) accept(n int, err error) {
 		return
 	}
 	p.metrics.accepted.WithLabelValues(p.source).Add(float64(n))
-	p.w.Header().Set("Content-Type", "application/json")
-	p.w.WriteHeader(http.StatusAccepted)
-	_, _ = p.w.Write(append(strconv.AppendInt([]byte(`{"accepted":`), int64(n), 10), "}\n"...)) // whoever posted may be gone
+	answer(p.w, http.StatusAccepted, struct {
+		Accepted int `json:"accepted"`
+	}{n})
 }
 
 // malformed answers 400.

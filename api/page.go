@@ -184,12 +184,15 @@ func (s *Server) postPage(w http.ResponseWriter, r *http.Request, purpose string
 	v.show(w, http.StatusOK)
 }
 
+// sameOrigin knows of no other name than the one that it was asked under.
+var sameOrigin = http.NewCrossOriginProtection()
+
 // ownPage refuses what pages of other sites make a browser send, with what that knows its owner by (a password, a
 // certificate, that it runs on this machine): by Sec-Fetch-Site, or where a browser does not send that (it does so
 // over https only), by Origin. Other clients send neither. A proxy may ask us under another name than people do.
 func (s *Server) ownPage(r *http.Request) error {
-	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
-		return nil // no browser sent it, or an old one its own page: see http.CrossOriginProtection
+	if sameOrigin.Check(r) == nil {
+		return nil
 	}
 	guard := http.NewCrossOriginProtection()
 	external := ""

@@ -17,18 +17,19 @@ import (
 type Fingerprint uint64
 
 // String is 16 hex digits.
-func (f Fingerprint) String() string { return string(f.digits()) }
+func (f Fingerprint) String() string {
+	text, _ := f.AppendText(make([]byte, 0, 16)) // it has one
+	return string(text)
+}
 
 // MarshalText writes the 16 hex digits.
 func (f Fingerprint) MarshalText() ([]byte, error) { return f.AppendText(nil) }
 
 // AppendText appends the 16 hex digits.
-func (f Fingerprint) AppendText(b []byte) ([]byte, error) { return append(b, f.digits()...), nil }
-
-func (f Fingerprint) digits() []byte {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], uint64(f))
-	return hex.AppendEncode(make([]byte, 0, 16), b[:])
+func (f Fingerprint) AppendText(b []byte) ([]byte, error) {
+	var n [8]byte
+	binary.BigEndian.PutUint64(n[:], uint64(f))
+	return hex.AppendEncode(b, n[:]), nil
 }
 
 // UnmarshalText reads the hex digits.

@@ -6,6 +6,9 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
+// TypicalSize is about how many bytes an alert has, with its labels and annotations: a little more than most.
+const TypicalSize = 3000
+
 // AppendAll appends alerts as a JSON array.
 func AppendAll(b []byte, alerts []pipeline.Alert) ([]byte, error) {
 	b = append(b, '[')
@@ -54,11 +57,9 @@ func Append(b []byte, a *pipeline.Alert) ([]byte, error) {
 	w.number("cooldown", int64(a.Cooldown))
 	w.Some("escalate", a.Escalate != nil, a.Escalate)
 	w.Some("summary", a.Summary != nil, a.Summary)
-	if a.Count != 0 {
-		w.Uint("count", a.Count)
-	}
-	w.someTime("first_seen", a.FirstSeen)
-	w.someTime("last_seen", a.LastSeen)
+	w.SomeUint("count", a.Count)
+	w.SomeTime("first_seen", a.FirstSeen)
+	w.SomeTime("last_seen", a.LastSeen)
 	w.Flag("degraded", a.Degraded)
 	w.Flag("escalated", a.Escalated)
 	w.Flag("closing", a.Closing)

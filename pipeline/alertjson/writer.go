@@ -89,7 +89,8 @@ func (w *Writer) Fingerprint(name string, f pipeline.Fingerprint) {
 	w.b = append(w.b, '"')
 }
 
-func (w *Writer) someTime(name string, t time.Time) {
+// SomeTime is Time, unless it is the zero time.
+func (w *Writer) SomeTime(name string, t time.Time) {
 	if !t.IsZero() {
 		w.Time(name, t)
 	}
@@ -132,6 +133,13 @@ func (w *Writer) Objects(name string, n int, member func(w *Writer, i int)) {
 func (w *Writer) Uint(name string, n uint64) {
 	w.Key(name)
 	w.b = strconv.AppendUint(w.b, n, 10)
+}
+
+// SomeUint is Uint, unless the number is 0.
+func (w *Writer) SomeUint(name string, n uint64) {
+	if n != 0 {
+		w.Uint(name, n)
+	}
 }
 
 func (w *Writer) texts(name string, all []string) {

@@ -57,11 +57,8 @@ func encodeAlerts(alerts []pipeline.Alert, maxBytes int) ([]batch, error) {
 	return batches, nil
 }
 
-// typicalAlert is about how many bytes an alert has, with its labels and annotations: a little more than most.
-const typicalAlert = 3000
-
 func newBody(alerts, maxBytes int) []byte {
-	return make([]byte, 0, min(typicalAlert*min(alerts, MaxBatch)+64, maxBytes))
+	return make([]byte, 0, min(alertjson.TypicalSize*min(alerts, MaxBatch)+64, maxBytes))
 }
 
 // batchOf makes a batch of encoded alerts, each behind a comma.
@@ -121,7 +118,7 @@ type encoded struct {
 // encodeNotification cuts a notification with too many bytes in halves, each with a delivery id of its
 // own. One alert alone always fits: encodeAlerts let it in.
 func encodeNotification(n pipeline.Notification, maxBytes int) ([]encoded, error) {
-	body, err := alertjson.AppendNotification(make([]byte, 0, typicalAlert*len(n.Alerts)+1000), n)
+	body, err := alertjson.AppendNotification(make([]byte, 0, alertjson.TypicalSize*len(n.Alerts)+1000), n)
 	if err != nil {
 		return nil, fmt.Errorf("encode notification %s: %w", n.ID, err)
 	}

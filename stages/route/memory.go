@@ -27,12 +27,8 @@ type memory struct {
 func (m *memory) encode() ([]byte, error) {
 	w := alertjson.Begin(make([]byte, 0, 128))
 	w.Some("told", len(m.Told) > 0, m.Told)
-	if m.Number > 0 {
-		w.Uint("number", m.Number)
-	}
-	if !m.Ready.IsZero() {
-		w.Time("ready", m.Ready)
-	}
+	w.SomeUint("number", m.Number)
+	w.SomeTime("ready", m.Ready)
 	w.Some("held", len(m.Held) > 0, m.Held)
 	w.Flag("unsure", m.Unsure)
 	w.SomeText("recent", base64.StdEncoding.EncodeToString(m.Recent))

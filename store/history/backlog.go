@@ -32,8 +32,8 @@ type backlog struct {
 	file    *file
 	journal *journal.Journal
 
-	applying sync.Mutex // held while something is brought to the file; guards failing
-	failing  bool
+	applying sync.Mutex // held while something is brought to the file; guards outage
+	outage   outage
 
 	mu       sync.Mutex // guards what follows
 	waiting  []*recorded
@@ -129,15 +129,12 @@ func (b *backlog) apply(ctx context.Context) error {
 		if len(some) == 0 {
 			return nil
 		}
-		if err := b.applySome(ctx, some); err != nil {
-			if !b.failing { // said once: it may last
-				b.file.log.Warn("the history cannot be written; what happens meanwhile waits in its journal", "err", err)
-			}
-			b.failing = true
+		err := b.applySome(ctx, some)
+		b.outage.note(b.file.log, "the history cannot be written; what happens meanwhile waits in its journal", err)
+		if err != nil {
 			b.dropOldest()
 			return err
 		}
-		b.failing = false
 		b.forget(len(some))
 	}
 	return ctx.Err()

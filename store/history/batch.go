@@ -15,7 +15,7 @@ import (
 // first.
 func (rec *batch) encode() (row []byte, err error) {
 	alerts := len(rec.passed) + len(rec.repeats)
-	row = binary.AppendVarint(make([]byte, 0, typicalAlert*alerts), rec.now.UnixNano())
+	row = binary.AppendVarint(make([]byte, 0, alertjson.TypicalSize*alerts), rec.now.UnixNano())
 	row = binary.AppendVarint(row, int64(rec.resolve))
 	row = binary.AppendUvarint(row, uint64(len(rec.passed)))
 	row = binary.AppendUvarint(row, uint64(len(rec.repeats)))
@@ -35,9 +35,6 @@ func (rec *batch) encode() (row []byte, err error) {
 	}
 	return row, nil
 }
-
-// typicalAlert is about how many bytes an alert has, with its labels and annotations: a little more than most.
-const typicalAlert = 3000
 
 // slim returns alerts without what only their JSON needs, as far as that is known.
 func slim(alerts []pipeline.Alert) []pipeline.Alert {

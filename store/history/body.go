@@ -41,9 +41,7 @@ func appendStep(b []byte, s *pipeline.Step) ([]byte, error) {
 	w.SomeText("integration", s.Integration)
 	w.SomeText("group_key", s.GroupKey)
 	w.SomeText("notification", s.Notification)
-	if s.Attempt > 0 {
-		w.Uint("attempt", uint64(s.Attempt))
-	}
+	w.SomeUint("attempt", uint64(s.Attempt))
 	return w.End()
 }
 
