@@ -19,6 +19,25 @@ func ReadTheSame(alerts []pipeline.Alert) bool {
 	return true
 }
 
+// AsRead is n as it reads once AppendNotification has written it; false: that has to be read, as n carries what is rare.
+func AsRead(n pipeline.Notification) (read pipeline.Notification, same bool) {
+	if len(n.Held) > 0 || !ReadTheSame(n.Alerts) || !pairsStay(n.GroupLabels) || !pairsStay(n.RouteLabels) {
+		return n, false
+	}
+	for _, s := range [...]string{n.ID, n.Receiver, n.Integration, n.GroupKey, n.Reason, n.Via} {
+		if !utf8.ValidString(s) {
+			return n, false
+		}
+	}
+	n.Held, n.Attempt = nil, 0
+	n.CreatedAt = n.CreatedAt.Round(0)
+	n.Alerts = n.Alerts[:len(n.Alerts):len(n.Alerts)] // others may have those behind
+	if len(n.RouteLabels) == 0 {
+		n.RouteLabels = nil
+	}
+	return n, timeStays(n.CreatedAt)
+}
+
 func readsTheSame(a *pipeline.Alert) bool {
 	if a.Stateful != nil || a.Window != nil || a.Unjudged != nil || a.Covered != nil || a.Completes != nil || a.Place != nil ||
 		a.Owner != nil || a.Deployment != nil || a.Findings != nil || a.Escalate != nil || a.Summary != nil {

@@ -75,3 +75,58 @@ func TestReadTheSame(t *testing.T) {
 		check(name, a)
 	}
 }
+
+// A notification that need not be read is what reading it gives, whatever is changed about it.
+func TestAsRead(t *testing.T) {
+	plain := func() pipeline.Notification {
+		return pipeline.Notification{
+			ID: "1", Receiver: "ops", Integration: "ops.webhook-1", GroupKey: "{}", GroupLabels: map[string]string{"a": "b"}, Reason: "first notification",
+			Alerts: []pipeline.Alert{plainAlert()}, CreatedAt: time.Now().UTC(),
+		}
+	}
+	if _, same := AsRead(plain()); !same {
+		t.Fatal("a notification as the groups make it is said to change")
+	}
+	check := func(name string, n pipeline.Notification) {
+		t.Helper()
+		got, same := AsRead(n)
+		if !same {
+			return
+		}
+		body, err := AppendNotification(nil, n)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			return
+		}
+		if want, err := ReadNotification(body); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v is said to read %+v, and reads %+v, %v", name, n, got, want, err)
+		}
+	}
+	other := pipeline.Notification{
+		RouteLabels: map[string]string{"escalation": "e"}, Held: []pipeline.Held{{Why: "silence"}}, Again: true, Via: "ops: down", Attempt: 3,
+		CreatedAt: time.Now().In(time.FixedZone("", 8*3600)),
+	}
+	for i := range reflect.TypeFor[pipeline.Notification]().NumField() {
+		name := reflect.TypeFor[pipeline.Notification]().Field(i).Name
+		of := func(n *pipeline.Notification) reflect.Value { return reflect.ValueOf(n).Elem().Field(i) }
+		n := plain()
+		of(&n).Set(of(&other))
+		check(name, n)
+		of(&n).SetZero()
+		check("no "+name, n)
+		switch f := of(&n); f.Kind() {
+		case reflect.String:
+			f.SetString("\xff")
+		case reflect.Map:
+			f.Set(reflect.MakeMap(f.Type()))
+			check("empty "+name, n)
+			f.SetMapIndex(reflect.ValueOf("\xff"), reflect.ValueOf(""))
+		case reflect.Slice:
+			f.Set(reflect.MakeSlice(f.Type(), 0, 0))
+		}
+		check("odd "+name, n)
+	}
+	n := plain()
+	n.Alerts[0].OutputFields["n"] = 3
+	check("a sensor's number", n)
+}

@@ -93,7 +93,8 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Bus, error) {
 }
 
 // Publisher publishes durably. A message's UUID is its identity: the engine drops a second one with the
-// same UUID within two minutes. Its Close does nothing; close the Bus.
+// same UUID within two minutes. Payloads are the caller's again once Publish has returned nil. Its Close does nothing;
+// close the Bus.
 func (b *Bus) Publisher() message.Publisher { return publisher{b.engine} }
 
 // InFlight is how much of a topic is worked on at once. What is zero is as configured.

@@ -14,9 +14,10 @@ type Past struct {
 
 // handedOut is what a message's context says of where it came from and of its past.
 type handedOut struct {
-	queue *queue // of the embedded engine; nil: another
-	item  *item
-	past  Past
+	queue   *queue // of the embedded engine; nil: another
+	item    *item
+	past    Past
+	carried any // in the place of its payload; nil: nothing
 }
 
 type handedOutKey struct{}

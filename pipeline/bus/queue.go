@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"bytes"
 	"container/heap"
 	"context"
 	"errors"
@@ -154,10 +155,26 @@ func (q *queue) arrived(it *item, m *message.Message) {
 		return
 	}
 	if q.inMemory+it.size <= maxInMemory {
-		it.held = &content{m.UUID, maps.Clone(m.Metadata), m.Payload}
-		q.inMemory += it.size
+		q.hold(it, m)
 	}
 	heap.Push(&q.waiting, it)
+}
+
+// hold has a new message in memory, too. Its payload is the publisher's. It needs q.mu.
+func (q *queue) hold(it *item, m *message.Message) {
+	it.held = &content{uuid: m.UUID, metadata: maps.Clone(m.Metadata), carried: valueOf(m)}
+	if it.held.carried == nil {
+		it.held.payload = bytes.Clone(m.Payload)
+	}
+	q.inMemory += it.size
+}
+
+// letGo has the journal alone have a message. It needs q.mu.
+func (q *queue) letGo(it *item) {
+	if it.held != nil {
+		q.inMemory -= it.size
+		it.held = nil
+	}
 }
 
 // note writes down what is known of attempts at a message.

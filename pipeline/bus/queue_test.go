@@ -299,3 +299,47 @@ func TestMessagesOfAnEarlierVersionAreNamed(t *testing.T) {
 		t.Errorf("the log says %q, want the folder", logged.String())
 	}
 }
+
+// What a message carries is handed out once, in the place of the payload; that is there whenever it is needed.
+func TestCarried(t *testing.T) {
+	dir := t.TempDir()
+	q := mustOpen(t, filepath.Join(dir, "0"))
+	carry := func(id string, size int) []byte {
+		m := message.NewMessage(id, []byte(id+strings.Repeat(".", size)))
+		m.SetContext(t.Context())
+		Carry(m, "value of "+id)
+		if err := q.publish([]*message.Message{m}); err != nil {
+			t.Fatal(err)
+		}
+		return m.Payload
+	}
+	want := func(id string, carried any) *item {
+		t.Helper()
+		it := q.take(neverEnds{})
+		m := q.message(neverEnds{}, it)
+		if m.UUID != id || Carried(m) != carried || (len(m.Payload) == 0) != (carried != nil) {
+			t.Fatalf("%s came with %v and %.20q, want %s with %v", m.UUID, Carried(m), m.Payload, id, carried)
+		}
+		if payload, err := Payload(m); err != nil || !strings.HasPrefix(string(payload), id) {
+			t.Errorf("the payload of %s is %.20q, %v", id, payload, err)
+		}
+		return it
+	}
+	copy(carry("a", 10), "x") // the buffer is the publisher's
+	carry("large", maxInMemory)
+	carry("b", 10)
+	a := want("a", "value of a")
+	q.putBack(a)
+	q.acknowledge(want("a", nil)) // refused, it comes again
+	q.acknowledge(want("large", nil))
+	if q.inMemory == 0 {
+		t.Error("b is not in memory")
+	}
+	q = killed(t, q, filepath.Join(dir, "0"), filepath.Join(dir, "1"))
+	q.acknowledge(want("a", nil)) // what was acknowledged was not written yet
+	q.acknowledge(want("large", nil))
+	q.acknowledge(want("b", nil))
+	if q.inMemory != 0 {
+		t.Errorf("inMemory = %d of nothing", q.inMemory)
+	}
+}

@@ -108,11 +108,12 @@ func readHead(f *journal.Fields) head {
 	return h
 }
 
-// content is a message as it is handed out, again and again.
+// content is a message as it is handed out: again and again, or once where it carries something.
 type content struct {
 	uuid     string
 	metadata message.Metadata
 	payload  []byte
+	carried  any // in the place of the payload; nil: nothing
 }
 
 // readContent reads the entry of a message.

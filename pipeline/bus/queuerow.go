@@ -93,10 +93,7 @@ func (q *queue) forget(it *item) {
 	}
 	delete(q.items, it.number)
 	q.bytes -= int64(it.size)
-	if it.held != nil {
-		q.inMemory -= it.size
-		it.held = nil
-	}
+	q.letGo(it)
 	q.journal.Release(it.row, it.size)
 	if i, found := slices.BinarySearch(q.kept, it.number); found {
 		q.kept = slices.Delete(q.kept, i, i+1)

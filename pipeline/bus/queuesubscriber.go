@@ -85,6 +85,9 @@ func (q *queue) content(it *item) (c *content, err error) {
 func (q *queue) message(ctx context.Context, it *item) *message.Message {
 	q.mu.Lock()
 	c, err := q.content(it)
+	if err == nil && c.carried != nil {
+		q.letGo(it)
+	}
 	past := it.past
 	q.mu.Unlock()
 	if err != nil {
@@ -94,7 +97,7 @@ func (q *queue) message(ctx context.Context, it *item) *message.Message {
 	}
 	m := message.NewMessage(c.uuid, c.payload)
 	maps.Copy(m.Metadata, c.metadata)
-	m.SetContext(withOrigin(ctx, handedOut{q, it, past}))
+	m.SetContext(withOrigin(ctx, handedOut{q, it, past, c.carried}))
 	return m
 }
 

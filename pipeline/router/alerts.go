@@ -10,14 +10,12 @@ import (
 
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/alertjson"
+	"github.com/tocsin-security/tocsin/pipeline/bus"
 )
 
 // maxHandled is how many alerts are handled together at most, when as many wait. More save little, as the cost
 // of a transaction is shared by many already, and make those that wait for it wait longer.
 const maxHandled = 1024
-
-// maxHandedAlerts is how many alerts are in memory while they are on the bus, each of some 6 KB.
-const maxHandedAlerts = 2048
 
 // arrived is a message's alerts, on their way to the handler.
 type arrived struct {
@@ -40,8 +38,8 @@ func (r *Router) alertsHandler(handle AlertsFunc) message.NoPublishHandlerFunc {
 		},
 	}
 	return func(msg *message.Message) error {
-		alerts, there := r.handed.take(msg)
-		if !there {
+		alerts, read := bus.Carried(msg).([]pipeline.Alert)
+		if !read {
 			var err error
 			if alerts, err = alertjson.ReadAll(msg.Payload); err != nil {
 				return r.park(msg, "decode", TopicAlerts, err)

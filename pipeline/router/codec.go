@@ -24,13 +24,14 @@ type batch struct {
 	id     string // the same for the same alerts, so that publishing them twice stores them once
 	alerts int
 	body   []byte
-	handed []pipeline.Alert // the alerts as reading body would give them; nil: that has to be read
+	read   []pipeline.Alert // the alerts as reading body would give them; nil: that has to be read
+	joined bool             // it was made of several
 }
 
 // encodeAlerts cuts alerts into batches of at most MaxBatch alerts and maxBytes.
 func encodeAlerts(alerts []pipeline.Alert, maxBytes int) ([]batch, error) {
 	var batches []batch
-	body := newBody(len(alerts), maxBytes)
+	body := newBody(bodyOf(len(alerts), maxBytes))
 	ids, n := sha256.New(), 0
 	for i := range alerts {
 		a, was := &alerts[i], len(body)
@@ -43,7 +44,7 @@ func encodeAlerts(alerts []pipeline.Alert, maxBytes int) ([]batch, error) {
 			return nil, &pipeline.TooLarge{Index: i, Size: size, Most: maxBytes - 2, Err: err}
 		}
 		if n == MaxBatch || n > 0 && len(body)+1 > maxBytes {
-			next := append(newBody(len(alerts)-i, maxBytes), body[was:]...)
+			next := append(newBody(bodyOf(len(alerts)-i, maxBytes)), body[was:]...)
 			batches = append(batches, batchOf(body[:was], n, ids))
 			body, n = next, 0
 			ids.Reset()
@@ -57,8 +58,9 @@ func encodeAlerts(alerts []pipeline.Alert, maxBytes int) ([]batch, error) {
 	return batches, nil
 }
 
-func newBody(alerts, maxBytes int) []byte {
-	return make([]byte, 0, min(alertjson.TypicalSize*min(alerts, MaxBatch)+64, maxBytes))
+// bodyOf is about how long the body of a batch is.
+func bodyOf(alerts, maxBytes int) int {
+	return min(alertjson.TypicalSize*min(alerts, MaxBatch)+64, maxBytes)
 }
 
 // batchOf makes a batch of encoded alerts, each behind a comma.
@@ -88,12 +90,12 @@ func join(batches []batch, size int) batch {
 	if len(batches) == 1 {
 		return batches[0]
 	}
-	j := batch{body: append(make([]byte, 0, size), '[')}
+	j := batch{body: append(newBody(size), '['), joined: true}
 	ids := sha256.New()
 	whole := true
 	for i, b := range batches {
-		whole = whole && b.handed != nil
-		j.handed = append(j.handed, b.handed...)
+		whole = whole && b.read != nil
+		j.read = append(j.read, b.read...)
 		if i > 0 {
 			j.body = append(j.body, ',')
 		}
@@ -102,7 +104,7 @@ func join(batches []batch, size int) batch {
 		ids.Write([]byte(b.id + "\n"))
 	}
 	if !whole {
-		j.handed = nil
+		j.read = nil
 	}
 	j.body = append(j.body, ']')
 	j.id = hex.EncodeToString(ids.Sum(nil)[:16])
@@ -118,7 +120,7 @@ type encoded struct {
 // encodeNotification cuts a notification with too many bytes in halves, each with a delivery id of its
 // own. One alert alone always fits: encodeAlerts let it in.
 func encodeNotification(n pipeline.Notification, maxBytes int) ([]encoded, error) {
-	body, err := alertjson.AppendNotification(make([]byte, 0, alertjson.TypicalSize*len(n.Alerts)+1000), n)
+	body, err := alertjson.AppendNotification(newBody(alertjson.TypicalSize*len(n.Alerts)+1000), n)
 	if err != nil {
 		return nil, fmt.Errorf("encode notification %s: %w", n.ID, err)
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/tocsin-security/tocsin/pipeline/bus"
 )
 
 // DeadLetter is a parked message: what could not be handled, and why.
@@ -28,9 +30,13 @@ func (r *Router) park(msg *message.Message, stage, topic string, reason error) e
 
 // parkAs is park of a letter of which more is known.
 func (r *Router) parkAs(msg *message.Message, letter DeadLetter, reason error) error {
-	input := json.RawMessage(msg.Payload)
+	payload, err := bus.Payload(msg)
+	if err != nil {
+		return err
+	}
+	input := json.RawMessage(payload)
 	if !json.Valid(input) {
-		quoted, err := json.Marshal(string(msg.Payload)) // not UTF-8: the offending bytes become U+FFFD
+		quoted, err := json.Marshal(string(payload)) // not UTF-8: the offending bytes become U+FFFD
 		if err != nil {
 			return fmt.Errorf("quote the input of a dead letter: %w", err)
 		}

@@ -121,9 +121,12 @@ func (r *Router) remove(ctx context.Context, topic string, h *notifyHandler) err
 // handleNotification tries until the delivery succeeds, is hopeless or too old, or the router stops.
 func (r *Router) handleNotification(msg *message.Message, integration string, h *notifyHandler) error {
 	topic := notifyPrefix + integration
-	n, err := alertjson.ReadNotification(msg.Payload)
-	if err != nil {
-		return r.park(msg, "decode", topic, err)
+	n, read := bus.Carried(msg).(pipeline.Notification)
+	if !read {
+		var err error
+		if n, err = alertjson.ReadNotification(msg.Payload); err != nil {
+			return r.park(msg, "decode", topic, err)
+		}
 	}
 	ctx := msg.Context()
 	tries := r.triesOf(msg, n)

@@ -36,8 +36,8 @@ func (r *Router) HandAlerts(ctx context.Context, alerts []pipeline.Alert) error 
 	rest := alerts
 	for i := range batches {
 		b := &batches[i]
-		if some := rest[:b.alerts:b.alerts]; r.handed.has(len(some)) && alertjson.ReadTheSame(some) {
-			b.handed = some
+		if some := rest[:b.alerts:b.alerts]; alertjson.ReadTheSame(some) {
+			b.read = some
 		}
 		rest = rest[b.alerts:]
 	}
@@ -53,6 +53,9 @@ func (r *Router) publishAlerts(ctx context.Context, alerts []pipeline.Alert, bat
 	if err != nil {
 		return err
 	}
+	for i := range batches {
+		useAgain(batches[i].body)
+	}
 	r.metrics.alertsReceived.Add(float64(len(alerts)))
 	return nil
 }
@@ -65,8 +68,8 @@ func (r *Router) publishBatches(ctx context.Context, batches []batch) error {
 	msgs := make([]*message.Message, len(batches))
 	for i, b := range batches {
 		msgs[i] = newMessage(ctx, b.id, b.body)
-		if b.handed != nil {
-			r.handed.put(msgs[i], b.handed)
+		if b.read != nil {
+			bus.Carry(msgs[i], b.read)
 		}
 	}
 	return r.pub.Publish(TopicAlerts, msgs...)
@@ -74,7 +77,16 @@ func (r *Router) publishBatches(ctx context.Context, batches []batch) error {
 
 // publishJoined publishes the batches of several callers as one where they fit.
 func (r *Router) publishJoined(ctx context.Context, batches []batch) error {
-	return r.publishBatches(ctx, joinBatches(batches, r.maxBatch()))
+	joined := joinBatches(batches, r.maxBatch())
+	if err := r.publishBatches(ctx, joined); err != nil {
+		return err
+	}
+	for _, b := range joined {
+		if b.joined {
+			useAgain(b.body)
+		}
+	}
+	return nil
 }
 
 // PublishNotification publishes n durably for the integration named topic.
@@ -106,6 +118,9 @@ func (r *Router) publishTo(ctx context.Context, integration string, parts []enco
 	msgs := make([]*message.Message, len(parts))
 	for i, p := range parts {
 		msgs[i] = newMessage(ctx, p.ID+"/"+integration, p.body)
+		if n, same := alertjson.AsRead(p.Notification); same {
+			bus.Carry(msgs[i], n)
+		}
 	}
 	err := r.pub.Publish(notifyPrefix+integration, msgs...)
 	if errors.Is(err, bus.ErrFull) {
@@ -115,6 +130,7 @@ func (r *Router) publishTo(ctx context.Context, integration string, parts []enco
 		return err
 	}
 	for _, p := range parts {
+		useAgain(p.body)
 		r.metrics.published.WithLabelValues(p.Receiver, integration).Inc()
 	}
 	return nil

@@ -76,7 +76,6 @@ type Router struct {
 	alertsSub message.Subscriber
 
 	handled *handled
-	handed  *handed
 	joined  *gather[batch] // small batches of alerts on their way to the bus
 
 	mu       sync.Mutex // guards what follows, and the order of changes to it
@@ -113,7 +112,7 @@ func New(cfg Config, b *bus.Bus, reg prometheus.Registerer, log *slog.Logger) (*
 	}
 	r := &Router{
 		cfg: cfg, bus: b, pub: b.Publisher(), alertsSub: sub, wm: wm, metrics: m, log: log,
-		handed: newHanded(maxHandedAlerts), notifies: map[string]*notifyHandler{},
+		notifies: map[string]*notifyHandler{},
 	}
 	if r.handled, err = openHandled(cfg.Dir); err != nil {
 		return nil, err
