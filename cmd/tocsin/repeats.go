@@ -44,8 +44,11 @@ func (d *durable) pass(ctx context.Context, alerts, repeats []pipeline.Alert) er
 	if err != nil {
 		return fmt.Errorf("route: %w", err)
 	}
+	if d.show == nil {
+		return nil
+	}
 	alerts = slices.DeleteFunc(slices.Clone(alerts), func(a pipeline.Alert) bool { return a.Completes != nil }) // shown already
-	if d.show != nil && len(alerts) > 0 {
+	if len(alerts) > 0 {
 		d.show(ctx, alerts)
 	}
 	return nil

@@ -49,7 +49,8 @@ type group struct {
 	route, receiver string
 	labels          uint64 // hash of them, as the journal has them
 	status
-	place   int // in order; below 0: it is not there
+	meaning *meaning // nil: the journal alone has it
+	place   int      // in order; below 0: it is not there
 	meta    piece
 	times   piece
 	state   piece // size 0: it has none
@@ -177,7 +178,7 @@ func (m *Memory) begin() []byte {
 
 // keep keeps the buffer of a row, unless it is unusually large.
 func (m *Memory) keep(row []byte) {
-	if cap(row) <= journalStep {
+	if cap(row) <= 4*journalStep {
 		m.row = row
 	}
 }

@@ -34,7 +34,7 @@ func (m *Memory) applyEntry(e *entry, at piece) {
 	}
 	switch e.kind {
 	case entryMeta:
-		g.route, g.receiver, g.labels = m.name(e.route), m.name(e.receiver), hashOf(e.text)
+		g.route, g.receiver, g.labels, g.meaning = m.name(e.route), m.name(e.receiver), hashOf(e.text), nil
 		m.replace(&g.meta, at)
 	case entryTimes:
 		if g.holds {
@@ -74,7 +74,7 @@ func (m *Memory) takeAway(g *group, e *entry) {
 			n++
 		}
 		if g.inbox = g.inbox[n:]; len(g.inbox) == 0 {
-			g.inbox = nil
+			g.inbox, g.meaning = nil, nil
 		}
 	case entryMemberGone:
 		m.release(g.members[e.fingerprint])

@@ -97,7 +97,12 @@ func (m *Memory) choose(g *group, room *int) *claiming {
 
 // read gets what a group holds from the journal. It needs m.mu: what is read must not be moved meanwhile.
 func (m *Memory) read(c *claiming) {
-	pieces := []piece{c.meta}
+	var pieces []piece
+	if m := c.meaning; m != nil {
+		c.Key, c.Labels = m.key, m.labels
+	} else {
+		pieces = append(pieces, c.meta)
+	}
 	if c.state.size > 0 {
 		pieces = append(pieces, c.state)
 	}

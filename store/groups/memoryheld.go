@@ -16,8 +16,17 @@ func (m *Memory) hold(put []putLot) {
 		if i := slices.IndexFunc(g.inbox, func(l lot) bool { return l.mark == p.mark }); i >= 0 {
 			g.inbox[i].held = p.Alerts
 			m.held += len(p.Alerts)
+			if g.labels == p.labels { // else others came with the same row
+				g.meaning = &meaning{p.Key, p.Labels}
+			}
 		}
 	}
+}
+
+// meaning is what a group is called. It is in memory where lots are, too: with them, nothing of most groups is read.
+type meaning struct {
+	key    string
+	labels map[string]string
 }
 
 // drop is for a lot that goes. It needs m.mu.

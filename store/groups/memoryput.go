@@ -36,8 +36,11 @@ func (m *Memory) Put(_ context.Context, now time.Time, in []pipeline.Inbox, sour
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	// What is said of a group beside its alerts is a few hundred bytes.
-	p := bringing{m: m, row: slices.Grow(m.begin(), len(*body)+300*len(all)), now: now.UnixMicro(), body: *body, next: never, after: map[id]known{}}
+	size := len(*body)
+	for i := range all {
+		size += len(all[i].Key) + len(all[i].labels) + 200
+	}
+	p := bringing{m: m, row: slices.Grow(m.begin(), size), now: now.UnixMicro(), body: *body, next: never, after: make(map[id]known, len(all))}
 	for i := range all {
 		p.take(&all[i])
 	}
@@ -85,8 +88,9 @@ type bringing struct {
 // putLot is an Inbox that became one lot.
 type putLot struct {
 	*pipeline.Inbox
-	id   id
-	mark int64
+	id     id
+	mark   int64
+	labels uint64 // hash of them
 }
 
 // known is what is changed about a group when alerts come.
@@ -137,7 +141,7 @@ func (p *bringing) take(b *brought) {
 		begin = end
 	}
 	if len(b.ends) == 1 {
-		p.whole = append(p.whole, putLot{b.Inbox, b.id, p.m.lastMark})
+		p.whole = append(p.whole, putLot{b.Inbox, b.id, p.m.lastMark, is.labels})
 	}
 }
 

@@ -1,9 +1,7 @@
 package repeats
 
 import (
-	"bytes"
 	"encoding/json"
-	"sync"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/alertjson"
@@ -20,20 +18,14 @@ const (
 // shortAnnotations are those a message cannot do without.
 var shortAnnotations = []string{"summary", "description", "description_zh", "runbook_url"}
 
-// contents are buffers for what is kept of alerts.
-var contents = sync.Pool{New: func() any { return new([]byte) }}
-
-// content is what is kept of an alert; nil when it is too large.
-func content(a *pipeline.Alert) []byte {
-	buf := contents.Get().(*[]byte)
-	defer contents.Put(buf)
-	b, err := alertjson.Append((*buf)[:0], a)
+// content is what is kept of an alert, in b if there is room; nil when it is too large.
+func content(b []byte, a *pipeline.Alert) []byte {
+	b, err := alertjson.Append(b[:0], a)
 	if err != nil {
 		return nil
 	}
 	if len(b) <= maxContent {
-		*buf = b
-		return bytes.Clone(b)
+		return b
 	}
 	short := *a
 	short.OutputFields, short.Annotations = pipeline.Fields{}, map[string]string{}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/tocsin-security/tocsin/pipeline/alertjson"
 )
 
 // Journal keeps rows over a kill. Each method is one transaction, in the file when it returns.
@@ -173,12 +175,34 @@ func (m *Memory) save(ctx context.Context) {
 		e.row = number
 		m.log.take(number)
 		if len(e.alert) > 0 {
+			m.spareBuffer(e.alert)
 			m.releaseAlert(e)
 			e.content = number
 			m.log.take(number)
 		}
 	}
 	m.dirty = m.dirty[:0]
+}
+
+// maxSpare bounds the buffers that are used again, each of some 3 KB: as many as one batch opens episodes, mostly.
+const maxSpare = 256
+
+// spareBuffer is for a buffer that nobody has any more.
+func (m *Memory) spareBuffer(b []byte) {
+	if len(m.spare) < maxSpare {
+		m.spare = append(m.spare, b)
+	}
+}
+
+// buffer is one for an alert.
+func (m *Memory) buffer() []byte {
+	last := len(m.spare) - 1
+	if last < 0 {
+		return make([]byte, 0, alertjson.TypicalSize)
+	}
+	b := m.spare[last]
+	m.spare = m.spare[:last]
+	return b
 }
 
 // copyRow marks what lives in a row as changed, so that the next row has it and this one can go.

@@ -50,7 +50,8 @@ type Memory struct {
 	log     *log     // nil: there is no journal
 	dirty   []string // keys that the journal has not as they are
 	buf     []byte
-	failing bool // the journal has not worked since
+	spare   [][]byte // buffers for alerts, which the journal has by now
+	failing bool     // the journal has not worked since
 }
 
 // NewMemory makes a Memory of at most maxKeys keys, which a restart forgets; 0 means MaxKeys.
@@ -96,7 +97,7 @@ func (m *Memory) observe(h *pipeline.Hit) pipeline.Seen {
 		return seen // redelivered: nothing has changed
 	}
 	if seen.First && h.Alert != nil && h.For > 0 {
-		m.keepAlert(e, content(h.Alert))
+		m.keepAlert(e, content(m.buffer(), h.Alert))
 	}
 	if e.due != 0 && !e.queued {
 		m.queue(h.Key, e)

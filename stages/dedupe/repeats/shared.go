@@ -123,7 +123,7 @@ func (s *Shared) keep(ctx context.Context, hits []pipeline.Hit, seen []pipeline.
 		if !seen[i].First || hits[i].Alert == nil || hits[i].For == 0 {
 			continue
 		}
-		if alert := content(hits[i].Alert); alert != nil {
+		if alert := content(nil, hits[i].Alert); alert != nil {
 			calls = append(calls, shared.Call{Keys: []string{keyOf(hits[i].Key)}, Args: []any{hits[i].ID, alert}})
 		}
 	}
