@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/store/journal"
 )
 
@@ -15,13 +14,15 @@ const (
 	// maxApplied is about how many alerts one transaction brings to the file. More share the pages that it writes; fewer
 	// keep steps waiting for less.
 	maxApplied = 2048
-	// applyAfter is how long what waits waits for more, unless there is enough for a transaction sooner. Longer makes
-	// transactions that hold up what is delivered meanwhile.
+	// applyAfter is how long what waits waits for more. Longer makes transactions that hold up what is delivered
+	// meanwhile.
 	applyAfter = 100 * time.Millisecond
 	// applyRetry is the wait after the file could not be written.
 	applyRetry = 500 * time.Millisecond
-	// maxInMemory is how many alerts wait in memory; those beyond are read from the journal again.
-	maxInMemory = 4096
+	// maxBehind is how long what waits does while the process is busy with what people are to hear of, maxLeft about how
+	// many alerts do: a question reads them first, and it has to be answered.
+	maxBehind = 10 * time.Second
+	maxLeft   = 32_768
 	// maxWaiting is how many alerts wait while the file cannot be written, the latest ones.
 	maxWaiting = 500_000
 )
@@ -35,27 +36,19 @@ type backlog struct {
 	applying sync.Mutex // held while something is brought to the file; guards outage
 	outage   outage
 
-	mu       sync.Mutex // guards what follows
-	waiting  []*recorded
-	alerts   int           // in waiting
-	inMemory int           // of these
-	some     chan struct{} // something waits
-	filling  chan struct{} // there is enough for a transaction
+	busy func() bool // whether the process was since the last time it was asked
+
+	mu      sync.Mutex // guards what follows
+	waiting []recorded
+	alerts  int           // in waiting
+	row     []byte        // a buffer
+	some    chan struct{} // something waits
 }
 
 // recorded is what one Record brought.
 type recorded struct {
 	number int64 // of its row in the journal
 	alerts int
-	batch  *batch // nil: only the journal has it
-}
-
-// batch is a Record.
-type batch struct {
-	now             time.Time
-	resolve         time.Duration
-	passed, repeats []pipeline.Alert
-	bodies          [][]byte // JSON of passed, then of repeats
 }
 
 // openBacklog opens the journal in a folder, and has what is in it and not in the file wait.
@@ -64,10 +57,10 @@ func openBacklog(f *file, dir string) (*backlog, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &backlog{file: f, journal: j, some: make(chan struct{}, 1), filling: make(chan struct{}, 1)}
+	b := &backlog{file: f, journal: j, busy: processBusy(), some: make(chan struct{}, 1)}
 	err = j.Each(func(number int64, row []byte) {
 		if number > f.applied {
-			b.add(&recorded{number: number, alerts: max(alertsIn(row), 1)})
+			b.add(recorded{number: number, alerts: max(alertsIn(row), 1)})
 		}
 	})
 	if err != nil {
@@ -78,37 +71,32 @@ func openBacklog(f *file, dir string) (*backlog, error) {
 
 // record keeps a batch.
 func (b *backlog) record(rec *batch) error {
-	row, err := rec.encode()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	row, err := rec.encode(b.row[:0])
 	if err != nil {
 		return err
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	if b.row = nil; cap(row) <= maxRow {
+		b.row = row
+	}
 	number, err := b.journal.Append(row)
 	if err != nil {
 		return err
 	}
-	r := &recorded{number: number, alerts: len(rec.passed) + len(rec.repeats)}
-	if b.inMemory+r.alerts <= maxInMemory {
-		rec.passed, rec.repeats = slim(rec.passed), slim(rec.repeats)
-		r.batch = rec
-	}
-	b.add(r)
+	b.add(recorded{number, rec.alerts()})
 	return nil
 }
 
+// maxRow is how large a buffer for rows is at most that is used again.
+const maxRow = 2 << 20
+
 // add needs mu.
-func (b *backlog) add(r *recorded) {
+func (b *backlog) add(r recorded) {
 	b.journal.Take(r.number, 1)
 	b.waiting = append(b.waiting, r)
 	b.alerts += r.alerts
-	if r.batch != nil {
-		b.inMemory += r.alerts
-	}
 	signal(b.some)
-	if b.alerts >= maxApplied/2 {
-		signal(b.filling)
-	}
 }
 
 // signal wakes the one who waits, or will.
@@ -150,7 +138,7 @@ func (b *backlog) last() int64 {
 }
 
 // first are the first that wait, of those up to last.
-func (b *backlog) first(last int64) (some []*recorded) {
+func (b *backlog) first(last int64) (some []recorded) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	alerts := 0
@@ -171,11 +159,7 @@ func (b *backlog) forget(n int) {
 	for _, r := range b.waiting[:n] {
 		b.journal.Release(r.number, 1)
 		b.alerts -= r.alerts
-		if r.batch != nil {
-			b.inMemory -= r.alerts
-		}
 	}
-	clear(b.waiting[:n])
 	b.waiting = b.waiting[n:]
 }
 
@@ -196,20 +180,14 @@ func (b *backlog) dropOldest() {
 }
 
 // applySome brings some to the file, with one transaction.
-func (b *backlog) applySome(ctx context.Context, some []*recorded) error {
+func (b *backlog) applySome(ctx context.Context, some []recorded) error {
 	var unread error
 	m := newSeveral()
 	for _, r := range some {
-		rec := r.batch
-		if rec == nil {
-			row, err := b.journal.Row(r.number)
-			if err == nil {
-				rec, err = decodeBatch(row)
-			}
-			if err != nil {
-				unread = errors.Join(unread, fmt.Errorf("row %d: %w", r.number, err))
-				continue
-			}
+		rec, err := b.read(r.number)
+		if err != nil {
+			unread = errors.Join(unread, fmt.Errorf("row %d: %w", r.number, err))
+			continue
 		}
 		m.add(rec)
 	}
@@ -220,9 +198,18 @@ func (b *backlog) applySome(ctx context.Context, some []*recorded) error {
 	return err
 }
 
+func (b *backlog) read(number int64) (*batch, error) {
+	row, err := b.journal.Row(number)
+	if err != nil {
+		return nil, err
+	}
+	return decodeBatch(row)
+}
+
 func (b *backlog) close() error { return b.journal.Close() }
 
-// run applies what waits, and brings the journal to the device, until ctx ends; failed is called for each error, which is logged.
+// run applies what waits, and brings the journal to the device, until ctx ends; failed is called for each error, which is
+// logged. While the process is busy what waits waits for longer: people are to hear of alerts first.
 func (b *backlog) run(ctx context.Context, failed func()) {
 	var tidying sync.WaitGroup
 	tidying.Go(func() { _ = b.journal.Run(ctx, b.file.log) }) // it logs what fails
@@ -233,11 +220,16 @@ func (b *backlog) run(ctx context.Context, failed func()) {
 			return
 		case <-b.some:
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(after):
-		case <-b.filling:
+		b.busy() // from here on
+		for begin := time.Now(); ; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(after):
+			}
+			if !b.busy() || b.left() >= maxLeft || time.Since(begin) >= maxBehind {
+				break
+			}
 		}
 		if after = applyAfter; b.apply(ctx) != nil && ctx.Err() == nil {
 			failed()
@@ -245,4 +237,11 @@ func (b *backlog) run(ctx context.Context, failed func()) {
 			signal(b.some)
 		}
 	}
+}
+
+// left is how many alerts wait.
+func (b *backlog) left() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.alerts
 }
