@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,4 +105,83 @@ func TestHandedAlerts(t *testing.T) {
 	if inMemory < 1000 || inMemory > 2000 {
 		t.Errorf("%d of %d alerts were in memory; want as many as may be", inMemory, len(want))
 	}
+}
+
+// While notifications that have waited go out as fast as the machine can, whoever posts alerts waits a moment, and not
+// after.
+func TestPostsYield(t *testing.T) {
+	b, err := bus.Open(t.Context(), bus.Config{URL: bus.Embedded, Dir: t.TempDir()}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	reg := prometheus.NewRegistry()
+	r, err := router.New(router.Config{}, b, reg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const notifications = 3000
+	var left atomic.Int64
+	left.Store(notifications)
+	err = r.HandleNotifications("hook", router.Handler{Deliver: func(_ context.Context, d *pipeline.Delivery) error {
+		d.Begin()
+		left.Add(-1)
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns := make([]pipeline.Notification, notifications)
+	for i := range ns {
+		ns[i] = pipeline.Notification{ID: fmt.Sprint(i), Integration: "hook", CreatedAt: time.Now().UTC().Add(-time.Minute)}
+	}
+	if err := r.PublishNotifications(t.Context(), ns); err != nil {
+		t.Fatal(err)
+	}
+	r.HandleAlerts(func(context.Context, []pipeline.Alert) error { return nil })
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx) }()
+	post := func(id string) {
+		t.Helper()
+		if err := r.HandAlerts(t.Context(), []pipeline.Alert{newAlert(id)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := 0; left.Load() > 0; i++ {
+		post(fmt.Sprint("meanwhile", i))
+	}
+	yielded := func() float64 { return gathered(t, reg, "tocsin_intake_yielded_total") }
+	if yielded() == 0 {
+		t.Error("no post waited while notifications were late")
+	}
+	time.Sleep(100 * time.Millisecond) // what was late is over
+	was := yielded()
+	post("after")
+	if n := yielded(); n != was {
+		t.Error("a post waited though nothing was late")
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func gathered(t *testing.T, reg *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
 }

@@ -22,6 +22,7 @@ type metrics struct {
 	alertsHandled  prometheus.Counter
 	alertsDead     prometheus.Counter
 	alertsAgain    prometheus.Counter
+	yielded        prometheus.Counter
 	eventsReceived prometheus.Counter
 	eventsHandled  prometheus.Counter
 	published      *prometheus.CounterVec // receiver, integration
@@ -45,6 +46,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		alertsHandled:  counter("alerts_handled_total", "Alerts taken from the bus and deduplicated, routed and stored."),
 		alertsAgain:    counter("alerts_again_total", "Alerts that came again after they were handled, and were left out."),
 		alertsDead:     counter("alerts_dead_total", "Alerts parked in the dead-letter topic."),
+		yielded:        counter("intake_yielded_total", "Posts of alerts that waited, 100 ms at most, since notifications were late for want of the machine."),
 		eventsReceived: counter("events_received_total", "Structured events made durable on the bus."),
 		eventsHandled:  counter("events_handled_total", "Structured events taken from the bus and handled."),
 		published: counters("notifications_published_total",
@@ -67,7 +69,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.alertsReceived, m.alertsHandled, m.alertsDead, m.alertsAgain, m.eventsReceived, m.eventsHandled, m.published, m.notifications, m.dead, m.parked, m.dropped, m.retries, m.handler,
+		m.alertsReceived, m.alertsHandled, m.alertsDead, m.alertsAgain, m.yielded, m.eventsReceived, m.eventsHandled, m.published, m.notifications, m.dead, m.parked, m.dropped, m.retries, m.handler,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register the router's metrics: %w", err)

@@ -17,6 +17,7 @@ import (
 // notifyHandler is the running handler of one integration's topic.
 type notifyHandler struct {
 	deliver atomic.Pointer[DeliverFunc] // replaced by a reload
+	pace    pace
 	handler *message.Handler
 }
 
@@ -127,6 +128,9 @@ func (r *Router) handleNotification(msg *message.Message, integration string, h 
 		if n, err = alertjson.ReadNotification(msg.Payload); err != nil {
 			return r.park(msg, "decode", topic, err)
 		}
+	}
+	if now := time.Now(); h.pace.late(now, n.CreatedAt) {
+		r.way.late(now)
 	}
 	ctx := msg.Context()
 	tries := r.triesOf(msg, n)

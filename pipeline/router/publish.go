@@ -27,8 +27,10 @@ func (r *Router) PublishAlerts(ctx context.Context, alerts []pipeline.Alert) err
 }
 
 // HandAlerts is PublishAlerts for alerts that nobody else has: they go to their handler as they are, and are read from
-// the bus only where they must be. They are the router's from then on, unless the error is a *pipeline.TooLarge.
+// the bus only where they must be. They are the router's from then on, unless the error is a *pipeline.TooLarge. While
+// notifications are late for want of the machine, it waits a moment.
 func (r *Router) HandAlerts(ctx context.Context, alerts []pipeline.Alert) error {
+	r.way.yield(ctx)
 	batches, err := encodeAlerts(alerts, r.maxBatch())
 	if err != nil {
 		return err

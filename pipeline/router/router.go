@@ -77,6 +77,7 @@ type Router struct {
 
 	handled *handled
 	joined  *gather[batch] // small batches of alerts on their way to the bus
+	way     way
 
 	mu       sync.Mutex // guards what follows, and the order of changes to it
 	runCtx   context.Context
@@ -117,6 +118,7 @@ func New(cfg Config, b *bus.Bus, reg prometheus.Registerer, log *slog.Logger) (*
 	if r.handled, err = openHandled(cfg.Dir); err != nil {
 		return nil, err
 	}
+	r.way.yielded = m.yielded
 	r.joined = &gather[batch]{do: r.publishJoined, size: func(b batch) int { return len(b.body) }, most: r.maxBatch()}
 	return r, nil
 }
