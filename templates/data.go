@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -58,8 +59,8 @@ func NewData(n pipeline.Notification, o Options) *Data {
 		Status:             "resolved",
 		NotificationReason: n.Reason,
 		Alerts:             make(template.Alerts, 0, len(n.Alerts)),
-		GroupLabels:        escaped(n.GroupLabels, o.Escape),
-		RouteLabels:        escaped(n.RouteLabels, o.Escape),
+		GroupLabels:        safe(n.GroupLabels, o.Escape),
+		RouteLabels:        safe(n.RouteLabels, o.Escape),
 		ExternalURL:        o.ExternalURL,
 	}
 	sorted := Sorted(n.Alerts)
@@ -91,24 +92,23 @@ func (o Options) addLinks(annotations template.KV, a *pipeline.Alert, told time.
 	}
 }
 
-// Sorted returns a copy of alerts, most severe first, then newest first, resolved ones after those and summaries
-// last: when a message must be cut, what matters least goes.
+// Sorted returns alerts, most severe first, then newest first, resolved ones after those and summaries last: when a
+// message must be cut, what matters least goes. alerts is not changed; where it is sorted already, it is what it returns.
 func Sorted(alerts []pipeline.Alert) []pipeline.Alert {
+	if slices.IsSortedFunc(alerts, byWeight) {
+		return alerts
+	}
 	sorted := slices.Clone(alerts)
-	slices.SortStableFunc(sorted, func(a, b pipeline.Alert) int {
-		if x, y := rank(a), rank(b); x != y {
-			return x - y
-		}
-		if a.Priority != b.Priority {
-			return int(a.Priority) - int(b.Priority)
-		}
-		return b.LastTime().Compare(a.LastTime())
-	})
+	slices.SortStableFunc(sorted, byWeight)
 	return sorted
 }
 
+func byWeight(a, b pipeline.Alert) int {
+	return cmp.Or(cmp.Compare(rank(&a), rank(&b)), cmp.Compare(a.Priority, b.Priority), b.LastTime().Compare(a.LastTime()))
+}
+
 // rank is 0 for an alarm, 1 for its end, 2 for a summary.
-func rank(a pipeline.Alert) int {
+func rank(a *pipeline.Alert) int {
 	switch {
 	case a.Closing:
 		return 2
@@ -120,7 +120,7 @@ func rank(a pipeline.Alert) int {
 }
 
 // resolved reports whether an alert of a notification is over. One that fires has no end there.
-func resolved(a pipeline.Alert) bool { return a.Stateful != nil && !a.Stateful.EndsAt.IsZero() }
+func resolved(a *pipeline.Alert) bool { return a.Stateful != nil && !a.Stateful.EndsAt.IsZero() }
 
 func alertData(a *pipeline.Alert, escape func(string) string) template.Alert {
 	annotations := escaped(a.Annotations, escape)
@@ -154,20 +154,34 @@ func alertData(a *pipeline.Alert, escape func(string) string) template.Alert {
 	}
 	data := template.Alert{
 		Status:      "firing", // an event happened; it does not resolve
-		Labels:      escaped(a.Labels, escape),
+		Labels:      safe(a.Labels, escape),
 		Annotations: annotations,
 		StartsAt:    a.FirstTime(),
 		Fingerprint: a.Fingerprint.String(),
 	}
 	if s := a.Stateful; s != nil {
 		data.StartsAt, data.GeneratorURL = s.StartsAt, escape(s.GeneratorURL)
-		if resolved(*a) {
+		if resolved(a) {
 			data.Status, data.EndsAt = "resolved", s.EndsAt
 		}
 	}
 	return data
 }
 
+// safe is escaped for what nobody changes: where there is nothing to escape it is m.
+func safe(m map[string]string, escape func(string) string) template.KV {
+	for _, value := range m {
+		if escape(value) != value {
+			return escaped(m, escape)
+		}
+	}
+	if m == nil {
+		return template.KV{}
+	}
+	return m
+}
+
+// escaped is a copy with escaped values.
 func escaped(m map[string]string, escape func(string) string) template.KV {
 	kv := make(template.KV, len(m)+5)
 	for name, value := range m {

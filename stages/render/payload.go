@@ -1,6 +1,9 @@
 package render
 
 import (
+	"bytes"
+	"sync"
+
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/alertjson"
 	"github.com/tocsin-security/tocsin/templates"
@@ -8,7 +11,9 @@ import (
 
 // payload is Alertmanager's webhook body, version "4": what its consumers parse already.
 func payload(n pipeline.Notification, d *templates.Data) ([]byte, error) {
-	w := alertjson.BeginReadable(make([]byte, 0, 512+2048*len(d.Alerts)))
+	buf := payloads.Get().(*[]byte)
+	defer payloads.Put(buf)
+	w := alertjson.BeginReadable((*buf)[:0])
 	w.Text("version", "4")
 	w.Text("groupKey", n.GroupKey)
 	w.Uint("truncatedAlerts", 0) // the webhook notifier's max_alerts changes it
@@ -35,5 +40,18 @@ func payload(n pipeline.Notification, d *templates.Data) ([]byte, error) {
 	w.Some("held", len(n.Held) > 0, n.Held)
 	w.Flag("again", n.Again)
 	w.SomeText("via", n.Via)
-	return w.End()
+	b, err := w.End()
+	if err != nil {
+		return nil, err
+	}
+	if cap(b) <= maxKept {
+		*buf = b
+	}
+	return bytes.Clone(b), nil
 }
+
+// payloads are buffers in which one is written: how long it becomes is not known before.
+var payloads = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxKept is how large such a buffer is at most that is used again.
+const maxKept = 256 << 10

@@ -46,7 +46,8 @@ func NewStage(e Engine) *Stage {
 	return &Stage{engine: e, now: time.Now, rules: map[string]uint64{}}
 }
 
-// Process returns the alerts that go on, in their order. alerts is not changed.
+// Process returns the alerts that go on, in their order. alerts is not changed, and what it returns is not to be: it is
+// returned again when the batch comes again, and is alerts itself where none waited.
 func (s *Stage) Process(ctx context.Context, alerts []pipeline.Alert) ([]pipeline.Alert, error) {
 	ids := make([]string, len(alerts))
 	for i := range alerts {
@@ -59,8 +60,11 @@ func (s *Stage) Process(ctx context.Context, alerts []pipeline.Alert) ([]pipelin
 	if err != nil {
 		return nil, err
 	}
-	passed := decide(alerts, judged)
-	s.remember(outcome{ids, slices.Clone(passed)}, alerts, judged)
+	passed := alerts
+	if len(judged) > 0 {
+		passed = decide(alerts, judged)
+	}
+	s.remember(outcome{ids, passed}, alerts, judged)
 	return passed, nil
 }
 
@@ -138,7 +142,7 @@ func (s *Stage) recall(ids []string) ([]pipeline.Alert, bool) {
 	if !slices.Equal(ids, s.last.ids) {
 		return nil, false
 	}
-	return slices.Clone(s.last.passed), true
+	return s.last.passed, true
 }
 
 func (s *Stage) remember(last outcome, alerts []pipeline.Alert, judged map[int]pipeline.Judged) {

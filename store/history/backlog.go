@@ -184,7 +184,9 @@ func (b *backlog) applySome(ctx context.Context, some []recorded) error {
 	var unread error
 	m := newSeveral()
 	for _, r := range some {
-		rec, err := b.read(r.number)
+		buf := rowBuffers.Get().(*[]byte)
+		defer rowBuffers.Put(buf) // m shares it
+		rec, err := b.read(buf, r.number)
 		if err != nil {
 			unread = errors.Join(unread, fmt.Errorf("row %d: %w", r.number, err))
 			continue
@@ -198,13 +200,18 @@ func (b *backlog) applySome(ctx context.Context, some []recorded) error {
 	return err
 }
 
-func (b *backlog) read(number int64) (*batch, error) {
-	row, err := b.journal.Row(number)
+// read reads a row into a buffer.
+func (b *backlog) read(buf *[]byte, number int64) (*batch, error) {
+	row, err := b.journal.RowIn(*buf, number)
 	if err != nil {
 		return nil, err
 	}
+	*buf = row
 	return decodeBatch(row)
 }
+
+// rowBuffers are for the rows of one transaction; those of a burst go when it is over.
+var rowBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 func (b *backlog) close() error { return b.journal.Close() }
 

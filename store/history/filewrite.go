@@ -1,11 +1,13 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -217,41 +219,44 @@ func occurredAt(k kept) time.Time {
 // note writes steps: those of one subject that come together are one row, JSON objects one after the other. A row
 // costs more than what is in it.
 func (f *file) note(ctx context.Context, lines []line) error {
-	all, err := joinSteps(lines)
-	if err != nil {
-		return fmt.Errorf("history %s: %w", f.path, err)
-	}
 	return f.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		params := make([]any, 0, 3*len(all))
+		params := make([]any, 0, 3*len(lines))
 		now := time.Now()
-		for _, one := range all {
-			packed := f.pack("step "+one.stage, one.text, now)
-			params = append(params, f.newID(now), int64(one.subject), packed)
+		err := eachSubject(lines, func(subject uint64, stage string, text []byte) {
+			packed := f.pack("step "+stage, text, now)
+			params = append(params, f.newID(now), int64(subject), packed)
+		})
+		if err != nil {
+			return err
 		}
 		return f.stepped.exec(ctx, tx, params)
 	})
 }
 
-// joined are steps about one subject.
-type joined struct {
-	subject uint64
-	stage   string // of the first
-	text    []byte
-}
-
-func joinSteps(lines []line) (all []joined, err error) {
-	places := make(map[uint64]int, len(lines))
+// eachSubject calls f with the steps about one subject after the other, in the order of their first ones: with the first's
+// stage, and the JSON of all, which is f's until it returns.
+func eachSubject(lines []line, f func(subject uint64, stage string, text []byte)) error {
+	order := make([]int, len(lines))
+	first := make(map[uint64]int, len(lines))
 	for i := range lines {
-		l := &lines[i]
-		n, there := places[l.subject]
-		if !there {
-			n = len(all)
-			places[l.subject] = n
-			all = append(all, joined{l.subject, l.step.Stage, make([]byte, 0, 512)})
-		}
-		if all[n].text, err = appendStep(all[n].text, &l.step); err != nil {
-			return nil, err
+		order[i] = i
+		if _, there := first[lines[i].subject]; !there {
+			first[lines[i].subject] = i
 		}
 	}
-	return all, nil
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(first[lines[a].subject], first[lines[b].subject]) })
+	var text []byte
+	for len(order) > 0 {
+		one := &lines[order[0]]
+		text = text[:0]
+		for len(order) > 0 && lines[order[0]].subject == one.subject {
+			var err error
+			if text, err = appendStep(text, &lines[order[0]].step); err != nil {
+				return err
+			}
+			order = order[1:]
+		}
+		f(one.subject, one.step.Stage, text)
+	}
+	return nil
 }

@@ -74,12 +74,13 @@ func (s *samples) pack(kind string, text []byte, newID func() int64) []byte {
 		if len(text) > maxSample || len(text) < s2.MinDictSize || len(s.latest) >= maxKinds {
 			return packAlone(text)
 		}
+		text := bytes.Clone(text) // the dictionary is that memory
 		like = sample{newID(), s2.MakeDict(text, nil)}
 		if s.generation == 0 {
 			s.generation = like.id
 		}
 		s.latest[kind] = like
-		s.fresh = append(s.fresh, like.id, s.generation, bytes.Clone(text))
+		s.fresh = append(s.fresh, like.id, s.generation, text)
 	}
 	s.packed++
 	s.buf = like.dict.Encode(s.buf[:cap(s.buf)], text)

@@ -186,14 +186,17 @@ func (j *Journal) Stale() (numbers []int64) {
 }
 
 // Row returns a row.
-func (j *Journal) Row(number int64) ([]byte, error) {
+func (j *Journal) Row(number int64) ([]byte, error) { return j.RowIn(nil, number) }
+
+// RowIn is Row, in b if there is room and the row is a long one.
+func (j *Journal) RowIn(b []byte, number int64) ([]byte, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	r := j.find(number)
 	if r == nil {
 		return nil, fmt.Errorf("journal %s: there is no row %d", j.cfg.Dir, number)
 	}
-	return r.read(nil)
+	return r.read(b)
 }
 
 // Part adds a part of a row to b.
