@@ -112,7 +112,7 @@ func TestNotification(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := AppendNotification(nil, n)
+		got, _, err := AppendNotification(nil, n)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,6 +26,13 @@ func AppendAll(b []byte, alerts []pipeline.Alert) ([]byte, error) {
 
 // Append appends an alert as a JSON object.
 func Append(b []byte, a *pipeline.Alert) ([]byte, error) {
+	b, _, err := AppendExact(b, a)
+	return b, err
+}
+
+// AppendExact is Append. exact: what it has appended reads as the very same alert, down to what is nil; then whoever would
+// read it may have a as it is. Of an alert that carries what is rare it says no, to be sure.
+func AppendExact(b []byte, a *pipeline.Alert) (_ []byte, exact bool, err error) {
 	w := Begin(b)
 	w.Text("uuid", a.ID)
 	w.Time("time", a.Time)
@@ -66,13 +73,13 @@ func Append(b []byte, a *pipeline.Alert) ([]byte, error) {
 	w.SomeText("episode", a.Episode)
 	whole, err := w.End()
 	if err != nil {
-		return b, fmt.Errorf("encode an alert: %w", err)
+		return b, false, fmt.Errorf("encode an alert: %w", err)
 	}
-	return whole, nil
+	return whole, !w.changed && isPlain(a), nil
 }
 
-// AppendNotification appends a notification as a JSON object.
-func AppendNotification(b []byte, n pipeline.Notification) ([]byte, error) {
+// AppendNotification appends a notification as a JSON object. exact: what it has appended reads as what AsRead returns.
+func AppendNotification(b []byte, n pipeline.Notification) (_ []byte, exact bool, err error) {
 	w := Begin(b)
 	w.Text("id", n.ID)
 	w.Text("receiver", n.Receiver)
@@ -87,13 +94,30 @@ func AppendNotification(b []byte, n pipeline.Notification) ([]byte, error) {
 	w.Flag("again", n.Again)
 	w.SomeText("via", n.Via)
 	w.Key("alerts")
-	if n.Alerts == nil {
-		w.b = append(w.b, "null"...)
-	} else if all, err := AppendAll(w.b, n.Alerts); err != nil {
-		return b, err
-	} else {
-		w.b = all
+	if err := w.alerts(n.Alerts); err != nil {
+		return b, false, err
 	}
 	w.Time("created_at", n.CreatedAt)
-	return w.End()
+	b, err = w.End()
+	return b, !w.changed && len(n.Held) == 0 && timeStays(n.CreatedAt.Round(0)), err
+}
+
+func (w *Writer) alerts(alerts []pipeline.Alert) error {
+	if alerts == nil {
+		w.b = append(w.b, "null"...)
+		return nil
+	}
+	w.b = append(w.b, '[')
+	for i := range alerts {
+		if i > 0 {
+			w.b = append(w.b, ',')
+		}
+		b, exact, err := AppendExact(w.b, &alerts[i])
+		if err != nil {
+			return err
+		}
+		w.b, w.changed = b, w.changed || !exact
+	}
+	w.b = append(w.b, ']')
+	return nil
 }

@@ -42,6 +42,7 @@ func (w *Writer) string(s string) {
 			b = append(b, s[start:i]...)
 			b = append(b, `\ufffd`...)
 			start = i + size
+			w.changed = true
 		case r == '\u2028' || r == '\u2029': // ends a line in JavaScript
 			b = append(b, s[start:i]...)
 			b = append(b, `\u202`...)

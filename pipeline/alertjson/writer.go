@@ -12,9 +12,10 @@ import (
 
 // Writer appends an object's members, as encoding/json writes them.
 type Writer struct {
-	b     []byte
-	plain *[utf8.RuneSelf]bool // what is not escaped
-	err   error
+	b       []byte
+	plain   *[utf8.RuneSelf]bool // what is not escaped
+	changed bool                 // something of what it was given reads as another
+	err     error
 }
 
 // Begin begins an object behind b.
@@ -202,17 +203,19 @@ func (w *Writer) value(v any) {
 	case bool:
 		w.b = strconv.AppendBool(w.b, v)
 	case int64:
-		w.b = strconv.AppendInt(w.b, v, 10)
+		w.b, w.changed = strconv.AppendInt(w.b, v, 10), true
 	case uint64:
-		w.b = strconv.AppendUint(w.b, v, 10)
+		w.b, w.changed = strconv.AppendUint(w.b, v, 10), true
 	case json.Number:
 		if isInteger(string(v)) {
 			w.b = append(w.b, v...)
 			return
 		}
 		w.any(v)
+		w.changed = true
 	default:
 		w.any(v)
+		w.changed = true
 	}
 }
 

@@ -24,7 +24,8 @@ type batch struct {
 	id     string // the same for the same alerts, so that publishing them twice stores them once
 	alerts int
 	body   []byte
-	read   []pipeline.Alert // the alerts as reading body would give them; nil: that has to be read
+	exact  bool             // body reads as the very same alerts
+	read   []pipeline.Alert // these, where whoever takes it may have them; nil: body has to be read
 	joined bool             // it was made of several
 }
 
@@ -32,11 +33,12 @@ type batch struct {
 func encodeAlerts(alerts []pipeline.Alert, maxBytes int) ([]batch, error) {
 	var batches []batch
 	body := newBody(bodyOf(len(alerts), maxBytes))
-	ids, n := sha256.New(), 0
+	ids, n, exact := sha256.New(), 0, true
 	for i := range alerts {
 		a, was := &alerts[i], len(body)
+		var same bool
 		var err error
-		if body, err = alertjson.Append(append(body, ','), a); err != nil {
+		if body, same, err = alertjson.AppendExact(append(body, ','), a); err != nil {
 			return nil, fmt.Errorf("alert %s of rule %q: %w", a.ID, a.Rule, err)
 		}
 		if size := len(body) - was - 1; size+2 > maxBytes {
@@ -45,15 +47,16 @@ func encodeAlerts(alerts []pipeline.Alert, maxBytes int) ([]batch, error) {
 		}
 		if n == MaxBatch || n > 0 && len(body)+1 > maxBytes {
 			next := append(newBody(bodyOf(len(alerts)-i, maxBytes)), body[was:]...)
-			batches = append(batches, batchOf(body[:was], n, ids))
-			body, n = next, 0
+			batches = append(batches, batchOf(body[:was], n, exact, ids))
+			body, n, exact = next, 0, true
 			ids.Reset()
 		}
+		exact = exact && same
 		ids.Write([]byte(a.Key() + "\n"))
 		n++
 	}
 	if n > 0 {
-		batches = append(batches, batchOf(body, n, ids))
+		batches = append(batches, batchOf(body, n, exact, ids))
 	}
 	return batches, nil
 }
@@ -64,9 +67,9 @@ func bodyOf(alerts, maxBytes int) int {
 }
 
 // batchOf makes a batch of encoded alerts, each behind a comma.
-func batchOf(body []byte, alerts int, ids hash.Hash) batch {
+func batchOf(body []byte, alerts int, exact bool, ids hash.Hash) batch {
 	body[0] = '['
-	return batch{id: hex.EncodeToString(ids.Sum(nil)[:16]), alerts: alerts, body: append(body, ']')}
+	return batch{id: hex.EncodeToString(ids.Sum(nil)[:16]), alerts: alerts, exact: exact, body: append(body, ']')}
 }
 
 // joinBatches makes one batch of as many as fit, in their order. One that stays alone stays as it is.
@@ -114,18 +117,19 @@ func join(batches []batch, size int) batch {
 // encoded is a notification ready for the bus.
 type encoded struct {
 	pipeline.Notification
-	body []byte
+	body  []byte
+	exact bool // body reads as alertjson.AsRead of it
 }
 
 // encodeNotification cuts a notification with too many bytes in halves, each with a delivery id of its
 // own. One alert alone always fits: encodeAlerts let it in.
 func encodeNotification(n pipeline.Notification, maxBytes int) ([]encoded, error) {
-	body, err := alertjson.AppendNotification(newBody(alertjson.TypicalSize*len(n.Alerts)+1000), n)
+	body, exact, err := alertjson.AppendNotification(newBody(alertjson.TypicalSize*len(n.Alerts)+1000), n)
 	if err != nil {
 		return nil, fmt.Errorf("encode notification %s: %w", n.ID, err)
 	}
 	if len(body) <= maxBytes || len(n.Alerts) < 2 {
-		return []encoded{{n, body}}, nil
+		return []encoded{{n, body, exact}}, nil
 	}
 	var all []encoded
 	half := len(n.Alerts) / 2

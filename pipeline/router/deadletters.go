@@ -102,7 +102,7 @@ func (r *Router) replayNotification(ctx context.Context, letter pipeline.DeadLet
 	n.Again, n.CreatedAt = n.Again || letter.Unsure, time.Now().UTC()
 	for _, topic := range to {
 		n.Integration = topic
-		body, err := alertjson.AppendNotification(nil, n)
+		body, _, err := alertjson.AppendNotification(nil, n)
 		if err != nil {
 			return nil, fmt.Errorf("encode notification %s: %w", n.ID, err)
 		}

@@ -38,8 +38,8 @@ func (r *Router) HandAlerts(ctx context.Context, alerts []pipeline.Alert) error 
 	rest := alerts
 	for i := range batches {
 		b := &batches[i]
-		if some := rest[:b.alerts:b.alerts]; alertjson.ReadTheSame(some) {
-			b.read = some
+		if b.exact {
+			b.read = rest[:b.alerts:b.alerts]
 		}
 		rest = rest[b.alerts:]
 	}
@@ -120,8 +120,8 @@ func (r *Router) publishTo(ctx context.Context, integration string, parts []enco
 	msgs := make([]*message.Message, len(parts))
 	for i, p := range parts {
 		msgs[i] = newMessage(ctx, p.ID+"/"+integration, p.body)
-		if n, same := alertjson.AsRead(p.Notification); same {
-			bus.Carry(msgs[i], n)
+		if p.exact {
+			bus.Carry(msgs[i], alertjson.AsRead(p.Notification))
 		}
 	}
 	err := r.pub.Publish(notifyPrefix+integration, msgs...)
