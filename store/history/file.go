@@ -40,6 +40,7 @@ type file struct {
 	alive    many       // reads accounts with their alerts
 	lastID   int64
 	samples  samples
+	block    block // a buffer
 
 	placesMu sync.RWMutex
 	places   map[pipeline.Fingerprint]int64 // ids of accounts
@@ -76,6 +77,11 @@ const schema = `
 		step    BLOB NOT NULL -- JSON, one or several, packed
 	);
 	CREATE INDEX IF NOT EXISTS steps_subject ON steps (subject, id);
+	CREATE TABLE IF NOT EXISTS stepblocks (
+		id       INTEGER PRIMARY KEY,
+		subjects BLOB NOT NULL,
+		steps    BLOB NOT NULL
+	);
 	CREATE TABLE IF NOT EXISTS samples (
 		id         INTEGER PRIMARY KEY,
 		generation INTEGER NOT NULL,
@@ -177,7 +183,7 @@ func (f *file) load(ctx context.Context) error {
 		return err
 	}
 	return f.db.QueryRowContext(ctx, `SELECT max(coalesce((SELECT max(id) FROM occurrences), 0),
-		coalesce((SELECT max(id) FROM steps), 0), coalesce((SELECT max(id) FROM current), 0), coalesce((SELECT max(id) FROM samples), 0))`).Scan(&f.lastID)
+		coalesce((SELECT max(id) FROM steps), 0), coalesce((SELECT max(id) FROM stepblocks), 0), coalesce((SELECT max(id) FROM current), 0), coalesce((SELECT max(id) FROM samples), 0))`).Scan(&f.lastID)
 }
 
 // readers is how many questions are answered at once; more wait for one of these.

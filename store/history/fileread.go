@@ -16,23 +16,25 @@ import (
 )
 
 func (f *file) steps(ctx context.Context, subject uint64, limit int) (steps []pipeline.Step, err error) {
-	var rows [][]pipeline.Step // the latest first
+	rows, err := f.blockRows(ctx, subject, limit)
+	if err != nil {
+		return nil, err
+	}
 	err = f.query(ctx, func(found *sql.Rows) error {
+		var id int64
 		var body sql.RawBytes
-		if err := found.Scan(&body); err != nil {
+		if err := found.Scan(&id, &body); err != nil {
 			return err
 		}
 		text, err := f.samples.unpack(ctx, body)
 		if err != nil {
 			return err
 		}
-		row, err := readSteps(text)
-		rows = append(rows, row)
+		some, err := readSteps(text)
+		rows = append(rows, stepRow{id, some})
 		return err
-	}, "SELECT step FROM steps WHERE subject = ? ORDER BY id DESC LIMIT ?", int64(subject), limit)
-	slices.Reverse(rows)
-	steps = slices.Concat(rows...)
-	return steps[max(0, len(steps)-limit):], err
+	}, "SELECT id, step FROM steps WHERE subject = ? ORDER BY id DESC LIMIT ?", int64(subject), limit)
+	return latestSteps(rows, limit), err
 }
 
 // readSteps reads a row of them.

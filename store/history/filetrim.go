@@ -13,6 +13,9 @@ import (
 // meanwhile may have to wait.
 const trimStep = 500
 
+// trimBlocks is how many blocks of steps one step removes at most, each of some 4,000 of these.
+const trimBlocks = 4
+
 // step is one step of removing what came before a time.
 type step struct {
 	before  int64                          // of occurrences and steps, when they came; of accounts, when they ended
@@ -64,11 +67,15 @@ func (f *file) remove(ctx context.Context, tx *sql.Tx, s *step, now time.Time) e
 	if err != nil {
 		return err
 	}
-	for _, text := range []string{
-		"DELETE FROM occurrences WHERE id IN (SELECT id FROM occurrences WHERE id < ? ORDER BY id LIMIT ?)",
-		"DELETE FROM steps WHERE id IN (SELECT id FROM steps WHERE id < ? ORDER BY id LIMIT ?)",
+	for _, part := range []struct {
+		text string
+		most int
+	}{
+		{"DELETE FROM occurrences WHERE id IN (SELECT id FROM occurrences WHERE id < ? ORDER BY id LIMIT ?)", trimStep},
+		{"DELETE FROM steps WHERE id IN (SELECT id FROM steps WHERE id < ? ORDER BY id LIMIT ?)", trimStep},
+		{"DELETE FROM stepblocks WHERE id IN (SELECT id FROM stepblocks WHERE id < ? ORDER BY id LIMIT ?)", trimBlocks},
 	} {
-		result, err := tx.ExecContext(ctx, text, s.before, trimStep)
+		result, err := tx.ExecContext(ctx, part.text, s.before, part.most)
 		if err != nil {
 			return err
 		}
@@ -180,7 +187,8 @@ func oldestStep(ctx context.Context, tx *sql.Tx) (before int64, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT coalesce(min(id), 0) + 1 FROM (
 		SELECT max(id) AS id FROM (SELECT id FROM occurrences ORDER BY id LIMIT ?1)
 		UNION ALL SELECT max(id) FROM (SELECT id FROM steps ORDER BY id LIMIT ?1)
-		UNION ALL SELECT max(ends) FROM (SELECT ends FROM current ORDER BY ends LIMIT ?1))`, trimStep).Scan(&before)
+		UNION ALL SELECT max(id) FROM (SELECT id FROM stepblocks ORDER BY id LIMIT ?2)
+		UNION ALL SELECT max(ends) FROM (SELECT ends FROM current ORDER BY ends LIMIT ?1))`, trimStep, trimBlocks).Scan(&before)
 	return before, err
 }
 

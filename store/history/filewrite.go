@@ -1,13 +1,11 @@
 package history
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/tocsin-security/tocsin/pipeline"
@@ -216,10 +214,12 @@ func occurredAt(k kept) time.Time {
 	return k.alert.Time
 }
 
-// note writes steps: those of one subject that come together are one row, JSON objects one after the other. A row
-// costs more than what is in it.
+// note writes steps: many as a block; of few, those of one subject as a row, JSON objects one after the other.
 func (f *file) note(ctx context.Context, lines []line) error {
 	return f.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if len(lines) >= blockFrom {
+			return f.noteBlock(ctx, tx, lines)
+		}
 		params := make([]any, 0, 3*len(lines))
 		now := time.Now()
 		err := eachSubject(lines, func(subject uint64, stage string, text []byte) {
@@ -234,27 +234,29 @@ func (f *file) note(ctx context.Context, lines []line) error {
 }
 
 // eachSubject calls f with the steps about one subject after the other, in the order of their first ones: with the first's
-// stage, and the JSON of all, which is f's until it returns.
+// stage, and the JSON of all, one object after the other, which is f's until it returns.
 func eachSubject(lines []line, f func(subject uint64, stage string, text []byte)) error {
-	order := make([]int, len(lines))
-	first := make(map[uint64]int, len(lines))
+	var first []int
+	next := make([]int, len(lines)) // about the same subject; 0: there is none
+	last := make(map[uint64]int, len(lines))
 	for i := range lines {
-		order[i] = i
-		if _, there := first[lines[i].subject]; !there {
-			first[lines[i].subject] = i
+		if was, there := last[lines[i].subject]; there {
+			next[was] = i
+		} else {
+			first = append(first, i)
 		}
+		last[lines[i].subject] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(first[lines[a].subject], first[lines[b].subject]) })
 	var text []byte
-	for len(order) > 0 {
-		one := &lines[order[0]]
+	for _, i := range first {
+		one := &lines[i]
 		text = text[:0]
-		for len(order) > 0 && lines[order[0]].subject == one.subject {
+		for more := true; more; more = i > 0 {
 			var err error
-			if text, err = appendStep(text, &lines[order[0]].step); err != nil {
+			if text, err = appendStep(text, &lines[i].step); err != nil {
 				return err
 			}
-			order = order[1:]
+			i = next[i]
 		}
 		f(one.subject, one.step.Stage, text)
 	}
