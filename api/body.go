@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 )
@@ -83,13 +85,16 @@ func notGzip(err error) error {
 // maxExpected is how much memory a body gets at once by what its client says of it.
 const maxExpected = 1 << 20
 
-// wholeBody reads all of a body.
-func wholeBody(r *http.Request) ([]byte, error) {
+// wholeBody reads all of a body, into buf if there is room.
+func wholeBody(r *http.Request, buf []byte) ([]byte, error) {
 	expected := min(max(r.ContentLength, 0), maxExpected)
-	b := bytes.NewBuffer(make([]byte, 0, expected+bytes.MinRead)) // so much more, or it grows to see the end
+	b := bytes.NewBuffer(slices.Grow(buf[:0], int(expected)+bytes.MinRead)) // so much more, or it grows to see the end
 	_, err := b.ReadFrom(r.Body)
 	return b.Bytes(), err
 }
+
+// bodies are buffers for bodies.
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
 // refuseBody says that a body was too large, could not be read, or is wrong.
 func refuseBody(w http.ResponseWriter, err error) {

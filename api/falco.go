@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -103,7 +102,10 @@ func describeFalco(a *pipeline.Alert) {
 func annotateFalco(a *pipeline.Alert) {
 	a.Annotations = make(map[string]string, len(a.OutputFields)+2)
 	a.Annotations["summary"], a.Annotations["output"] = a.Rule, a.Output
-	names := slices.AppendSeq(make([]string, 0, 32), maps.Keys(a.OutputFields))
+	names := make([]string, 0, 32)
+	for name := range a.OutputFields {
+		names = append(names, name)
+	}
 	slices.Sort(names) // of two that become one annotation it is always the same one
 	for _, name := range names {
 		if value := falcoText(a.OutputFields[name]); value != "" {

@@ -24,7 +24,8 @@ type posted struct {
 	*Server
 	w      http.ResponseWriter
 	r      *http.Request
-	source string // of metrics
+	source string  // of metrics
+	buf    *[]byte // the body is in it; nil: it has not been read
 }
 
 // Sources of what is no structured event, as metrics call them.
@@ -74,10 +75,19 @@ func (p *posted) unreadable(err error) {
 	p.malformed("the body could not be read: " + err.Error())
 }
 
+// done is for the end of the request: nobody has the body any more that values has read.
+func (p *posted) done() {
+	if p.buf != nil && cap(*p.buf) <= maxExpected {
+		bodies.Put(p.buf)
+	}
+}
+
 // values reads the body as one value or an array of them, and answers by itself when it cannot. Whoever reads a value
-// finds out whether it is JSON.
+// finds out whether it is JSON. The values are the request's until done.
 func (p *posted) values() (whole []byte, values []json.RawMessage, ok bool) {
-	whole, err := wholeBody(p.r)
+	p.buf = bodies.Get().(*[]byte)
+	whole, err := wholeBody(p.r, *p.buf)
+	*p.buf = whole
 	if err != nil {
 		p.unreadable(err)
 		return nil, nil, false
@@ -104,6 +114,7 @@ func (p *posted) malformedValue(whole []byte, reason string) {
 // postFalco takes what Falco's http_output and Falcosidekick's webhook send: one alert, or an array.
 func (s *Server) postFalco(w http.ResponseWriter, r *http.Request) {
 	p := s.posted(w, r, sourceFalco)
+	defer p.done()
 	whole, bodies, ok := p.values()
 	if !ok {
 		return
@@ -128,6 +139,7 @@ func (s *Server) postFalco(w http.ResponseWriter, r *http.Request) {
 // postAlerts takes alerts as tocsin itself makes them: what a sensor without a broker sends its router.
 func (s *Server) postAlerts(w http.ResponseWriter, r *http.Request) {
 	p := s.posted(w, r, sourceAlerts)
+	defer p.done()
 	whole, bodies, ok := p.values()
 	if !ok {
 		return

@@ -25,7 +25,7 @@ func ReadAll(body []byte) ([]pipeline.Alert, error) {
 
 // Read reads an alert. The error is encoding/json's.
 func Read(body []byte) (pipeline.Alert, error) {
-	a, err := read(string(body))
+	a, err := read(textOf(body)) // it copies it
 	if err == nil {
 		return a, nil
 	}
