@@ -15,7 +15,7 @@ import (
 
 // maxHandled is how many alerts are handled together at most, when as many wait. More save little, as the cost
 // of a transaction is shared by many already, and make those that wait for it wait longer.
-const maxHandled = 512
+const maxHandled = 256
 
 // arrived is a message's alerts, on their way to the handler.
 type arrived struct {

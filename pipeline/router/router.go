@@ -38,7 +38,7 @@ const group = "router"
 
 // alertsInFlight is how much is taken off the bus at once. It is handled together: with fewer messages a
 // machine that is busy handles them a few at a time, which costs it more. Read, they take ten times the bytes.
-var alertsInFlight = bus.InFlight{Messages: 256, Bytes: 1 << 20}
+var alertsInFlight = bus.InFlight{Messages: 256, Bytes: 512 << 10}
 
 // Config is how the router treats trouble.
 type Config struct {

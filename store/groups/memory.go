@@ -178,7 +178,7 @@ func (m *Memory) begin() []byte {
 
 // keep keeps the buffer of a row, unless it is unusually large.
 func (m *Memory) keep(row []byte) {
-	if cap(row) <= 8*journalStep {
+	if cap(row) <= 2*journalStep {
 		m.row = row
 	}
 }

@@ -89,7 +89,7 @@ func (b *backlog) record(rec *batch) error {
 }
 
 // maxRow is how large a buffer for rows is at most that is used again.
-const maxRow = 4 << 20
+const maxRow = 1 << 20
 
 // add needs mu.
 func (b *backlog) add(r recorded) {

@@ -185,7 +185,7 @@ func (m *Memory) save(ctx context.Context) {
 }
 
 // maxSpare bounds the buffers that are used again, each of some 3 KB: as many as one batch opens episodes, mostly.
-const maxSpare = 1024
+const maxSpare = 256
 
 // spareBuffer is for a buffer that nobody has any more.
 func (m *Memory) spareBuffer(b []byte) {
