@@ -196,7 +196,7 @@ func (d *durable) handleAlerts(ctx context.Context, alerts []pipeline.Alert) err
 	if err != nil {
 		return err
 	}
-	return d.pass(ctx, slices.Concat(pass, stateful), repeats)
+	return d.pass(ctx, append(pass, stateful...), repeats)
 }
 
 // handleEvent asks the rules about a structured event, and publishes what they say before nil

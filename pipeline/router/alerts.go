@@ -31,8 +31,8 @@ func (r *Router) alertsHandler(handle AlertsFunc) message.NoPublishHandlerFunc {
 		size: func(a arrived) int { return len(a.alerts) },
 		do: func(_ context.Context, all []arrived) error {
 			alerts := all[0].alerts
-			for _, a := range all[1:] {
-				alerts = append(alerts, a.alerts...)
+			if len(all) > 1 {
+				alerts = joinAlerts(all)
 			}
 			return r.handleFresh(all[0].ctx, alerts, handle)
 		},
@@ -48,6 +48,18 @@ func (r *Router) alertsHandler(handle AlertsFunc) message.NoPublishHandlerFunc {
 		// Not given up when the router stops: what is handled by then must be acknowledged.
 		return together.add(context.WithoutCancel(msg.Context()), arrived{msg.Context(), alerts})
 	}
+}
+
+func joinAlerts(all []arrived) []pipeline.Alert {
+	n := 0
+	for _, a := range all {
+		n += len(a.alerts)
+	}
+	alerts := make([]pipeline.Alert, 0, n)
+	for _, a := range all {
+		alerts = append(alerts, a.alerts...)
+	}
+	return alerts
 }
 
 // handleFresh leaves out what was handled before: a kill brings it again.

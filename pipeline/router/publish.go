@@ -159,8 +159,9 @@ func (r *Router) parkOverflow(ctx context.Context, integration string, parts []e
 	return nil
 }
 
+// newMessage is a message to publish: nobody acknowledges it, so that it needs no more than this.
 func newMessage(ctx context.Context, id string, body []byte) *message.Message {
-	m := message.NewMessage(id, body)
+	m := &message.Message{UUID: id, Payload: body, Metadata: message.Metadata{}}
 	m.SetContext(ctx)
 	return m
 }

@@ -40,7 +40,8 @@ type file struct {
 	alive    many       // reads accounts with their alerts
 	lastID   int64
 	samples  samples
-	block    block // a buffer
+	block    block  // a buffer
+	packed   []byte // of its text; another
 
 	placesMu sync.RWMutex
 	places   map[pipeline.Fingerprint]int64 // ids of accounts

@@ -70,8 +70,9 @@ func (f *file) noteBlock(ctx context.Context, tx *sql.Tx, lines []line) (err err
 	if f.block, err = appendBlock(f.block, lines); err != nil {
 		return err
 	}
+	f.packed = s2.Encode(f.packed[:cap(f.packed)], f.block.text)
 	_, err = tx.ExecContext(ctx, "INSERT OR FAIL INTO stepblocks (id, subjects, steps) VALUES (?, ?, ?)",
-		f.newID(time.Now()), f.block.subjects, s2.Encode(nil, f.block.text))
+		f.newID(time.Now()), f.block.subjects, f.packed)
 	return err
 }
 

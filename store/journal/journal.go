@@ -44,7 +44,8 @@ type Journal struct {
 	live     int // of all rows
 	total    int
 	torn     int64      // bytes that Open could not read
-	packed   []byte     // a buffer
+	packed   []byte     // a buffer, for what is written
+	record   []byte     // another, for what is read and packed
 	latest   unpacked   // the packed row of which a part was read last
 	unsynced []*segment // written since they were brought to the device
 	dead     []*segment // nothing of them is needed once what came later is on the device
@@ -196,7 +197,7 @@ func (j *Journal) RowIn(b []byte, number int64) ([]byte, error) {
 	if r == nil {
 		return nil, fmt.Errorf("journal %s: there is no row %d", j.cfg.Dir, number)
 	}
-	return r.read(b)
+	return j.read(r, b)
 }
 
 // Part adds a part of a row to b.

@@ -55,7 +55,7 @@ func (j *Journal) unpacked(r *row) ([]byte, error) {
 	}
 	buf := j.latest.text
 	j.latest = unpacked{}
-	text, err := r.read(buf)
+	text, err := j.read(r, buf)
 	if err == nil && len(text) < keepFrom {
 		j.latest = unpacked{r.number, text}
 	}

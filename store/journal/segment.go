@@ -208,9 +208,14 @@ func (s *segment) undo(some bool, err error) error {
 	return err
 }
 
-// read returns the text of a row, in b if there is room.
-func (r *row) read(b []byte) ([]byte, error) {
-	record := make([]byte, headerLen+r.size)
+// read returns the text of a row, in b if there is room and it is packed. It needs j.mu.
+func (j *Journal) read(r *row, b []byte) ([]byte, error) {
+	var record []byte
+	if size := headerLen + r.size; r.whole == 0 {
+		record = make([]byte, size)
+	} else if record = slices.Grow(j.record[:0], size)[:size]; size < keepFrom {
+		j.record = record
+	}
 	if _, err := r.seg.file.ReadAt(record, r.off-headerLen); err != nil {
 		return nil, fmt.Errorf("read the journal: %w", err)
 	}
