@@ -17,7 +17,7 @@ import (
 // written are the options of connections that write, beside those of the file itself. A transaction takes the lock at its
 // begin, since SQLite has one writer; it writes the log back itself only where nobody has for 16,384 pages.
 const written = "_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=temp_store(MEMORY)" +
-	"&_pragma=wal_autocheckpoint(16384)&_pragma=journal_size_limit(16777216)&_pragma=cache_size(-8192)"
+	"&_pragma=wal_autocheckpoint(16384)&_pragma=journal_size_limit(16777216)&_pragma=cache_size(-4096)"
 
 // Make makes a file (0600) and its folder (0700) where they are not there. SQLite would make the file readable for all; its
 // logs take over its mode.
