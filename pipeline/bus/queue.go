@@ -22,7 +22,7 @@ const (
 	journalSlack = 16 << 20
 	journalStep  = 512 << 10
 	// maxInMemory is how much of what waits is held in memory, too; the rest is read from the journal.
-	maxInMemory = 4 << 20
+	maxInMemory = 2 << 20
 	// doneRetry is the wait after acknowledgements could not be written.
 	doneRetry = time.Second
 )

@@ -102,7 +102,7 @@ func TestHandedAlerts(t *testing.T) {
 			inMemory++
 		}
 	}
-	if inMemory < 1000 || inMemory > 2000 {
+	if inMemory < 500 || inMemory > 1000 {
 		t.Errorf("%d of %d alerts were in memory; want as many as may be", inMemory, len(want))
 	}
 }

@@ -4,7 +4,7 @@ import "slices"
 
 // maxHeld is how many alerts of lots are in memory beside the journal, each of some 5 KB: those that came last, of which
 // most are claimed at once, need not be read again.
-const maxHeld = 2048
+const maxHeld = 1024
 
 // hold has lots that were written in memory, too, as far as there is room. It needs m.mu.
 func (m *Memory) hold(put []putLot) {
