@@ -3,6 +3,7 @@ package history
 import (
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"path/filepath"
 	"runtime"
 	"syscall"
@@ -260,4 +261,29 @@ func BenchmarkRedisDistinct(b *testing.B) {
 		used += cpu() - begun
 	}
 	report(b, n, used)
+}
+
+// BenchmarkStepsOfOne asks for the way of one alert among 3,000,000 steps: so many a gigabyte has, in blocks of a busy
+// router and of one that is almost quiet.
+func BenchmarkStepsOfOne(b *testing.B) {
+	for _, size := range []int{maxLines, blockFrom} {
+		b.Run(fmt.Sprint("blocks of ", size), func(b *testing.B) {
+			h := benchFile(b)
+			lines := make([]line, size)
+			random := rand.New(rand.NewPCG(1, 2))
+			var subject uint64
+			for range 3_000_000 / size {
+				for i := range lines {
+					subject = random.Uint64()
+					lines[i] = line{subject, pipeline.Step{At: time.Now(), Stage: "deliver", Verdict: "sent", Integration: "sink.webhook-7946deab"}}
+				}
+				h.write(b.Context(), lines)
+			}
+			for b.Loop() {
+				if steps, err := h.engine.steps(b.Context(), subject, maxSteps); err != nil || len(steps) != 1 {
+					b.Fatal(len(steps), err)
+				}
+			}
+		})
+	}
 }
