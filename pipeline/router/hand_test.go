@@ -19,22 +19,30 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline/router"
 )
 
-// Alerts that are handed over reach their handler once each, as they were: those that are in memory still, those that
-// are not, and those that would not be read as they are, which come as they are read.
-func TestHandedAlerts(t *testing.T) {
+// openRouter opens a router on a bus of its own.
+func openRouter(t *testing.T) (*bus.Bus, *router.Router, *prometheus.Registry) {
+	t.Helper()
 	b, err := bus.Open(t.Context(), bus.Config{URL: bus.Embedded, Dir: t.TempDir()}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		if err := b.Close(); err != nil {
 			t.Error(err)
 		}
-	}()
-	r, err := router.New(router.Config{}, b, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+	})
+	reg := prometheus.NewRegistry()
+	r, err := router.New(router.Config{}, b, reg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return b, r, reg
+}
+
+// Alerts that are handed over reach their handler once each, as they were: those that are in memory still, those that
+// are not, and those that would not be read as they are, which come as they are read.
+func TestHandedAlerts(t *testing.T) {
+	b, r, _ := openRouter(t)
 	const posts, each = 50, 100
 	want, kept := map[string]pipeline.Alert{}, map[string]pipeline.Alert{}
 	var group sync.WaitGroup
@@ -110,24 +118,11 @@ func TestHandedAlerts(t *testing.T) {
 // While notifications that have waited go out as fast as the machine can, whoever posts alerts waits a moment, and not
 // after.
 func TestPostsYield(t *testing.T) {
-	b, err := bus.Open(t.Context(), bus.Config{URL: bus.Embedded, Dir: t.TempDir()}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	reg := prometheus.NewRegistry()
-	r, err := router.New(router.Config{}, b, reg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, r, reg := openRouter(t)
 	const notifications = 3000
 	var left atomic.Int64
 	left.Store(notifications)
-	err = r.HandleNotifications("hook", router.Handler{Deliver: func(_ context.Context, d *pipeline.Delivery) error {
+	err := r.HandleNotifications("hook", router.Handler{Deliver: func(_ context.Context, d *pipeline.Delivery) error {
 		d.Begin()
 		left.Add(-1)
 		return nil
