@@ -20,7 +20,7 @@ import (
 )
 
 // openRouter opens a router on a bus of its own.
-func openRouter(t *testing.T) (*bus.Bus, *router.Router, *prometheus.Registry) {
+func openRouter(t *testing.T, cfg router.Config) (*bus.Bus, *router.Router, *prometheus.Registry) {
 	t.Helper()
 	b, err := bus.Open(t.Context(), bus.Config{URL: bus.Embedded, Dir: t.TempDir()}, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -32,7 +32,7 @@ func openRouter(t *testing.T) (*bus.Bus, *router.Router, *prometheus.Registry) {
 		}
 	})
 	reg := prometheus.NewRegistry()
-	r, err := router.New(router.Config{}, b, reg, slog.New(slog.DiscardHandler))
+	r, err := router.New(cfg, b, reg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func openRouter(t *testing.T) (*bus.Bus, *router.Router, *prometheus.Registry) {
 // Alerts that are handed over reach their handler once each, as they were: those that are in memory still, those that
 // are not, and those that would not be read as they are, which come as they are read.
 func TestHandedAlerts(t *testing.T) {
-	b, r, _ := openRouter(t)
+	b, r, _ := openRouter(t, router.Config{})
 	const posts, each = 50, 100
 	want, kept := map[string]pipeline.Alert{}, map[string]pipeline.Alert{}
 	var group sync.WaitGroup
@@ -118,7 +118,7 @@ func TestHandedAlerts(t *testing.T) {
 // While notifications that have waited go out as fast as the machine can, whoever posts alerts waits a moment, and not
 // after.
 func TestPostsYield(t *testing.T) {
-	_, r, reg := openRouter(t)
+	_, r, reg := openRouter(t, router.Config{Busy: func() bool { return true }})
 	const notifications = 3000
 	var left atomic.Int64
 	left.Store(notifications)

@@ -46,7 +46,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		alertsHandled:  counter("alerts_handled_total", "Alerts taken from the bus and deduplicated, routed and stored."),
 		alertsAgain:    counter("alerts_again_total", "Alerts that came again after they were handled, and were left out."),
 		alertsDead:     counter("alerts_dead_total", "Alerts parked in the dead-letter topic."),
-		yielded:        counter("intake_yielded_total", "Posts of alerts that waited, 100 ms at most, since notifications were late for want of the machine."),
+		yielded:        counter("intake_yielded_total", "Posts of alerts that waited, 20 ms at most, since notifications were late and the process was busy."),
 		eventsReceived: counter("events_received_total", "Structured events made durable on the bus."),
 		eventsHandled:  counter("events_handled_total", "Structured events taken from the bus and handled."),
 		published: counters("notifications_published_total",

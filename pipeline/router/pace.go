@@ -12,13 +12,14 @@ import (
 const (
 	// lateAfter is how long a notification is there when it is late for its turn.
 	lateAfter = 100 * time.Millisecond
-	// An integration that takes fastFrom notifications in paceWindow does not keep them waiting: the machine does.
+	// An integration that takes fastFrom notifications in paceWindow does not keep them waiting.
 	fastFrom   = 10
 	paceWindow = 10 * time.Millisecond
-	// yieldFor is how long a post waits at least when notifications are late for want of the machine, maxYield at most.
-	// Longer has people hear sooner, and whoever posts wait longer.
+	// yieldFor is how long a post waits when notifications are late and the process is busy: who posts one by one still
+	// posts 50 a second. Longer has people hear sooner.
 	yieldFor = 20 * time.Millisecond
-	maxYield = 100 * time.Millisecond
+	// askEvery is how often it is asked whether the process is busy.
+	askEvery = 50 * time.Millisecond
 )
 
 // pace is how fast an integration takes notifications. It is safe for concurrent use.
@@ -41,30 +42,37 @@ func (p *pace) late(now, created time.Time) bool {
 	return p.fast && now.Sub(created) >= lateAfter
 }
 
-// way gives notifications the right of way: while they are late for want of the machine, those who post alerts wait a
+// way gives notifications the right of way: while they are late and the process is busy, those who post alerts wait a
 // moment. Otherwise a flood is taken first, and told when it is over. It is safe for concurrent use.
 type way struct {
-	until   atomic.Int64 // ns since the epoch
 	yielded prometheus.Counter
+	until   atomic.Int64 // ns since the epoch
+
+	mu     sync.Mutex  // guards what follows
+	asks   func() bool // whether the process was busy since it was asked last
+	asked  time.Time
+	isBusy bool // as was answered
 }
 
-// late is for a notification that is late.
-func (w *way) late(now time.Time) { w.until.Store(now.Add(yieldFor).UnixNano()) }
-
-// yield waits while notifications are late, until ctx ends.
-func (w *way) yield(ctx context.Context) {
-	end := time.Now().Add(maxYield)
-	for waited := false; ; waited = true {
-		now := time.Now()
-		wait := min(time.Unix(0, w.until.Load()).Sub(now), end.Sub(now))
-		if wait <= 0 {
-			return
-		}
-		if !waited {
-			w.yielded.Inc()
-		}
-		if !sleep(ctx, wait) {
-			return
-		}
+// late is for a notification that is late though its integration is fast.
+func (w *way) late(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now.Sub(w.asked) >= askEvery {
+		w.isBusy, w.asked = w.asks(), now
 	}
+	if w.isBusy {
+		w.until.Store(now.Add(yieldFor).UnixNano())
+	}
+}
+
+// yield waits while notifications are late, a moment at most, and until ctx ends.
+func (w *way) yield(ctx context.Context) {
+	now := time.Now()
+	wait := time.Unix(0, w.until.Load()).Sub(now)
+	if wait <= 0 {
+		return
+	}
+	w.yielded.Inc()
+	sleep(ctx, wait)
 }

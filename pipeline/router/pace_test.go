@@ -38,10 +38,14 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// Posts wait while notifications are late, and not for long.
+// Posts wait a moment while notifications are late and the process is busy.
 func TestYield(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := way{yielded: prometheus.NewCounter(prometheus.CounterOpts{Name: "n"})}
+		busy, asked := true, 0
+		w := way{
+			yielded: prometheus.NewCounter(prometheus.CounterOpts{Name: "n"}),
+			asks:    func() bool { asked++; return busy },
+		}
 		took := func(ctx context.Context) time.Duration {
 			begin := time.Now()
 			w.yield(ctx)
@@ -57,26 +61,22 @@ func TestYield(t *testing.T) {
 		if d := took(t.Context()); d != 0 {
 			t.Errorf("waited %s after none were late any more", d)
 		}
-		stop := make(chan struct{})
-		go func() {
-			for tick := time.Tick(yieldFor / 2); ; {
-				w.late(time.Now())
-				select {
-				case <-stop:
-					return
-				case <-tick:
-				}
-			}
-		}()
-		synctest.Wait()
-		if d := took(t.Context()); d != maxYield {
-			t.Errorf("waited %s while they stay late, want %s", d, maxYield)
+		for range 1000 {
+			w.late(time.Now())
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if d := took(ctx); d != 0 {
 			t.Errorf("waited %s for one who has gone", d)
 		}
-		close(stop)
+		if asked != 1 {
+			t.Errorf("asked %d times within %s", asked, askEvery)
+		}
+		busy = false
+		time.Sleep(askEvery)
+		w.late(time.Now())
+		if d := took(t.Context()); d != 0 {
+			t.Errorf("waited %s for a channel, while the process had nothing to do", d)
+		}
 	})
 }

@@ -24,6 +24,7 @@ import (
 
 	"github.com/tocsin-security/tocsin/pipeline"
 	"github.com/tocsin-security/tocsin/pipeline/bus"
+	"github.com/tocsin-security/tocsin/pipeline/usage"
 )
 
 // Topics of the bus.
@@ -51,6 +52,9 @@ type Config struct {
 	// Dir is where it keeps which alerts were handled, so that those that come again after a kill are not told
 	// again; "": in memory alone.
 	Dir string
+	// Busy says whether the process was busy since it was asked last; nil: that is measured. While it is, and notifications
+	// are late, posts wait.
+	Busy func() bool
 	// Observe, if set, is told of every attempt to deliver a notification: the how many-th it was (of this process, from
 	// 1; 0: it could not even wait), its outcome (sent, retry, moved, dead), what the channel said, and when it is tried again.
 	// It does not block.
@@ -95,6 +99,9 @@ func New(cfg Config, b *bus.Bus, reg prometheus.Registerer, log *slog.Logger) (*
 	if cfg.Fallback == nil {
 		cfg.Fallback = func(context.Context, pipeline.Notification, string) (bool, error) { return false, nil }
 	}
+	if cfg.Busy == nil {
+		cfg.Busy = new(usage.Meter).Busy
+	}
 	if cfg.Observe == nil {
 		cfg.Observe = func(pipeline.Notification, int, string, string, time.Duration) {}
 	}
@@ -118,7 +125,7 @@ func New(cfg Config, b *bus.Bus, reg prometheus.Registerer, log *slog.Logger) (*
 	if r.handled, err = openHandled(cfg.Dir); err != nil {
 		return nil, err
 	}
-	r.way.yielded = m.yielded
+	r.way.yielded, r.way.asks = m.yielded, cfg.Busy
 	r.joined = &gather[batch]{do: r.publishJoined, size: func(b batch) int { return len(b.body) }, most: r.maxBatch()}
 	return r, nil
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tocsin-security/tocsin/pipeline/usage"
 	"github.com/tocsin-security/tocsin/store/journal"
 )
 
@@ -57,7 +58,7 @@ func openBacklog(f *file, dir string) (*backlog, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &backlog{file: f, journal: j, busy: processBusy(), some: make(chan struct{}, 1)}
+	b := &backlog{file: f, journal: j, busy: new(usage.Meter).Busy, some: make(chan struct{}, 1)}
 	err = j.Each(func(number int64, row []byte) {
 		if number > f.applied {
 			b.add(recorded{number: number, alerts: max(alertsIn(row), 1)})

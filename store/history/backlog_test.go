@@ -200,26 +200,3 @@ func TestHistoryLetsPass(t *testing.T) {
 	must(t, <-ended)
 	must(t, h.Close())
 }
-
-// A process is busy when it takes half of what it may.
-func TestBusy(t *testing.T) {
-	was := usage{t0, time.Minute}
-	for _, c := range []struct {
-		cpu        time.Duration
-		processors int
-		want       bool
-	}{{0, 2, false}, {90 * time.Millisecond, 2, false}, {100 * time.Millisecond, 2, true}, {100 * time.Millisecond, 4, false}} {
-		now := usage{t0.Add(100 * time.Millisecond), time.Minute + c.cpu}
-		if got := now.busySince(was, c.processors); got != c.want {
-			t.Errorf("%s in 100 ms of %d processors: busy %v, want %v", c.cpu, c.processors, got, c.want)
-		}
-	}
-	if was.busySince(usage{}, 1) || (usage{}).busySince(was, 1) {
-		t.Error("busy, though that is not known")
-	}
-	for begin := usageNow(); usageNow().cpu == begin.cpu; {
-		if time.Since(begin.at) > time.Minute {
-			t.Fatal("the kernel does not count what this process computes")
-		}
-	}
-}
