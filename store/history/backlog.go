@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"time"
 
@@ -15,6 +16,8 @@ const (
 	// maxApplied is about how many alerts one transaction brings to the file. More share the pages that it writes; fewer
 	// keep steps waiting for less.
 	maxApplied = 2048
+	// maxPart is about how many of those are in memory at a time, with some 5 KB each.
+	maxPart = 256
 	// applyAfter is how long what waits waits for more. Longer makes transactions that hold up what is delivered
 	// meanwhile.
 	applyAfter = 100 * time.Millisecond
@@ -183,22 +186,38 @@ func (b *backlog) dropOldest() {
 // applySome brings some to the file, with one transaction.
 func (b *backlog) applySome(ctx context.Context, some []recorded) error {
 	var unread error
-	m := newSeveral()
-	for _, r := range some {
-		buf := rowBuffers.Get().(*[]byte)
-		defer rowBuffers.Put(buf) // m shares it
-		rec, err := b.read(buf, r.number)
-		if err != nil {
-			unread = errors.Join(unread, fmt.Errorf("row %d: %w", r.number, err))
-			continue
-		}
-		m.add(rec)
-	}
-	err := b.file.apply(context.WithoutCancel(ctx), m.of, m.decide, m.bodies, some[len(some)-1].number)
+	err := b.file.apply(context.WithoutCancel(ctx), b.parts(some, &unread), some[len(some)-1].number)
 	if err == nil && unread != nil { // they will not be readable next time either
 		b.file.log.Error("alerts are missing in the history, since its journal cannot be read", "err", unread)
 	}
 	return err
+}
+
+// parts are what rows say, read as they are asked for: only one is in memory. Rows that cannot be read are left out.
+func (b *backlog) parts(some []recorded, unread *error) iter.Seq[part] {
+	return func(yield func(part) bool) {
+		for more := true; more && len(some) > 0; {
+			more = b.part(&some, unread, yield)
+		}
+	}
+}
+
+// part takes the rows of one part off some, and yields it.
+func (b *backlog) part(some *[]recorded, unread *error, yield func(part) bool) (more bool) {
+	m, alerts := newSeveral(), 0
+	for ; len(*some) > 0 && alerts < maxPart; *some = (*some)[1:] {
+		r := (*some)[0]
+		buf := rowBuffers.Get().(*[]byte)
+		defer rowBuffers.Put(buf) // m shares it
+		rec, err := b.read(buf, r.number)
+		if err != nil {
+			*unread = errors.Join(*unread, fmt.Errorf("row %d: %w", r.number, err))
+			continue
+		}
+		m.add(rec)
+		alerts += r.alerts
+	}
+	return yield(part{m.of, m.decide, m.bodies})
 }
 
 // read reads a row into a buffer.
@@ -211,7 +230,7 @@ func (b *backlog) read(buf *[]byte, number int64) (*batch, error) {
 	return decodeBatch(row)
 }
 
-// rowBuffers are for the rows of one transaction; those of a burst go when it is over.
+// rowBuffers are for the rows of one part; those of a burst go when it is over.
 var rowBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 func (b *backlog) close() error { return b.journal.Close() }

@@ -121,7 +121,7 @@ func (f *file) carry(ctx context.Context, tx *sql.Tx, s *step, now time.Time) (m
 	if err != nil {
 		return 0, err
 	}
-	accounts, err := f.readAccounts(ctx, tx, of)
+	accounts, err := f.readAccounts(ctx, tx, of, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"time"
 
@@ -65,42 +66,60 @@ func (f *file) pack(kind string, text []byte, now time.Time) []byte {
 	return f.samples.pack(kind, text, func() int64 { return f.newID(now) })
 }
 
-// apply is update with the number of the latest row of the journal that is in the file by it, and with the JSON of
-// alerts where that is there already.
-func (f *file) apply(ctx context.Context, of []pipeline.Fingerprint, decide func(int, *state) change, bodies map[*pipeline.Alert][]byte, number int64) error {
-	rows := rows{now: time.Now(), newID: f.newID, pack: f.pack, added: map[pipeline.Fingerprint]int64{}, bodies: bodies}
+// part is what is said of some alerts: decide makes of the account of each what becomes of it.
+type part struct {
+	of     []pipeline.Fingerprint
+	decide func(i int, was *state) change
+	bodies map[*pipeline.Alert][]byte // JSON of alerts, where it is there already
+}
+
+// apply brings parts to the file with one transaction, one after the other, and the number of the latest row of the
+// journal that is in the file by it.
+func (f *file) apply(ctx context.Context, parts iter.Seq[part], number int64) error {
+	added := map[pipeline.Fingerprint]int64{}
 	err := f.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		was, err := f.readAccounts(ctx, tx, of)
-		if err != nil {
-			return err
-		}
-		for i, fp := range of {
-			had := was[fp]
-			c := decide(i, had.state)
-			if had.state == nil && c.alert == nil {
-				continue
-			}
-			if err := rows.add(fp, had, c); err != nil {
+		for p := range parts {
+			if err := f.applyPart(ctx, tx, p, added); err != nil {
 				return err
 			}
 		}
-		return errors.Join(
-			f.upsert.exec(ctx, tx, rows.current),
-			f.occurred.exec(ctx, tx, rows.occurred),
-			f.unneeded.exec(ctx, tx, rows.unneeded),
-			noteApplied(ctx, tx, number),
-		)
+		return noteApplied(ctx, tx, number)
 	})
 	if err == nil {
 		f.placesMu.Lock()
-		maps.Copy(f.places, rows.added)
+		maps.Copy(f.places, added)
 		f.placesMu.Unlock()
 	}
 	return err
 }
 
+// applyPart writes one; ids of new accounts are added to those of the parts before.
+func (f *file) applyPart(ctx context.Context, tx *sql.Tx, p part, added map[pipeline.Fingerprint]int64) error {
+	was, err := f.readAccounts(ctx, tx, p.of, added)
+	if err != nil {
+		return err
+	}
+	rows := rows{now: time.Now(), newID: f.newID, pack: f.pack, added: added, bodies: p.bodies}
+	for i, fp := range p.of {
+		had := was[fp]
+		c := p.decide(i, had.state)
+		if had.state == nil && c.alert == nil {
+			continue
+		}
+		if err := rows.add(fp, had, c); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		f.upsert.exec(ctx, tx, rows.current),
+		f.occurred.exec(ctx, tx, rows.occurred),
+		f.unneeded.exec(ctx, tx, rows.unneeded),
+	)
+}
+
 func (f *file) update(ctx context.Context, of []pipeline.Fingerprint, decide func(int, *state) change) error {
-	return f.apply(ctx, of, decide, nil, 0)
+	one := func(yield func(part) bool) { yield(part{of, decide, nil}) }
+	return f.apply(ctx, one, 0)
 }
 
 func noteApplied(ctx context.Context, tx *sql.Tx, number int64) error {
@@ -118,11 +137,14 @@ type account struct {
 	body int64 // where the alert is
 }
 
-func (f *file) readAccounts(ctx context.Context, tx *sql.Tx, of []pipeline.Fingerprint) (map[pipeline.Fingerprint]account, error) {
+// readAccounts reads what is there; added are ids of accounts that only the transaction has.
+func (f *file) readAccounts(ctx context.Context, tx *sql.Tx, of []pipeline.Fingerprint, added map[pipeline.Fingerprint]int64) (map[pipeline.Fingerprint]account, error) {
 	params := make([]any, 0, len(of))
 	f.placesMu.RLock()
 	for _, fp := range of {
 		if id, there := f.places[fp]; there {
+			params = append(params, id)
+		} else if id, there := added[fp]; there {
 			params = append(params, id)
 		}
 	}
