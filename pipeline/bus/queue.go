@@ -55,13 +55,12 @@ type queue struct {
 
 // item is a message that is there: waiting, in work, or kept.
 type item struct {
-	number uint64
-	at     time.Time
-	row    int64 // where the journal has it
-	off    int
-	size   int
-	past   Past
-	held   *content // nil: the journal has it
+	number    uint64
+	at        int64 // ns since the epoch
+	row       int64 // where the journal has it
+	off, size uint32
+	past      Past
+	held      *content // nil: the journal has it
 }
 
 // openQueue opens the queue in a folder.
@@ -154,7 +153,7 @@ func (q *queue) arrived(it *item, m *message.Message) {
 		q.kept = append(q.kept, it.number)
 		return
 	}
-	if q.inMemory+it.size <= maxInMemory {
+	if q.inMemory+int(it.size) <= maxInMemory {
 		q.hold(it, m)
 	}
 	heap.Push(&q.waiting, it)
@@ -166,13 +165,13 @@ func (q *queue) hold(it *item, m *message.Message) {
 	if it.held.carried == nil {
 		it.held.payload = bytes.Clone(m.Payload)
 	}
-	q.inMemory += it.size
+	q.inMemory += int(it.size)
 }
 
 // letGo has the journal alone have a message. It needs q.mu.
 func (q *queue) letGo(it *item) {
 	if it.held != nil {
-		q.inMemory -= it.size
+		q.inMemory -= int(it.size)
 		it.held = nil
 	}
 }

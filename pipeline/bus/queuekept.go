@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 )
 
 // keep has nobody take the messages, those that are there included.
@@ -46,7 +47,7 @@ func (q *queue) keptItem(it *item) (Kept, error) {
 	if err != nil {
 		return Kept{}, fmt.Errorf("read message %d: %w", it.number, err)
 	}
-	return Kept{Number: it.number, At: it.at, Body: c.payload}, nil
+	return Kept{Number: it.number, At: time.Unix(0, it.at), Body: c.payload}, nil
 }
 
 // remove is durable when it returns.

@@ -74,15 +74,15 @@ func (q *queue) apply(number int64, row []byte) error {
 func (q *queue) place(row int64, e entry, h head) {
 	it := q.items[h.number]
 	if it != nil { // it was written again
-		q.journal.Release(it.row, it.size)
+		q.journal.Release(it.row, int(it.size))
 	} else {
-		it = &item{number: h.number, at: h.at}
+		it = &item{number: h.number, at: h.at.UnixNano()}
 		q.items[h.number] = it
 		q.bytes += int64(e.size)
 		q.ids.add(string(h.uuid), h.at)
 		q.next = max(q.next, h.number+1)
 	}
-	it.row, it.off, it.size = row, e.off, e.size
+	it.row, it.off, it.size = row, uint32(e.off), uint32(e.size)
 	q.journal.Take(row, e.size)
 }
 
@@ -94,7 +94,7 @@ func (q *queue) forget(it *item) {
 	delete(q.items, it.number)
 	q.bytes -= int64(it.size)
 	q.letGo(it)
-	q.journal.Release(it.row, it.size)
+	q.journal.Release(it.row, int(it.size))
 	if i, found := slices.BinarySearch(q.kept, it.number); found {
 		q.kept = slices.Delete(q.kept, i, i+1)
 	}

@@ -67,7 +67,7 @@ func (q *queue) content(it *item) (c *content, err error) {
 	if it.held != nil {
 		return it.held, nil
 	}
-	text, err := q.journal.Part(nil, it.row, it.off, it.size)
+	text, err := q.journal.Part(nil, it.row, int(it.off), int(it.size))
 	if err != nil {
 		return nil, err
 	}
