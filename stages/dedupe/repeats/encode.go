@@ -23,10 +23,11 @@ func appendSaved(row []byte, s *saved) []byte {
 	}
 	row = appendText(row, s.key)
 	row = appendText(row, s.id)
-	for _, v := range []int64{s.open, s.quiet, s.first, s.since, s.last, s.due} {
+	t := s.tally()
+	for _, v := range []int64{s.open, s.quiet, s.first, t.since, t.last, t.due} {
 		row = binary.AppendVarint(row, v)
 	}
-	for _, v := range []uint64{s.count, s.repeats, s.told} {
+	for _, v := range []uint64{s.count, t.repeats, t.told} {
 		row = binary.AppendUvarint(row, v)
 	}
 	closed := byte(0)
@@ -34,8 +35,8 @@ func appendSaved(row []byte, s *saved) []byte {
 		closed = 1
 	}
 	row = append(row, closed)
-	row = binary.AppendUvarint(row, uint64(len(s.marks)))
-	for _, m := range s.marks {
+	row = binary.AppendUvarint(row, uint64(len(t.marks)))
+	for _, m := range t.marks {
 		row = appendText(row, m.id)
 		row = binary.AppendUvarint(row, m.n)
 		row = binary.AppendVarint(row, m.last)
@@ -58,15 +59,20 @@ func eachSaved(row []byte, f func(saved)) error {
 	for len(d.rest) > 0 {
 		s := saved{key: string(d.text())}
 		s.id = string(d.text())
-		for _, to := range []*int64{&s.open, &s.quiet, &s.first, &s.since, &s.last, &s.due} {
+		var t tally
+		for _, to := range []*int64{&s.open, &s.quiet, &s.first, &t.since, &t.last, &t.due} {
 			*to = d.varint()
 		}
-		for _, to := range []*uint64{&s.count, &s.repeats, &s.told} {
+		for _, to := range []*uint64{&s.count, &t.repeats, &t.told} {
 			*to = d.uvarint()
 		}
 		s.closed = d.byte() != 0
 		for n := d.uvarint(); n > 0 && !d.bad; n-- {
-			s.marks = append(s.marks, mark{string(d.text()), d.uvarint(), d.varint()})
+			t.marks = append(t.marks, mark{string(d.text()), d.uvarint(), d.varint()})
+		}
+		if t.repeats > 0 {
+			came := t
+			s.came = &came
 		}
 		s.alert = d.text()
 		if d.bad {

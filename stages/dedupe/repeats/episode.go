@@ -25,14 +25,34 @@ type episode struct {
 	count uint64 // what the opening occurrence stood for: itself and untold repeats of the episode before
 	first int64  // the first of those
 
-	repeats uint64 // after the opening one
+	came   *tally // nil: nothing, as in most
+	closed bool   // it was summed up, or need not be any more
+}
+
+// tally is what came after the occurrence that opened an episode.
+type tally struct {
+	repeats uint64
 	told    uint64 // how many of repeats a message has told
 	since   int64  // first repeat not told; 0: none
 	last    int64  // latest occurrence of any kind
+	marks   []mark // the repeats that passed, since there were so many
+	due     int64  // when the episode is to be summed up; 0: not at all
+}
 
-	marks  []mark // the repeats that passed, since there were so many
-	due    int64  // when it is to be summed up; 0: not at all
-	closed bool   // it was, or need not be any more
+// tally is what came, to be read.
+func (e *episode) tally() tally {
+	if e.came == nil {
+		return tally{last: e.open}
+	}
+	return *e.came
+}
+
+// counting is what came, to be changed.
+func (e *episode) counting() *tally {
+	if e.came == nil {
+		e.came = &tally{last: e.open}
+	}
+	return e.came
 }
 
 // mark is a repeat that passed.
@@ -54,10 +74,10 @@ func (e *episode) observe(h pipeline.Hit) pipeline.Seen {
 	case !fresh && at > e.open-e.quiet && at < e.open+e.quiet:
 		return e.repeat(h, at)
 	default:
-		next := episode{id: h.ID, open: at, quiet: quiet, count: 1, first: at, last: at}
-		if n := e.repeats - e.told; n > 0 {
-			next.count += n
-			next.first = min(e.since, at)
+		next := episode{id: h.ID, open: at, quiet: quiet, count: 1, first: at}
+		if t := e.tally(); t.repeats > t.told {
+			next.count += t.repeats - t.told
+			next.first = min(t.since, at)
 		}
 		*e = next
 	}
@@ -67,23 +87,24 @@ func (e *episode) observe(h pipeline.Hit) pipeline.Seen {
 // repeat counts a repeat. One that makes the occurrences a power of the factor passes, redelivered too: it
 // tells all of them.
 func (e *episode) repeat(h pipeline.Hit, at int64) pipeline.Seen {
-	for _, m := range e.marks {
+	t := e.counting()
+	for _, m := range t.marks {
 		if m.id == h.ID {
 			return e.escalated(m)
 		}
 	}
-	e.repeats++
-	e.last = max(e.last, at)
-	if n := e.repeats + 1; isPower(n, h.Escalate) {
-		e.marks = append(e.marks, mark{h.ID, n, e.last})
-		e.told, e.since = e.repeats, 0
-		return e.escalated(e.marks[len(e.marks)-1])
+	t.repeats++
+	t.last = max(t.last, at)
+	if n := t.repeats + 1; isPower(n, h.Escalate) {
+		t.marks = append(t.marks, mark{h.ID, n, t.last})
+		t.told, t.since = t.repeats, 0
+		return e.escalated(t.marks[len(t.marks)-1])
 	}
-	if e.since == 0 {
-		e.since = at
+	if t.since == 0 {
+		t.since = at
 	}
 	if h.Alert != nil && !e.closed {
-		e.due = max(e.due, dueAt(e.open+e.quiet, at, arrival(h)))
+		t.due = max(t.due, dueAt(e.open+e.quiet, at, arrival(h)))
 	}
 	return pipeline.Seen{}
 }
@@ -123,8 +144,8 @@ func timeOf(us int64) time.Time { return time.UnixMicro(us).UTC() }
 // untold is what a message of the episode opened by id should add to its count.
 func (e *episode) untold(of pipeline.Episode) pipeline.Repeats {
 	r := pipeline.Repeats{Episode: of}
-	if e.id == of.ID && e.repeats > 0 {
-		r.N, r.Last = e.repeats, timeOf(e.last)
+	if t := e.tally(); e.id == of.ID && t.repeats > 0 {
+		r.N, r.Last = t.repeats, timeOf(t.last)
 	}
 	return r
 }
@@ -132,13 +153,14 @@ func (e *episode) untold(of pipeline.Episode) pipeline.Repeats {
 // tell notes that a message has shown r. A second message of the same episode (another receiver's) may
 // have shown fewer or more; what any of them has shown counts as told.
 func (e *episode) tell(r pipeline.Repeats) (changed bool) {
-	if e.id != r.ID || r.N <= e.told {
+	t := e.came
+	if t == nil || e.id != r.ID || r.N <= t.told {
 		return false
 	}
-	e.told = min(r.N, e.repeats)
-	e.since = 0
-	if e.told < e.repeats {
-		e.since = r.Last.UnixMicro()
+	t.told = min(r.N, t.repeats)
+	t.since = 0
+	if t.told < t.repeats {
+		t.since = r.Last.UnixMicro()
 	}
 	return true
 }
@@ -151,16 +173,20 @@ func (e *episode) close(r pipeline.Repeats) (changed bool) {
 	}
 	e.tell(r)
 	changed = !e.closed
-	e.closed, e.due = true, 0
+	e.closed = true
+	if e.came != nil {
+		e.came.due = 0
+	}
 	return changed
 }
 
 // expires is when nothing of the episode matters any more. Repeats count even when told: another
 // receiver's message may still be to come.
 func (e *episode) expires() int64 {
-	end := max(e.open, e.last) + e.quiet
-	if e.repeats > 0 {
-		end = max(end, e.due) + keepUntold.Microseconds()
+	t := e.tally()
+	end := max(e.open, t.last) + e.quiet
+	if t.repeats > 0 {
+		end = max(end, t.due) + keepUntold.Microseconds()
 	}
 	return end
 }

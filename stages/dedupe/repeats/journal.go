@@ -242,7 +242,7 @@ func (m *Memory) load(ctx context.Context, now int64) {
 		if e.expires()+keepUntold.Microseconds() < now {
 			m.release(e)
 			delete(m.keys, key)
-		} else if e.due != 0 {
+		} else if e.tally().due != 0 {
 			m.queue(key, e)
 		}
 	}

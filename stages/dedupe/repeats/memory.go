@@ -17,7 +17,7 @@ import (
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// MaxKeys bounds a Memory, some 350 bytes a key. Above it a key is forgotten for each new one: its next
+// MaxKeys bounds a Memory, some 250 bytes a key. Above it a key is forgotten for each new one: its next
 // occurrence is told again, early.
 const MaxKeys = 1_000_000
 
@@ -99,7 +99,7 @@ func (m *Memory) observe(h *pipeline.Hit) pipeline.Seen {
 	if seen.First && h.Alert != nil && h.For > 0 {
 		m.keepAlert(e, content(m.buffer(), h.Alert))
 	}
-	if e.due != 0 && !e.queued {
+	if e.tally().due != 0 && !e.queued {
 		m.queue(h.Key, e)
 	}
 	m.changed(h.Key, e)
@@ -158,9 +158,9 @@ func (m *Memory) Ended(ctx context.Context, now time.Time, limit int) ([]pipelin
 			continue
 		}
 		e.queued = false
-		switch {
-		case e.due == 0: // closed, or another episode by now
-		case e.due > now.UnixMicro():
+		switch at := e.tally().due; {
+		case at == 0: // closed, or another episode by now
+		case at > now.UnixMicro():
 			m.queue(d.key, e)
 		default:
 			if found, ok := m.ending(ctx, d.key, e); ok {
@@ -177,8 +177,8 @@ func (m *Memory) Ended(ctx context.Context, now time.Time, limit int) ([]pipelin
 
 // ending is what an episode that is over is summed up with; one that has nothing to tell is closed.
 func (m *Memory) ending(ctx context.Context, key string, e *entry) (pipeline.Ending, bool) {
-	if e.repeats > e.told {
-		r := pipeline.Repeats{Episode: pipeline.Episode{Key: key, ID: e.id}, N: e.repeats, Last: timeOf(e.last)}
+	if t := e.tally(); t.repeats > t.told {
+		r := pipeline.Repeats{Episode: pipeline.Episode{Key: key, ID: e.id}, N: t.repeats, Last: timeOf(t.last)}
 		if found, ok := ending(r, e.open, m.alertOf(ctx, key, e)); ok {
 			return found, true
 		}
@@ -209,7 +209,7 @@ func (m *Memory) close(key string, e *entry, r pipeline.Repeats) {
 
 func (m *Memory) queue(key string, e *entry) {
 	e.queued = true
-	m.ends.add(due{e.due, key})
+	m.ends.add(due{e.tally().due, key})
 }
 
 // Evicted is how many keys were forgotten for want of room.
