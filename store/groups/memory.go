@@ -35,8 +35,8 @@ type Memory struct {
 	holding  int   // how many hold something back
 	held     int   // alerts of lots that are in memory, too
 	sources  map[string][]source
-	sweep    time.Time         // when sources that are over are looked for next
-	names    map[string]string // of routes and receivers, each kept once
+	sweep    time.Time    // when sources that are over are looked for next
+	ways     map[way]*way // each kept once
 	lastMark int64
 	token    int64 // the next claim's
 	woken    int64 // claims below this one were made before the latest Wake
@@ -45,9 +45,9 @@ type Memory struct {
 
 // group is what memory has of a group.
 type group struct {
-	id              id
-	route, receiver string
-	labels          uint64 // hash of them, as the journal has them
+	id     id
+	way    *way
+	labels uint64 // hash of them, as the journal has them
 	status
 	meaning *meaning // nil: the journal alone has it
 	place   int      // in order; below 0: it is not there
@@ -57,6 +57,9 @@ type group struct {
 	inbox   []lot // the oldest first
 	members map[pipeline.Fingerprint]piece
 }
+
+// way is the route and the receiver of groups.
+type way struct{ route, receiver string }
 
 // status is when a group can be claimed, and who has it. Times are µs since the epoch.
 type status struct {
@@ -101,7 +104,7 @@ func openMemory(cfg journal.Config, log *slog.Logger) (*Memory, error) {
 	}
 	m := &Memory{
 		journal: j, log: log,
-		groups: map[id]*group{}, sources: map[string][]source{}, names: map[string]string{},
+		groups: map[id]*group{}, sources: map[string][]source{}, ways: map[way]*way{},
 		token: 1 + rand.Int64N(1<<61), // a token of another process is none of ours
 	}
 	if err := m.load(); err != nil {

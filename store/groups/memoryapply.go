@@ -29,12 +29,12 @@ func (m *Memory) applyEntry(e *entry, at piece) {
 	}
 	g := m.groups[e.id]
 	if g == nil {
-		g = &group{id: e.id, place: notOrdered}
+		g = &group{id: e.id, way: &unread, place: notOrdered}
 		m.groups[e.id] = g
 	}
 	switch e.kind {
 	case entryMeta:
-		g.route, g.receiver, g.labels, g.meaning = m.name(e.route), m.name(e.receiver), hashOf(e.text), nil
+		g.way, g.labels, g.meaning = m.wayOf(e.route, e.receiver), hashOf(e.text), nil
 		m.replace(&g.meta, at)
 	case entryTimes:
 		if g.holds {
@@ -148,21 +148,24 @@ func (m *Memory) replace(p *piece, at piece) {
 
 func (m *Memory) release(p piece) { m.journal.Release(p.row, int(p.size)) }
 
-// name is a text that many groups share, once.
-func (m *Memory) name(b []byte) string {
-	if s, known := m.names[string(b)]; known {
-		return s
+// wayOf is a way that many groups share, once.
+func (m *Memory) wayOf(route, receiver []byte) *way {
+	if known := m.ways[way{string(route), string(receiver)}]; known != nil { // a look that copies neither
+		return known
 	}
-	if len(m.names) > maxNames {
-		clear(m.names) // of configurations long ago, mostly
+	if len(m.ways) > maxWays {
+		clear(m.ways) // of configurations long ago, mostly
 	}
-	s := string(b)
-	m.names[s] = s
-	return s
+	w := &way{string(route), string(receiver)}
+	m.ways[*w] = w
+	return w
 }
 
-// maxNames bounds the names that are kept once.
-const maxNames = 10_000
+// unread is the way of a group of which that has not been read yet, or cannot be.
+var unread way
+
+// maxWays bounds the ways that are kept once.
+const maxWays = 10_000
 
 var seed = maphash.MakeSeed()
 

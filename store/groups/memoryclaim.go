@@ -79,7 +79,7 @@ func (m *Memory) claim(now time.Time, limit int) ([]*claiming, error) {
 // choose says what of a group is handed out.
 func (m *Memory) choose(g *group, room *int) *claiming {
 	c := &claiming{group: g, Claimed: pipeline.Claimed{
-		Route: g.route, Receiver: g.receiver, Due: time.UnixMicro(g.due), Retaken: g.token != 0,
+		Route: g.way.route, Receiver: g.way.receiver, Due: time.UnixMicro(g.due), Retaken: g.token != 0,
 	}}
 	alerts := 0
 	for _, l := range g.inbox {

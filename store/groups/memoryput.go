@@ -96,8 +96,8 @@ type putLot struct {
 // known is what is changed about a group when alerts come.
 type known struct {
 	status
-	route, receiver string
-	labels          uint64
+	way    way
+	labels uint64
 }
 
 // knownOf is what is there of a group, in the row if it is in that.
@@ -106,7 +106,7 @@ func (p *bringing) knownOf(of id) (k known, there bool) {
 		return k, true
 	}
 	if g := p.m.groups[of]; g != nil {
-		return known{g.status, g.route, g.receiver, g.labels}, true
+		return known{g.status, *g.way, g.labels}, true
 	}
 	return known{}, false
 }
@@ -118,13 +118,13 @@ func (p *bringing) take(b *brought) {
 		p.absent = append(p.absent, b.Key)
 		return
 	}
-	is := known{was.status, b.Route, b.Receiver, hashOf(b.labels)}
+	is := known{was.status, way{b.Route, b.Receiver}, hashOf(b.labels)}
 	if there {
 		is.join(b.Inbox, p.now)
 	} else {
 		is.status = made(b.Inbox, p.now)
 	}
-	if !there || is.route != was.route || is.receiver != was.receiver || is.labels != was.labels {
+	if !there || is.way != was.way || is.labels != was.labels {
 		p.row = appendMeta(p.row, b.id, b.Inbox, b.labels)
 	}
 	if !there || is.status != was.status {
