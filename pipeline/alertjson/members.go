@@ -2,12 +2,17 @@ package alertjson
 
 import (
 	"slices"
+	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 )
 
 // latestKeys are the sorted keys of the latest map of each size. Alerts of one rule have the same keys: mostly there is
 // nothing to sort.
-var latestKeys [64]atomic.Pointer[[]string]
+var latestKeys [64]atomic.Pointer[[]memberKey]
+
+// memberKey is a key, and how it is written; "" where that has to be looked at, as something is escaped in it.
+type memberKey struct{ key, written string }
 
 // appendMembers appends m's members in the order of their keys, which is encoding/json's too.
 func appendMembers[V any](w *Writer, m map[string]V, value func(V)) {
@@ -20,29 +25,43 @@ func appendMembers[V any](w *Writer, m map[string]V, value func(V)) {
 			w.b = w.b[:was]
 		}
 	}
-	keys := make([]string, 0, len(m))
+	keys := make([]memberKey, 0, len(m))
 	for k := range m {
-		keys = append(keys, k)
+		keys = append(keys, newMemberKey(k))
 	}
-	slices.Sort(keys)
+	slices.SortFunc(keys, func(a, b memberKey) int { return strings.Compare(a.key, b.key) })
 	appendKnown(w, keys, m, value)
 	if len(m) < len(latestKeys) {
 		latestKeys[len(m)].Store(&keys)
 	}
 }
 
+func newMemberKey(key string) memberKey {
+	for i := range len(key) {
+		if c := key[i]; c >= utf8.RuneSelf || !plain[c] {
+			return memberKey{key: key}
+		}
+	}
+	return memberKey{key, `"` + key + `":`}
+}
+
 // appendKnown appends the members with these keys, as many as m has; it reports whether they are m's.
-func appendKnown[V any](w *Writer, keys []string, m map[string]V, value func(V)) bool {
-	for i, k := range keys {
-		v, there := m[k]
+func appendKnown[V any](w *Writer, keys []memberKey, m map[string]V, value func(V)) bool {
+	for i := range keys {
+		k := &keys[i]
+		v, there := m[k.key]
 		if !there {
 			return false
 		}
 		if i > 0 {
 			w.b = append(w.b, ',')
 		}
-		w.string(k)
-		w.b = append(w.b, ':')
+		if k.written != "" {
+			w.b = append(w.b, k.written...)
+		} else {
+			w.string(k.key)
+			w.b = append(w.b, ':')
+		}
 		value(v)
 	}
 	return true
