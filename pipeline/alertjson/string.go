@@ -21,9 +21,28 @@ const hex = "0123456789abcdef"
 
 // string appends s in quotes, escaped as encoding/json does it.
 func (w *Writer) string(s string) {
-	b := append(w.b, '"')
-	start := 0
-	for i := 0; i < len(s); {
+	i, plain := 0, w.plain
+	for i < len(s) && s[i] < utf8.RuneSelf && plain[s[i]] {
+		i++
+	}
+	if i < len(s) {
+		w.b = append(w.b, '"')
+		w.escape(s, i)
+		w.b = append(w.b, '"')
+		return
+	}
+	b := append(append(append(w.b, '"'), s...), '"')
+	if cap(b) == cap(w.b) {
+		w.b = w.b[:len(b)] // stores no pointer: while the garbage collector runs, that costs more than all of this
+	} else {
+		w.b = b
+	}
+}
+
+// escape appends s, of which i bytes are plain.
+func (w *Writer) escape(s string, i int) {
+	b, start := w.b, 0
+	for i < len(s) {
 		c := s[i]
 		if c < utf8.RuneSelf {
 			if w.plain[c] {
@@ -51,8 +70,7 @@ func (w *Writer) string(s string) {
 		}
 		i += size
 	}
-	b = append(b, s[start:]...)
-	w.b = append(b, '"')
+	w.b = append(b, s[start:]...)
 }
 
 func appendEscaped(b []byte, c byte) []byte {
