@@ -43,9 +43,9 @@ func ReadPairs(body []byte) (pairs map[string]string, err error) {
 	return pairs, json.Unmarshal(body, &pairs)
 }
 
-// ReadNotification reads a notification.
+// ReadNotification reads a notification, whose texts are parts of body: that is not to change any more.
 func ReadNotification(body []byte) (n pipeline.Notification, err error) {
-	if n, err = readNotification(string(body)); err == nil {
+	if n, err = readNotification(textOf(body)); err == nil {
 		return n, nil
 	}
 	n = pipeline.Notification{}

@@ -48,5 +48,5 @@ func readMap[V any](p *Scanner, pool *sync.Pool, value func(*Scanner) (V, error)
 	return m, err
 }
 
-// textOf is b as a string, without a copy. Nothing of it may be kept, and b not be changed meanwhile.
+// textOf is b as a string, without a copy: b is not to change while that or a part of it is kept.
 func textOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
