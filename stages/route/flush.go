@@ -114,7 +114,7 @@ func (g *Grouper) flush(ctx context.Context, due []pipeline.Claimed) error {
 		return err
 	}
 	done := make([]output, 0, len(due))
-	var ns []pipeline.Notification
+	ns := make([]pipeline.Notification, 0, len(due))
 	for i := range inputs {
 		inputs[i].watch.inhibited = func(labels map[string]string, of pipeline.Fingerprint) []pipeline.Suppressed {
 			return s.Inhibit.Inhibited(labels, of, sources, now)

@@ -115,13 +115,13 @@ func signal(c chan struct{}) {
 func (b *backlog) apply(ctx context.Context) error {
 	b.applying.Lock()
 	defer b.applying.Unlock()
-	last := b.last()
+	last, bufs := b.last(), new(buffers)
 	for ctx.Err() == nil {
 		some := b.first(last)
 		if len(some) == 0 {
 			return nil
 		}
-		err := b.applySome(ctx, some)
+		err := b.applySome(ctx, some, bufs)
 		b.outage.note(b.file.log, "the history cannot be written; what happens meanwhile waits in its journal", err)
 		if err != nil {
 			b.dropOldest()
@@ -184,9 +184,9 @@ func (b *backlog) dropOldest() {
 }
 
 // applySome brings some to the file, with one transaction.
-func (b *backlog) applySome(ctx context.Context, some []recorded) error {
+func (b *backlog) applySome(ctx context.Context, some []recorded, bufs *buffers) error {
 	var unread error
-	err := b.file.apply(context.WithoutCancel(ctx), b.parts(some, &unread), some[len(some)-1].number)
+	err := b.file.apply(context.WithoutCancel(ctx), b.parts(some, bufs, &unread), some[len(some)-1].number)
 	if err == nil && unread != nil { // they will not be readable next time either
 		b.file.log.Error("alerts are missing in the history, since its journal cannot be read", "err", unread)
 	}
@@ -194,22 +194,21 @@ func (b *backlog) applySome(ctx context.Context, some []recorded) error {
 }
 
 // parts are what rows say, read as they are asked for: only one is in memory. Rows that cannot be read are left out.
-func (b *backlog) parts(some []recorded, unread *error) iter.Seq[part] {
+func (b *backlog) parts(some []recorded, bufs *buffers, unread *error) iter.Seq[part] {
 	return func(yield func(part) bool) {
 		for more := true; more && len(some) > 0; {
-			more = b.part(&some, unread, yield)
+			more = b.part(&some, bufs, unread, yield)
 		}
 	}
 }
 
 // part takes the rows of one part off some, and yields it.
-func (b *backlog) part(some *[]recorded, unread *error, yield func(part) bool) (more bool) {
+func (b *backlog) part(some *[]recorded, bufs *buffers, unread *error, yield func(part) bool) (more bool) {
 	m, alerts := newSeveral(), 0
+	bufs.used = 0
 	for ; len(*some) > 0 && alerts < maxPart; *some = (*some)[1:] {
 		r := (*some)[0]
-		buf := rowBuffers.Get().(*[]byte)
-		defer rowBuffers.Put(buf) // m shares it
-		rec, err := b.read(buf, r.number)
+		rec, err := b.read(bufs.next(), r.number) // m shares it
 		if err != nil {
 			*unread = errors.Join(*unread, fmt.Errorf("row %d: %w", r.number, err))
 			continue
@@ -230,8 +229,19 @@ func (b *backlog) read(buf *[]byte, number int64) (*batch, error) {
 	return decodeBatch(row)
 }
 
-// rowBuffers are for the rows of one part; those of a burst go when it is over.
-var rowBuffers = sync.Pool{New: func() any { return new([]byte) }}
+// buffers are for the rows of one part after the other.
+type buffers struct {
+	all  []*[]byte
+	used int
+}
+
+func (b *buffers) next() *[]byte {
+	if b.used == len(b.all) {
+		b.all = append(b.all, new([]byte))
+	}
+	b.used++
+	return b.all[b.used-1]
+}
 
 func (b *backlog) close() error { return b.journal.Close() }
 
