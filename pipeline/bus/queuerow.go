@@ -12,8 +12,11 @@ func (q *queue) begin() []byte {
 		row = appendDone(row, q.next, q.done)
 	}
 	for _, number := range q.journal.Stale() {
-		old, err := q.journal.Row(number)
+		old, err := q.journal.RowIn(q.old, number)
 		if err == nil {
+			if cap(old) <= 2*journalStep {
+				q.old = old
+			}
 			err = eachEntry(old, func(e entry) error {
 				f := e.fields()
 				if it := q.items[f.Uint()]; e.kind == entryMessage && it != nil && it.row == number {

@@ -189,7 +189,7 @@ func (j *Journal) Stale() (numbers []int64) {
 // Row returns a row.
 func (j *Journal) Row(number int64) ([]byte, error) { return j.RowIn(nil, number) }
 
-// RowIn is Row, in b if there is room and the row is a long one.
+// RowIn is Row, in b if there is room.
 func (j *Journal) RowIn(b []byte, number int64) ([]byte, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -36,10 +36,10 @@ func (j *Journal) pack(text []byte) (written []byte, whole int) {
 	return packed, len(text)
 }
 
-// unpack returns the text of a row as it was given to Append, in b if there is room.
+// unpack returns a copy of the text of a row as it was given to Append, in b if there is room.
 func (r *row) unpack(b, written []byte) ([]byte, error) {
 	if r.whole == 0 {
-		return written, nil
+		return append(b[:0], written...), nil
 	}
 	text, err := s2.Decode(b[:cap(b)], written)
 	if err != nil {

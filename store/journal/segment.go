@@ -208,12 +208,11 @@ func (s *segment) undo(some bool, err error) error {
 	return err
 }
 
-// read returns the text of a row, in b if there is room and it is packed. It needs j.mu.
+// read returns the text of a row, in b if there is room. It needs j.mu.
 func (j *Journal) read(r *row, b []byte) ([]byte, error) {
-	var record []byte
-	if size := headerLen + r.size; r.whole == 0 {
-		record = make([]byte, size)
-	} else if record = slices.Grow(j.record[:0], size)[:size]; size < keepFrom {
+	size := headerLen + r.size
+	record := slices.Grow(j.record[:0], size)[:size]
+	if size < keepFrom {
 		j.record = record
 	}
 	if _, err := r.seg.file.ReadAt(record, r.off-headerLen); err != nil {
