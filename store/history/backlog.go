@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -115,13 +116,13 @@ func signal(c chan struct{}) {
 func (b *backlog) apply(ctx context.Context) error {
 	b.applying.Lock()
 	defer b.applying.Unlock()
-	last, bufs := b.last(), new(buffers)
+	last, space := b.last(), new(rowSpace)
 	for ctx.Err() == nil {
 		some := b.first(last)
 		if len(some) == 0 {
 			return nil
 		}
-		err := b.applySome(ctx, some, bufs)
+		err := b.applySome(ctx, some, space)
 		b.outage.note(b.file.log, "the history cannot be written; what happens meanwhile waits in its journal", err)
 		if err != nil {
 			b.dropOldest()
@@ -184,9 +185,9 @@ func (b *backlog) dropOldest() {
 }
 
 // applySome brings some to the file, with one transaction.
-func (b *backlog) applySome(ctx context.Context, some []recorded, bufs *buffers) error {
+func (b *backlog) applySome(ctx context.Context, some []recorded, space *rowSpace) error {
 	var unread error
-	err := b.file.apply(context.WithoutCancel(ctx), b.parts(some, bufs, &unread), some[len(some)-1].number)
+	err := b.file.apply(context.WithoutCancel(ctx), b.parts(some, space, &unread), some[len(some)-1].number)
 	if err == nil && unread != nil { // they will not be readable next time either
 		b.file.log.Error("alerts are missing in the history, since its journal cannot be read", "err", unread)
 	}
@@ -194,21 +195,25 @@ func (b *backlog) applySome(ctx context.Context, some []recorded, bufs *buffers)
 }
 
 // parts are what rows say, read as they are asked for: only one is in memory. Rows that cannot be read are left out.
-func (b *backlog) parts(some []recorded, bufs *buffers, unread *error) iter.Seq[part] {
+func (b *backlog) parts(some []recorded, space *rowSpace, unread *error) iter.Seq[part] {
 	return func(yield func(part) bool) {
 		for more := true; more && len(some) > 0; {
-			more = b.part(&some, bufs, unread, yield)
+			more = b.part(&some, space, unread, yield)
 		}
 	}
 }
 
 // part takes the rows of one part off some, and yields it.
-func (b *backlog) part(some *[]recorded, bufs *buffers, unread *error, yield func(part) bool) (more bool) {
+func (b *backlog) part(some *[]recorded, space *rowSpace, unread *error, yield func(part) bool) (more bool) {
 	m, alerts := newSeveral(), 0
-	bufs.used = 0
+	space.empty()
 	for ; len(*some) > 0 && alerts < maxPart; *some = (*some)[1:] {
 		r := (*some)[0]
-		rec, err := b.read(bufs.next(), r.number) // m shares it
+		row, err := space.row(b.journal, r.number)
+		var rec *batch
+		if err == nil {
+			rec, err = decodeBatch(row) // which shares it
+		}
 		if err != nil {
 			*unread = errors.Join(*unread, fmt.Errorf("row %d: %w", r.number, err))
 			continue
@@ -219,28 +224,30 @@ func (b *backlog) part(some *[]recorded, bufs *buffers, unread *error, yield fun
 	return yield(part{m.of, m.decide, m.bodies})
 }
 
-// read reads a row into a buffer.
-func (b *backlog) read(buf *[]byte, number int64) (*batch, error) {
-	row, err := b.journal.RowIn(*buf, number)
+// rowSpace is memory for the rows of one part after the other.
+type rowSpace struct {
+	whole, free []byte
+	taken       int // since it was emptied, in it or not
+}
+
+// empty makes room for another part, as much as the one before took.
+func (s *rowSpace) empty() {
+	if s.taken > len(s.whole) {
+		s.whole = make([]byte, s.taken)
+	}
+	s.free, s.taken = s.whole, 0
+}
+
+// row reads a row, which is good until the space is emptied.
+func (s *rowSpace) row(j *journal.Journal, number int64) ([]byte, error) {
+	row, err := j.RowIn(s.free[:0], number)
 	if err != nil {
 		return nil, err
 	}
-	*buf = row
-	return decodeBatch(row)
-}
-
-// buffers are for the rows of one part after the other.
-type buffers struct {
-	all  []*[]byte
-	used int
-}
-
-func (b *buffers) next() *[]byte {
-	if b.used == len(b.all) {
-		b.all = append(b.all, new([]byte))
+	if s.taken += len(row); len(row) <= len(s.free) { // it is in there
+		s.free = s.free[len(row):]
 	}
-	b.used++
-	return b.all[b.used-1]
+	return slices.Clip(row), nil
 }
 
 func (b *backlog) close() error { return b.journal.Close() }

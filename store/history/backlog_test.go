@@ -121,7 +121,7 @@ func TestAppliedRowsAreLeftOut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "history.db")
 	h := openAt(t, path)
 	must(t, h.Record(t.Context(), t0, []pipeline.Alert{event("1", "a", t0)}, []pipeline.Alert{event("2", "a", t0)}))
-	must(t, h.backlog.applySome(t.Context(), h.backlog.first(h.backlog.last()), new(buffers))) // and not forgotten
+	must(t, h.backlog.applySome(t.Context(), h.backlog.first(h.backlog.last()), new(rowSpace))) // and not forgotten
 	must(t, h.Close())
 	h = openAt(t, path)
 	defer func() { must(t, h.Close()) }()
