@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -138,7 +139,9 @@ func TestManyWait(t *testing.T) {
 	for b := range batches {
 		var passed []pipeline.Alert
 		for i := range each {
-			passed = append(passed, event(fmt.Sprint(b, "-", i), fmt.Sprint(i), t0))
+			a := event(fmt.Sprint(b, "-", i), fmt.Sprint(i), t0.Add(time.Duration(b)*time.Second))
+			a.Output = strings.Repeat(a.ID+" ", 1+b*7%11*20) // rows are longer and shorter than those before
+			passed = append(passed, a)
 		}
 		must(t, h.Record(t.Context(), t0, passed, nil))
 	}
@@ -154,6 +157,15 @@ func TestManyWait(t *testing.T) {
 	}
 	if n := h.backlog.left(); n != 0 {
 		t.Errorf("%d alerts wait, want none", n)
+	}
+	page, err := h.Search(t.Context(), pipeline.HistoryQuery{Rule: "Rule 7"})
+	if err != nil || len(page.Occurrences) != batches {
+		t.Fatalf("%d occurrences, %v, want %d", len(page.Occurrences), err, batches)
+	}
+	for i, o := range page.Occurrences {
+		if id := fmt.Sprint(batches-1-i, "-", 7); o.Alert.ID != id || !strings.HasPrefix(o.Alert.Output, id+" ") {
+			t.Errorf("occurrence %d is %q: %.20q, want %s", i, o.Alert.ID, o.Alert.Output, id)
+		}
 	}
 }
 
