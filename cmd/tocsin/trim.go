@@ -19,7 +19,7 @@ const trimDelay = time.Second
 // durable half that makes a peak a quarter higher, and its CPU no less that could be measured. A sensor's heap is small,
 // and shares the machine with those it watches.
 const (
-	garbageDurable = 65
+	garbageDurable = 60
 	garbageSensor  = 50
 )
 
