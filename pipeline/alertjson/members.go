@@ -39,10 +39,11 @@ func appendMembers[V any](w *Writer, m map[string]V, value func(V)) {
 func newMemberKey(key string) memberKey {
 	for i := range len(key) {
 		if c := key[i]; c >= utf8.RuneSelf || !plain[c] {
-			return memberKey{key: key}
+			return memberKey{key: strings.Clone(key)} // it is kept, and an alert's text is not to be
 		}
 	}
-	return memberKey{key, `"` + key + `":`}
+	written := `"` + key + `":`
+	return memberKey{written[1 : 1+len(key)], written}
 }
 
 // appendKnown appends the members with these keys, as many as m has; it reports whether they are m's.
