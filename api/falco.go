@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -98,20 +99,27 @@ func describeFalco(a *pipeline.Alert) {
 	annotateFalco(a)
 }
 
-// annotateFalco makes annotations of the output fields.
+// annotateFalco makes annotations of the output fields. Of two that become one it is always the same one, the last by name.
 func annotateFalco(a *pipeline.Alert) {
 	a.Annotations = make(map[string]string, len(a.OutputFields)+2)
 	a.Annotations["summary"], a.Annotations["output"] = a.Rule, a.Output
-	names := make([]string, 0, 32)
-	for name := range a.OutputFields {
-		names = append(names, name)
-	}
-	slices.Sort(names) // of two that become one annotation it is always the same one
-	for _, name := range names {
-		if value := falcoText(a.OutputFields[name]); value != "" {
-			a.Annotations[pipeline.LabelName(name)] = value
+	for name, v := range a.OutputFields {
+		if was := len(a.Annotations); annotate(a, name, v) && len(a.Annotations) == was {
+			for _, name := range slices.Sorted(maps.Keys(a.OutputFields)) { // two are one: again, in order
+				annotate(a, name, a.OutputFields[name])
+			}
+			return
 		}
 	}
+}
+
+// annotate makes an annotation of a field that has a value.
+func annotate(a *pipeline.Alert, field string, v any) bool {
+	value := falcoText(v)
+	if value != "" {
+		a.Annotations[pipeline.LabelName(field)] = value
+	}
+	return value != ""
 }
 
 // falcoText is a field's value; "" where Falco has none.

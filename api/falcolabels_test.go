@@ -130,3 +130,17 @@ func TestNotEveryAlertIsFalcosidekicks(t *testing.T) {
 		t.Errorf("a label that is not UTF-8: %v, %v; want an error", ok, err)
 	}
 }
+
+// Of fields that become one annotation it is the same one whatever the order in which a map gives them.
+func TestFieldsThatBecomeOneAnnotation(t *testing.T) {
+	for range 50 {
+		a := pipeline.Alert{Rule: "r", Output: "o", OutputFields: pipeline.Fields{
+			"fd.name": "first", "fd_name": "last", "fd_name]": "<NA>", "proc.name": "sh", "summary": "theirs",
+		}}
+		annotateFalco(&a)
+		want := map[string]string{"summary": "theirs", "output": "o", "fd_name": "last", "proc_name": "sh"}
+		if diff := cmp.Diff(want, a.Annotations); diff != "" {
+			t.Fatalf("annotations (-want +got):\n%s", diff)
+		}
+	}
+}

@@ -173,16 +173,26 @@ func (r *Route) groupLabels(set map[string]string) map[string]string {
 func (r *Route) groupKey(group map[string]string) string {
 	names := slices.AppendSeq(make([]string, 0, 16), maps.Keys(group))
 	slices.Sort(names)
-	b := strconv.AppendQuote(make([]byte, 0, 512), r.Receiver)
+	b := appendQuote(make([]byte, 0, 512), r.Receiver)
 	b = append(append(append(b, '/'), r.ID...), ":{"...)
 	for i, name := range names {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(strconv.AppendQuote(b, name), '=')
-		b = strconv.AppendQuote(b, group[name])
+		b = append(appendQuote(b, name), '=')
+		b = appendQuote(b, group[name])
 	}
 	return string(append(b, '}'))
+}
+
+// appendQuote is strconv.AppendQuote, which looks at each letter for long; most texts have nothing to escape.
+func appendQuote(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return strconv.AppendQuote(b, s)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }
 
 // receiver returns the receiver of a stored group. A reload may have removed it while alerts waited;
