@@ -77,6 +77,7 @@ func (r *Router) add(topic string, handler Handler) error {
 	h := &notifyHandler{}
 	h.deliver.Store(&handler.Deliver)
 	h.handler = r.wm.AddConsumerHandler(notifyPrefix+topic, notifyPrefix+topic, sub, func(msg *message.Message) error {
+		deepen(0)
 		return r.handleNotification(msg, topic, h)
 	})
 	r.notifies[topic] = h
