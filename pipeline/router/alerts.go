@@ -64,6 +64,7 @@ func joinAlerts(all []arrived) []pipeline.Alert {
 
 // handleFresh leaves out what was handled before: a kill brings it again.
 func (r *Router) handleFresh(ctx context.Context, alerts []pipeline.Alert, handle AlertsFunc) error {
+	deepen(0)
 	fresh := r.handled.fresh(alerts)
 	if again := len(alerts) - len(fresh); again > 0 {
 		r.metrics.alertsAgain.Add(float64(again))
