@@ -3,7 +3,6 @@
 package stdout
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -93,7 +92,7 @@ func (s *Stream) Notify(ctx context.Context, m pipeline.Message) error {
 			continue
 		}
 		var err error
-		if lines, err = appendJSON(lines, &a); err != nil {
+		if lines, err = alertjson.Append(lines, &a); err != nil {
 			return s.fail(pipeline.BadMessage, fmt.Errorf("encode alert %s: %w", a.ID, err))
 		}
 		lines = append(lines, '\n')
@@ -104,47 +103,6 @@ func (s *Stream) Notify(ctx context.Context, m pipeline.Message) error {
 		return s.fail(pipeline.Retry, fmt.Errorf("write: %w", err))
 	}
 	return nil
-}
-
-// appendJSON appends an alert as people and programs read it, with <, > and & as they are.
-func appendJSON(b []byte, a *pipeline.Alert) ([]byte, error) {
-	begin := len(b)
-	b, err := alertjson.Append(b, a)
-	if err != nil {
-		return b[:begin], err
-	}
-	from, to := begin, begin
-	for {
-		n := bytes.IndexByte(b[from:], '\\')
-		if n < 0 {
-			return b[:to+copy(b[to:], b[from:])], nil
-		}
-		to += copy(b[to:], b[from:from+n])
-		from += n
-		if plain, is := unescape(b[from:]); is {
-			b[to], from, to = plain, from+6, to+1
-			continue
-		}
-		to += copy(b[to:], b[from:from+2]) // an escape is never the last byte
-		from += 2
-	}
-}
-
-// unescape returns the character that an escape at the beginning of b stands for, if it was escaped for the sake of
-// HTML alone.
-func unescape(b []byte) (plain byte, is bool) {
-	if !bytes.HasPrefix(b, []byte(`\u00`)) {
-		return 0, false
-	}
-	switch string(b[4:6]) {
-	case "3c":
-		return '<', true
-	case "3e":
-		return '>', true
-	case "26":
-		return '&', true
-	}
-	return 0, false
 }
 
 func (s *Stream) fail(class pipeline.DeliveryClass, err error) error {

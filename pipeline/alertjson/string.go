@@ -2,26 +2,19 @@ package alertjson
 
 import "unicode/utf8"
 
-// plain are the bytes that encoding/json writes as they are.
+// plain are the bytes that are written as they are.
 var plain = func() (p [utf8.RuneSelf]bool) {
 	for c := byte(' '); c < utf8.RuneSelf; c++ {
-		p[c] = c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
+		p[c] = c != '"' && c != '\\'
 	}
-	return p
-}()
-
-// readable are those that it writes so where it does not escape for HTML.
-var readable = func() (p [utf8.RuneSelf]bool) {
-	p = plain
-	p['<'], p['>'], p['&'] = true, true, true
 	return p
 }()
 
 const hex = "0123456789abcdef"
 
-// string appends s in quotes, escaped as encoding/json does it.
+// string appends s in quotes, escaped as encoding/json does it where it does not do so for HTML.
 func (w *Writer) string(s string) {
-	i, plain := 0, w.plain
+	i := 0
 	for i < len(s) && s[i] < utf8.RuneSelf && plain[s[i]] {
 		i++
 	}
@@ -45,7 +38,7 @@ func (w *Writer) escape(s string, i int) {
 	for i < len(s) {
 		c := s[i]
 		if c < utf8.RuneSelf {
-			if w.plain[c] {
+			if plain[c] {
 				i++
 				continue
 			}

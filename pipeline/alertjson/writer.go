@@ -5,24 +5,19 @@ import (
 	"encoding/json"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/tocsin-security/tocsin/pipeline"
 )
 
-// Writer appends an object's members, as encoding/json writes them.
+// Writer appends an object's members, as encoding/json writes them where it does not escape for HTML.
 type Writer struct {
 	b       []byte
-	plain   *[utf8.RuneSelf]bool // what is not escaped
-	changed bool                 // something of what it was given reads as another
+	changed bool // something of what it was given reads as another
 	err     error
 }
 
 // Begin begins an object behind b.
-func Begin(b []byte) Writer { return Writer{b: append(b, '{'), plain: &plain} }
-
-// BeginReadable is Begin for people and machines that do not put JSON into pages: < > & are written as they are.
-func BeginReadable(b []byte) Writer { return Writer{b: append(b, '{'), plain: &readable} }
+func Begin(b []byte) Writer { return Writer{b: append(b, '{')} }
 
 // End is what was appended to, with the object's end; the error is that of the first value that has no JSON.
 func (w *Writer) End() ([]byte, error) {
@@ -108,7 +103,7 @@ func (w *Writer) Some(name string, is bool, v any) {
 func (w *Writer) any(v any) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(w.plain == &plain)
+	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		w.err = err
 	}
@@ -161,7 +156,7 @@ func (w *Writer) texts(name string, all []string) {
 
 // AppendPairs appends an object of texts, sorted; nil is null.
 func AppendPairs(b []byte, pairs map[string]string) []byte {
-	w := Writer{b: b, plain: &plain}
+	w := Writer{b: b}
 	w.pairs(pairs)
 	return w.b
 }

@@ -13,7 +13,7 @@ import (
 func payload(n pipeline.Notification, d *templates.Data) ([]byte, error) {
 	buf := payloads.Get().(*[]byte)
 	defer payloads.Put(buf)
-	w := alertjson.BeginReadable((*buf)[:0])
+	w := alertjson.Begin((*buf)[:0])
 	w.Text("version", "4")
 	w.Text("groupKey", n.GroupKey)
 	w.Uint("truncatedAlerts", 0) // the webhook notifier's max_alerts changes it

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 	"time"
@@ -17,12 +18,12 @@ func TestAppendStep(t *testing.T) {
 			GroupKey: "{}:{a=\"b\"}", Notification: "n", Attempt: 3,
 		},
 	} {
-		want, err := json.Marshal(&s)
-		if err != nil {
-			t.Fatal(err)
-		}
+		want := bytes.NewBufferString("before")
+		enc := json.NewEncoder(want)
+		enc.SetEscapeHTML(false)
+		must(t, enc.Encode(&s))
 		got, err := appendStep([]byte("before"), &s)
-		if err != nil || string(got) != "before"+string(want) {
+		if err != nil || string(got)+"\n" != want.String() {
 			t.Errorf("%s: %s, %v, want %s", name, got, err, want)
 		}
 	}

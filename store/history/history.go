@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -196,8 +197,8 @@ func (h *History) EachLive(ctx context.Context, now time.Time, ms []pipeline.Mat
 // textsOf are what the JSON of an alert has where matchers with = hold: looking for it costs less than reading that.
 func textsOf(ms []pipeline.Matcher) (texts []string) {
 	for _, m := range ms {
-		if m.IsRegex || !m.IsEqual || m.Value == "" {
-			continue
+		if m.IsRegex || !m.IsEqual || m.Value == "" || strings.ContainsAny(m.Name+m.Value, "<>&") {
+			continue // an older tocsin escaped those
 		}
 		pair, err := json.Marshal(map[string]string{m.Name: m.Value})
 		if err == nil {
