@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -45,7 +46,7 @@ func BenchmarkFalco(b *testing.B) {
 		}
 		b.ReportMetric(float64(len(buf)), "bytes")
 	})
-	all, _ := alertjson.AppendAll(nil, []pipeline.Alert{a})
+	all, _, _ := alertjson.AppendRows(nil, []pipeline.Alert{a}, math.MaxInt)
 	b.Run("read back", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

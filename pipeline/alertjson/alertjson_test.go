@@ -3,6 +3,7 @@ package alertjson
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -85,7 +86,7 @@ func TestEveryField(t *testing.T) {
 		}
 	}
 	a := full()
-	body, err := AppendAll(nil, []pipeline.Alert{a, a})
+	body, err := appendAll(a, a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,6 +135,12 @@ func TestNotification(t *testing.T) {
 	}
 }
 
+// appendAll are alerts as one row.
+func appendAll(alerts ...pipeline.Alert) ([]byte, error) {
+	b, _, err := AppendRows(nil, alerts, math.MaxInt)
+	return b, err
+}
+
 // marshal is encoding/json's without escapes for HTML.
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
@@ -146,7 +153,7 @@ func marshal(v any) ([]byte, error) {
 // What this package reads, encoding/json reads too, and the same.
 func FuzzRead(f *testing.F) {
 	a := full()
-	whole, err := AppendAll(nil, []pipeline.Alert{a, {}})
+	whole, err := appendAll(a, pipeline.Alert{})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -201,7 +208,7 @@ func BenchmarkAlert(b *testing.B) {
 	for _, name := range []string{"container.id", "container.name", "evt.type", "fd.name", "proc.cmdline", "proc.exepath", "proc.name", "user.name", "user.uid", "proc.tty"} {
 		a.OutputFields[name], a.Labels[name], a.Annotations[name] = "a value", "a value", "a value"
 	}
-	body, err := AppendAll(nil, []pipeline.Alert{a})
+	body, err := appendAll(a)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -9,20 +9,8 @@ import (
 // TypicalSize is about how many bytes an alert has, with its labels and annotations: a little more than most.
 const TypicalSize = 3000
 
-// AppendAll appends alerts as a JSON array.
-func AppendAll(b []byte, alerts []pipeline.Alert) ([]byte, error) {
-	b = append(b, '[')
-	for i := range alerts {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		var err error
-		if b, err = Append(b, &alerts[i]); err != nil {
-			return b, err
-		}
-	}
-	return append(b, ']'), nil
-}
+// ShortSize is about how many bytes an alert has that is shorter than most: so many alerts fit into a text at most, mostly.
+const ShortSize = 2000
 
 // Append appends an alert as a JSON object.
 func Append(b []byte, a *pipeline.Alert) ([]byte, error) {
@@ -31,7 +19,7 @@ func Append(b []byte, a *pipeline.Alert) ([]byte, error) {
 }
 
 // AppendExact is Append. exact: what it has appended reads as the very same alert, down to what is nil; then whoever would
-// read it may have a as it is. Of an alert that carries what is rare it says no, to be sure.
+// read it may have a as it is. Of an alert that carries what encoding/json writes it says no, to be sure.
 func AppendExact(b []byte, a *pipeline.Alert) (_ []byte, exact bool, err error) {
 	w := Begin(b)
 	w.Text("uuid", a.ID)
@@ -99,7 +87,7 @@ func AppendNotification(b []byte, n pipeline.Notification) (_ []byte, exact bool
 	}
 	w.Time("created_at", n.CreatedAt)
 	b, err = w.End()
-	return b, !w.changed && len(n.Held) == 0 && timeStays(n.CreatedAt.Round(0)), err
+	return b, !w.changed && timeStays(n.CreatedAt.Round(0)), err
 }
 
 func (w *Writer) alerts(alerts []pipeline.Alert) error {

@@ -16,14 +16,9 @@ func AsRead(n pipeline.Notification) pipeline.Notification {
 	return n
 }
 
-// isPlain says that an alert carries nothing that is rare, and nothing that is left out or changed when it is written,
-// beside its texts and fields.
+// isPlain says that nothing of an alert is left out or changed when it is written, beside what a Writer takes note of.
 func isPlain(a *pipeline.Alert) bool {
-	if a.Stateful != nil || a.Window != nil || a.Unjudged != nil || a.Covered != nil || a.Completes != nil || a.Place != nil ||
-		a.Owner != nil || a.Deployment != nil || a.Findings != nil || a.Escalate != nil || a.Summary != nil {
-		return false
-	}
-	return a.Priority <= pipeline.Debug && (a.Annotations == nil || len(a.Annotations) > 0) &&
+	return a.Priority <= pipeline.Debug && (a.Annotations == nil || len(a.Annotations) > 0) && (a.Findings == nil || len(a.Findings) > 0) &&
 		timeStays(a.Time) && timeStays(a.FirstSeen) && timeStays(a.LastSeen)
 }
 

@@ -29,7 +29,7 @@ func TestAppendExact(t *testing.T) {
 		if _, exact, _ := AppendExact(nil, &a); !exact {
 			return
 		}
-		body, err := AppendAll(nil, []pipeline.Alert{a})
+		body, err := appendAll(a)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			return

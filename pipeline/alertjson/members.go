@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"unicode/utf8"
 )
 
 // latestKeys are the sorted keys of the latest map of each size. Alerts of one rule have the same keys: mostly there is
@@ -37,10 +36,8 @@ func appendMembers[V any](w *Writer, m map[string]V, value func(V)) {
 }
 
 func newMemberKey(key string) memberKey {
-	for i := range len(key) {
-		if c := key[i]; c >= utf8.RuneSelf || !plain[c] {
-			return memberKey{key: strings.Clone(key)} // it is kept, and an alert's text is not to be
-		}
+	if plainLen(key) < len(key) {
+		return memberKey{key: strings.Clone(key)} // it is kept, and an alert's text is not to be
 	}
 	written := `"` + key + `":`
 	return memberKey{written[1 : 1+len(key)], written}

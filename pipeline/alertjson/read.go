@@ -122,7 +122,7 @@ func (p *Scanner) alerts(one func() (pipeline.Alert, error)) ([]pipeline.Alert, 
 	if p.null() {
 		return nil, nil
 	}
-	alerts := make([]pipeline.Alert, 0, (len(p.s)-p.i)/shortAlert)
+	alerts := make([]pipeline.Alert, 0, (len(p.s)-p.i)/ShortSize)
 	err := p.Array(func() error {
 		a, err := one()
 		alerts = append(alerts, a)
@@ -130,9 +130,6 @@ func (p *Scanner) alerts(one func() (pipeline.Alert, error)) ([]pipeline.Alert, 
 	})
 	return alerts, err
 }
-
-// shortAlert is how long an alert is that is shorter than most, in bytes of JSON: so there is room for all at once.
-const shortAlert = 2000
 
 // own reads an alert that has its text for itself.
 func (p *Scanner) own() (a pipeline.Alert, err error) {

@@ -10,14 +10,19 @@ var plain = func() (p [utf8.RuneSelf]bool) {
 	return p
 }()
 
+// plainLen is how much of s is written as it is, up to what has to be looked at.
+func plainLen(s string) (n int) {
+	for n < len(s) && s[n] < utf8.RuneSelf && plain[s[n]] {
+		n++
+	}
+	return n
+}
+
 const hex = "0123456789abcdef"
 
 // string appends s in quotes, escaped as encoding/json does it where it does not do so for HTML.
 func (w *Writer) string(s string) {
-	i := 0
-	for i < len(s) && s[i] < utf8.RuneSelf && plain[s[i]] {
-		i++
-	}
+	i := plainLen(s)
 	if i < len(s) {
 		w.b = append(w.b, '"')
 		w.escape(s, i)

@@ -12,7 +12,7 @@ import (
 // Writer appends an object's members, as encoding/json writes them where it does not escape for HTML.
 type Writer struct {
 	b       []byte
-	changed bool // something of what it was given reads as another
+	changed bool // something of what it was given reads as another, or may
 	err     error
 }
 
@@ -100,7 +100,9 @@ func (w *Writer) Some(name string, is bool, v any) {
 	}
 }
 
+// any appends what is rare. Whether that reads as it is nobody looks.
 func (w *Writer) any(v any) {
+	w.changed = true
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -207,10 +209,8 @@ func (w *Writer) value(v any) {
 			return
 		}
 		w.any(v)
-		w.changed = true
 	default:
 		w.any(v)
-		w.changed = true
 	}
 }
 

@@ -78,9 +78,6 @@ func readHead(d *journal.Fields, flags byte) pipeline.Alert {
 	}
 }
 
-// shortAlert is how long an alert is that is shorter than most, in bytes: so there is room for all at once.
-const shortAlert = 1000
-
 // decodeBatch reads a row, which the batch shares.
 func decodeBatch(row []byte) (*batch, error) {
 	d := journal.Fields{Rest: row}
@@ -91,7 +88,7 @@ func decodeBatch(row []byte) (*batch, error) {
 	}
 	rec := &batch{now: time.Unix(0, now), resolve: time.Duration(d.Int())}
 	passed, repeats := d.Uint(), d.Uint()
-	room := min(passed, uint64(len(row))/shortAlert)
+	room := min(passed, uint64(len(row))/alertjson.ShortSize)
 	rec.passed, rec.bodies = make([]pipeline.Alert, 0, room), make([][]byte, 0, room)
 	for n := uint64(0); n < passed+repeats && d.Err == nil; n++ {
 		flags, a := flagWhole, pipeline.Alert{}
