@@ -47,7 +47,7 @@ type queue struct {
 	inMemory int   // of these
 	ids      ids
 	done     []uint64 // needed no more, which the journal does not say yet
-	row, old []byte   // buffers
+	row      []byte   // a buffer
 
 	ready     chan struct{} // something waits
 	unwritten chan struct{} // done is not empty

@@ -11,24 +11,18 @@ func (q *queue) begin() []byte {
 	if len(q.done) > 0 {
 		row = appendDone(row, q.next, q.done)
 	}
-	for _, number := range q.journal.Stale() {
-		old, err := q.journal.RowIn(q.old, number)
-		if err == nil {
-			if cap(old) <= 2*journalStep {
-				q.old = old
+	err := q.journal.EachStale(func(number int64, old []byte) error {
+		return eachEntry(old, func(e entry) error {
+			f := e.fields()
+			if it := q.items[f.Uint()]; e.kind == entryMessage && it != nil && it.row == number {
+				row = append(row, old[e.off:e.off+e.size]...)
+				row = appendPast(row, it.number, it.past)
 			}
-			err = eachEntry(old, func(e entry) error {
-				f := e.fields()
-				if it := q.items[f.Uint()]; e.kind == entryMessage && it != nil && it.row == number {
-					row = append(row, old[e.off:e.off+e.size]...)
-					row = appendPast(row, it.number, it.past)
-				}
-				return f.Err
-			})
-		}
-		if err != nil {
-			q.log.Error("bus: a part of a topic cannot be read", "err", err)
-		}
+			return f.Err
+		})
+	})
+	if err != nil {
+		q.log.Error("bus: a part of a topic cannot be read", "err", err)
 	}
 	return row
 }

@@ -38,9 +38,9 @@ type Memory struct {
 	sweep    time.Time    // when sources that are over are looked for next
 	ways     map[way]*way // each kept once
 	lastMark int64
-	token    int64  // the next claim's
-	woken    int64  // claims below this one were made before the latest Wake
-	row, old []byte // buffers of rows, of at most journalStep or so
+	token    int64 // the next claim's
+	woken    int64 // claims below this one were made before the latest Wake
+	row      []byte
 }
 
 // group is what memory has of a group.
@@ -162,22 +162,16 @@ func (m *Memory) write(row []byte) error {
 // begin begins a row, with what lives in the oldest ones where these should go. It needs m.mu.
 func (m *Memory) begin() []byte {
 	row := m.row[:0]
-	for _, number := range m.journal.Stale() {
-		old, err := m.journal.RowIn(m.old, number)
-		if err == nil {
-			if cap(old) <= 2*journalStep {
-				m.old = old
+	err := m.journal.EachStale(func(number int64, old []byte) error {
+		return eachEntry(old, func(e *entry) error {
+			if m.lives(number, e) {
+				row = append(row, old[e.off:e.off+e.size]...)
 			}
-			err = eachEntry(old, func(e *entry) error {
-				if m.lives(number, e) {
-					row = append(row, old[e.off:e.off+e.size]...)
-				}
-				return nil
-			})
-		}
-		if err != nil {
-			m.log.Error("a part of the groups cannot be read", "err", err)
-		}
+			return nil
+		})
+	})
+	if err != nil {
+		m.log.Error("a part of the groups cannot be read", "err", err)
 	}
 	return row
 }

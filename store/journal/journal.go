@@ -45,7 +45,8 @@ type Journal struct {
 	total    int
 	torn     int64      // bytes that Open could not read
 	packed   []byte     // a buffer, for what is written
-	record   []byte     // another, for what is read and packed
+	record   []byte     // another, for what is read
+	stale    []byte     // another, of EachStale
 	latest   unpacked   // the packed row of which a part was read last
 	unsynced []*segment // written since they were brought to the device
 	dead     []*segment // nothing of them is needed once what came later is on the device
@@ -184,6 +185,24 @@ func (j *Journal) Stale() (numbers []int64) {
 		}
 	}
 	return numbers
+}
+
+// EachStale calls f with those rows, one after the other; each is f's until it returns. What fails does not end it. Of several
+// callers each has to wait for the one before.
+func (j *Journal) EachStale(f func(number int64, row []byte) error) (failed error) {
+	for _, number := range j.Stale() {
+		row, err := j.RowIn(j.stale, number)
+		if err == nil {
+			if cap(row) <= 2*j.cfg.Step {
+				j.stale = row
+			}
+			if err = f(number, row); err != nil {
+				err = fmt.Errorf("row %d: %w", number, err)
+			}
+		}
+		failed = errors.Join(failed, err)
+	}
+	return failed
 }
 
 // Row returns a row.
