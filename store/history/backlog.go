@@ -198,30 +198,20 @@ func (b *backlog) applySome(ctx context.Context, some []recorded, space *rowSpac
 func (b *backlog) parts(some []recorded, space *rowSpace, unread *error) iter.Seq[part] {
 	return func(yield func(part) bool) {
 		for more := true; more && len(some) > 0; {
-			more = b.part(&some, space, unread, yield)
+			m, alerts := newSeveral(), 0
+			space.empty()
+			for ; len(some) > 0 && alerts < maxPart; some = some[1:] {
+				rec, err := space.batch(b.journal, some[0].number)
+				if err != nil {
+					*unread = errors.Join(*unread, err)
+					continue
+				}
+				m.add(rec)
+				alerts += some[0].alerts
+			}
+			more = yield(part{m.of, m.decide, m.bodies})
 		}
 	}
-}
-
-// part takes the rows of one part off some, and yields it.
-func (b *backlog) part(some *[]recorded, space *rowSpace, unread *error, yield func(part) bool) (more bool) {
-	m, alerts := newSeveral(), 0
-	space.empty()
-	for ; len(*some) > 0 && alerts < maxPart; *some = (*some)[1:] {
-		r := (*some)[0]
-		row, err := space.row(b.journal, r.number)
-		var rec *batch
-		if err == nil {
-			rec, err = decodeBatch(row) // which shares it
-		}
-		if err != nil {
-			*unread = errors.Join(*unread, fmt.Errorf("row %d: %w", r.number, err))
-			continue
-		}
-		m.add(rec)
-		alerts += r.alerts
-	}
-	return yield(part{m.of, m.decide, m.bodies})
 }
 
 // rowSpace is memory for the rows of one part after the other.
@@ -238,16 +228,20 @@ func (s *rowSpace) empty() {
 	s.free, s.taken = s.whole, 0
 }
 
-// row reads a row, which is good until the space is emptied.
-func (s *rowSpace) row(j *journal.Journal, number int64) ([]byte, error) {
+// batch reads a row, which is good until the space is emptied.
+func (s *rowSpace) batch(j *journal.Journal, number int64) (*batch, error) {
 	row, err := j.RowIn(s.free[:0], number)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("row %d: %w", number, err)
 	}
 	if s.taken += len(row); len(row) <= len(s.free) { // it is in there
 		s.free = s.free[len(row):]
 	}
-	return slices.Clip(row), nil
+	rec, err := decodeBatch(slices.Clip(row))
+	if err != nil {
+		return nil, fmt.Errorf("row %d: %w", number, err)
+	}
+	return rec, nil
 }
 
 func (b *backlog) close() error { return b.journal.Close() }
