@@ -235,6 +235,40 @@ func TestADamagedJournalStopsNoOther(t *testing.T) {
 	}
 }
 
+// What one group waits for keeps no files of those that are gone, and it stays what it was.
+func TestAGroupThatStaysKeepsNoFiles(t *testing.T) {
+	dir := t.TempDir()
+	small := func() *groups.Memory {
+		g, err := groups.OpenSmallMemory(dir, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	g := small()
+	putIn(t, g, pipeline.Inbox{Key: "stays", Wait: time.Hour, Alerts: []pipeline.Alert{{ID: "old"}}})
+	for i := range 200 {
+		putIn(t, g, pipeline.Inbox{Key: fmt.Sprint(i), AtOnce: true, Alerts: []pipeline.Alert{{ID: "new", Output: strings.Repeat("x", 3000)}}})
+		c := claim(t, g, 0)[0]
+		if _, err := g.Settle(t.Context(), t0, []pipeline.Settled{{Key: c.Key, Token: c.Token, Upto: c.Upto, Gone: true}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closeMemory(t, g)
+	files, err := filepath.Glob(filepath.Join(dir, "*.rows"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) > 10 {
+		t.Errorf("%d files of 2 KB are left of 200 groups, of which one is alive", len(files))
+	}
+	g = small()
+	defer closeMemory(t, g)
+	if all := claim(t, g, 2*time.Hour); len(all) != 1 || all[0].Key != "stays" || len(all[0].Alerts) != 1 || all[0].Alerts[0].ID != "old" {
+		t.Errorf("there are %+v, want the group that stayed", all)
+	}
+}
+
 // Alerts that came last are in memory, few of many, in their order among those that only the journal has, and go when they
 // are told.
 func TestFewAlertsAreInMemory(t *testing.T) {
